@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# -fsanitize=function reads before the entry point and would crash on generated code.
+add_library(fx_sanitize INTERFACE)
+if(FXJIT_SANITIZE STREQUAL "address-undefined")
+  set(flags -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  if(CMAKE_C_COMPILER_ID MATCHES Clang)
+    list(APPEND flags -fno-sanitize=function)
+  endif()
+elseif(FXJIT_SANITIZE STREQUAL "thread")
+  set(flags -fsanitize=thread)
+elseif(FXJIT_SANITIZE)
+  message(FATAL_ERROR "FXJIT_SANITIZE is \"${FXJIT_SANITIZE}\"; address-undefined or thread")
+endif()
+if(flags)
+  target_compile_options(fx_sanitize INTERFACE ${flags} -g)
+  target_link_options(fx_sanitize INTERFACE ${flags})
+endif()

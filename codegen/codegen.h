@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codegen/codegen.h: from a planned program to machine code. The only folder that includes llvm-c. */
+#ifndef FX_CODEGEN_CODEGEN_H
+#define FX_CODEGEN_CODEGEN_H
+
+#include "fxjit/rt.h"
+#include "ir/kir.h"
+#include "ir/target.h"
+
+/* ---- session.c: starts LLVM once per process, knows targets --------------------------------------------------------------- */
+fx_status fx__session_start(fx_context *context);
+/* NULLs: this machine. The strings are interned in the context. */
+fx_status fx__session_target(fx_context *context, const char *triple, const char *cpu, const char *features, fx_target *out);
+
+typedef struct fx_codegen_options {
+    const fx_target *target;
+    int32_t threads; /* 1: calls bodies directly, no fx_rt_* symbols */
+    const char *symbol; /* entry name; NULL: "fx_entry" */
+    bool (*progress)(void *user, const char *phase, int32_t percent);
+    void *progress_user;
+} fx_codegen_options;
+
+/* ---- jit.c ---------------------------------------------------------------------------------------------------------------- */
+typedef struct fx_jit fx_jit;
+/* Compiles all kernels and the entry, runs the init steps, keeps the weights. */
+fx_status fx__jit_new(const fx_program *program, const fx_codegen_options *options, FX_GIVES fx_jit **out);
+void fx__jit_free(FX_TAKES fx_jit *jit);
+fx_rt_entry fx__jit_entry(const fx_jit *jit);
+void *fx__jit_wrapper(const fx_jit *jit);           /* typed: f(in..., out..., dims..., workspace, call): see entry.c */
+const void *fx__jit_consts(const fx_jit *jit);
+uint64_t fx__jit_code_hash(const fx_jit *jit);      /* over the kernels' sections, in order */
+double fx__jit_ms(const fx_jit *jit, const char *phase); /* "codegen", "link", "init" */
+
+/* ---- aot.c ---------------------------------------------------------------------------------------------------------------- */
+/* One object in memory: kernels, entry, typed wrapper, and the weights unless `weights` is NULL (then they are in a file).
+ * For a host the weights come from a fx_jit of the same program. */
+fx_status fx__aot_object(const fx_program *program, const fx_codegen_options *options, const void *weights, size_t weight_bytes,
+                         FX_GIVES char **out_object, size_t *out_bytes);
+/* Text of all modules: LLVM IR or assembly. */
+fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *options, bool assembly, FX_GIVES char **out_text);
+/* Section bytes of one kernel, for tests: freed with fx_text_free. */
+fx_status fx__codegen_kernel_section(const fx_program *program, const fx_codegen_options *options, int32_t kernel, FX_GIVES char **out,
+                                     size_t *out_bytes);
+
+/* ---- peak.c --------------------------------------------------------------------------------------------------------------- */
+double fx__peak_gflops(fx_context *context);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fxjit/compile.h: from a module to function pointers, to objects, and to the interpreter. */
+#ifndef FXJIT_COMPILE_H
+#define FXJIT_COMPILE_H
+
+#include "fxjit/graph.h"
+#include "fxjit/rt.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Reading models ---------------------------------------------------------------------------------------------------- */
+
+/* Reads a model by its content: ONNX (.onnx) or fxjit's text (.fx). All problems of the file are reported together. */
+FX_API fx_status fx_load(fx_context *context, const char *path, FX_GIVES fx_module **out);
+/* ONNX from memory; directory: where external weights lie (NULL: refused). */
+FX_API fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory,
+                                FX_GIVES fx_module **out);
+/* NumPy .npy files. */
+FX_API fx_status fx_tensor_load_npy(fx_context *context, const char *path, FX_GIVES fx_tensor *out);
+FX_API fx_status fx_tensor_save_npy(fx_context *context, const char *path, const fx_tensor *tensor);
+/* ONNX TensorProto files (.pb). name may be NULL; else it receives the tensor's name (freed with fx_text_free). */
+FX_API fx_status fx_tensor_load_pb(fx_context *context, const char *path, FX_GIVES fx_tensor *out, FX_GIVES char **name);
+
+/* ---- Interpreter: slow, obvious, and the meaning of every graph --------------------------------------------------------- */
+
+/* outputs[i].data may be NULL: then memory is allocated and the caller releases it. */
+FX_API fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs);
+/* The same, and per output element a bound on the rounding error of any legal evaluation order (f64 tensors, released by caller). */
+FX_API fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
+                                    fx_tensor *bounds, int32_t n_outputs);
+
+/* ---- Compiling --------------------------------------------------------------------------------------------------------- */
+
+typedef enum fx_precision { FX_PRECISION_DEFAULT, FX_PRECISION_STRICT, FX_PRECISION_FAST } fx_precision;
+
+/* Called now and then during long work; done of total in percent. Return false to cancel. */
+typedef bool (*fx_progress)(void *user, const char *phase, int32_t percent);
+
+typedef struct fx_compile_options {
+    int32_t threads; /* 0: as many as cores; 1: no OpenMP */
+    fx_precision precision;
+    const char *target_triple, *target_cpu, *target_features; /* NULL: this machine */
+    bool no_fusion;   /* one kernel per node */
+    bool no_in_place; /* every value in a buffer of its own, nothing shared */
+    bool verify;      /* check every form after every pass (also FXJIT_VERIFY=1) */
+    fx_progress progress;
+    void *progress_user;
+} fx_compile_options;
+
+typedef struct fx_compiled fx_compiled;
+
+/* Compiles for inputs of the types recorded in the graph, or of the example inputs (NULL when the graph has its shapes).
+ * options NULL: defaults. The module is only read and may be freed afterwards. */
+FX_API fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
+                            FX_GIVES fx_compiled **out);
+/* The same under torch's name. */
+static inline fx_status fx_compile_fx(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs,
+                                      const fx_compile_options *options, FX_GIVES fx_compiled **out)
+{
+    return fx_compile(module, example_inputs, n_inputs, options, out);
+}
+FX_API void fx_compiled_free(FX_TAKES fx_compiled *compiled);
+
+/* Runs compiled code. Inputs of any strides (others than the compiled ones are copied); outputs with data NULL are allocated.
+ * Safe from many threads at once. FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD, FX_E_ALIAS, FX_E_INDEX, FX_E_OOM. When
+ * `context` is not NULL the reason is written there. */
+FX_API fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
+                        int32_t n_outputs);
+
+/* The uniform entry; fx_compiled_call fills the constant parts of a call (consts, n_in, n_out, threads, step). */
+FX_API fx_rt_entry fx_compiled_entry(const fx_compiled *compiled);
+FX_API void fx_compiled_call(const fx_compiled *compiled, fx_rt_call *call);
+/* The typed wrapper: int32_t f(const T *in0, ..., T *out0, ..., int64_t dim0, ..., void *workspace) with one argument per
+ * tensor and one per symbol; its C prototype is fx_compiled_prototype. */
+FX_API void *fx_entry(const fx_compiled *compiled);
+FX_API const char *fx_compiled_prototype(const fx_compiled *compiled);
+/* Calls fx_entry through libffi; args[i] points to argument i. */
+FX_API fx_status fx_compiled_invoke(const fx_compiled *compiled, void *const *args, int32_t n_args);
+/* A native function int32_t f(const T *in0, ..., T *out0, ..., int64_t dim0, ...) of any arity, made with libffi, that
+ * allocates its own workspace. Freed with the compiled graph. */
+FX_API void *fx_compiled_closure(fx_compiled *compiled);
+
+FX_API size_t fx_compiled_workspace_bytes(const fx_compiled *compiled);
+FX_API size_t fx_compiled_const_bytes(const fx_compiled *compiled);
+FX_API int32_t fx_compiled_kernel_count(const fx_compiled *compiled);
+/* Bytes of generated machine code and a hash of it: equal for equal programs. */
+FX_API uint64_t fx_compiled_code_hash(const fx_compiled *compiled);
+FX_API int64_t fx_compiled_flop(const fx_compiled *compiled); /* floating point operations of one run, at the hints */
+/* Nodes that run through their reference kernel, and why; 0: everything was compiled. */
+FX_API int32_t fx_compiled_fallback_count(const fx_compiled *compiled);
+FX_API const char *fx_compiled_fallback(const fx_compiled *compiled, int32_t index); /* "node (operator): reason" */
+/* Milliseconds spent per phase ("passes", "codegen", "init", ...); NULL at the end. */
+FX_API const char *fx_compiled_phase(const fx_compiled *compiled, int32_t index, double *out_ms);
+/* Number of fx_compile calls of this process that reached code generation. */
+FX_API int64_t fx_compile_count(void);
+
+typedef enum fx_stage_form { FX_STAGE_FX, FX_STAGE_CORE, FX_STAGE_PROGRAM, FX_STAGE_LLVM, FX_STAGE_ASM, FX_STAGE_OBJ } fx_stage_form;
+/* The text (or object bytes) of one form of a module's compilation. Freed with fx_text_free. */
+FX_API fx_status fx_compile_text(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs,
+                                 const fx_compile_options *options, fx_stage_form form, FX_GIVES char **out_text, size_t *out_bytes);
+
+/* ---- Ahead of time ----------------------------------------------------------------------------------------------------- */
+
+typedef struct fx_emit_options {
+    const char *symbol;     /* C identifier of the entry; NULL: from the module's name */
+    bool weights_in_file;   /* weights in OBJECT with the suffix .weights instead of inside it */
+} fx_emit_options;
+/* Writes PATH (an object file) and the header beside it (.h for .o), or nothing at all when anything fails. Refuses graphs
+ * with nodes that have no compiled form, listing all of them. */
+FX_API fx_status fx_emit_object(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
+                                const fx_emit_options *emit, const char *path);
+
+/* ---- The operator table ------------------------------------------------------------------------------------------------ */
+
+FX_API int32_t fx_op_count(void);
+FX_API const fx_op *fx_op_at(int32_t index);
+FX_API const fx_op *fx_op_find(const char *target); /* "torch.ops.aten.relu.default", "aten.relu.default" or "relu" */
+FX_API const char *fx_op_name(const fx_op *op);     /* "relu" */
+FX_API const char *fx_op_target(const fx_op *op);   /* "torch.ops.aten.relu.default" */
+FX_API const char *fx_op_schema(const fx_op *op);   /* ATen notation */
+FX_API const char *fx_op_onnx(const fx_op *op);     /* ONNX operators that give it, separated by spaces; "" if none */
+
+/* The machine's fused-multiply-add peak for f32, measured by a generated loop on the calling thread, in GFLOP/s. */
+FX_API double fx_measure_peak_gflops(fx_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

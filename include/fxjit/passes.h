@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fxjit/passes.h: graph passes, the pass manager, and pattern rewriting. Built-in passes use just these calls. */
+#ifndef FXJIT_PASSES_H
+#define FXJIT_PASSES_H
+
+#include "fxjit/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A pass changes a graph in place and says whether it did. */
+typedef fx_status (*fx_pass_fn)(fx_graph *graph, void *user, bool *out_modified);
+typedef struct fx_pass {
+    const char *name;
+    fx_pass_fn run;
+    void *user;
+    const char *const *after; /* names of passes that must have run before, NULL-terminated; NULL: none */
+} fx_pass;
+
+typedef struct fx_pass_manager fx_pass_manager;
+FX_API FX_GIVES fx_pass_manager *fx_pass_manager_new(fx_context *context);
+FX_API void fx_pass_manager_free(FX_TAKES fx_pass_manager *manager);
+/* Passes run in the order of adding; an unmet `after` is FX_E_ARG. */
+FX_API fx_status fx_pass_manager_add(fx_pass_manager *manager, const fx_pass *pass);
+/* Lints the graph after every pass. */
+FX_API void fx_pass_manager_check_each(fx_pass_manager *manager, bool on);
+/* Runs all passes, again while any modified the graph and fewer than max_rounds rounds were done. */
+FX_API fx_status fx_pass_manager_run(fx_pass_manager *manager, fx_graph *graph, int32_t max_rounds, bool *out_modified);
+
+/* Built-in passes by name ("normalise", "fold", "cse", "dce", ...); NULL: no such pass. */
+FX_API const fx_pass *fx_pass_find(const char *name);
+
+/* ---- Patterns. A pattern is a graph: its placeholders match any value, its output names what is replaced. --------------- */
+
+typedef struct fx_match {
+    fx_node *anchor;         /* node matched by the pattern's output value */
+    fx_node **nodes;         /* [pattern nodes], by position in the pattern; placeholders give the matched inputs */
+    int32_t n_nodes;
+    const fx_graph *pattern;
+} fx_match;
+/* The graph's node matched by the pattern's node of this name. */
+FX_API fx_node *fx_match_node(const fx_match *match, const char *pattern_name);
+
+typedef bool (*fx_match_filter)(void *user, const fx_match *match);
+/* Builds the replacement before match->anchor and returns it; NULL keeps the match as it is. */
+typedef fx_node *(*fx_match_build)(void *user, fx_graph *graph, const fx_match *match);
+typedef struct fx_rewrite {
+    const char *name;
+    const fx_graph *pattern;
+    const fx_graph *replacement; /* placeholders by position; or NULL and build */
+    fx_match_filter filter;      /* may be NULL */
+    fx_match_build build;
+    void *user;
+    bool ignore_literals; /* constants in the pattern match any constant */
+} fx_rewrite;
+/* Rewrites every non-overlapping match; inner nodes of a match have no users outside it. Returns the number through out_count. */
+FX_API fx_status fx_graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, int32_t *out_count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fxjit/trace.h: one handle type, fx_value, that is either a concrete tensor or a proxy in a graph being traced.
+ *
+ * The same C function runs eagerly on tensors and records nodes on proxies:
+ *
+ *     static fx_value forward(fx_scope *scope, fx_value x) { return fx_relu(fx_linear(x, w, b)); }
+ *
+ * Operators (fxjit/ops.h) pass an invalid value through: the first error is kept in the context, with the line that
+ * caused it, and one check at the end (fx_trace_finish, fx_value_ok) is enough. */
+#ifndef FXJIT_TRACE_H
+#define FXJIT_TRACE_H
+
+#include "fxjit/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A scope owns the values made in it: eager intermediates, or the module being traced. */
+typedef struct fx_scope fx_scope;
+
+typedef struct fx_value {
+    fx_scope *scope; /* NULL: invalid */
+    int32_t id;
+} fx_value;
+#define FX_NO_VALUE ((fx_value){0}) /* an absent optional tensor */
+
+static inline bool fx_value_ok(fx_value value) { return value.scope != NULL; }
+/* Known while tracing too; NULL for an invalid value. Owned by the scope. */
+FX_API const fx_type *fx_value_type(fx_value value);
+/* The tensor behind a concrete value. For a proxy: NULL and an error naming file and line. */
+FX_API const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int32_t line);
+#define fx_value_tensor(value) fx_value_tensor_at((value), __FILE__, __LINE__)
+/* The node behind a proxy; NULL for a concrete value. */
+FX_API fx_node *fx_value_node(fx_value value);
+
+/* Eager computation: values are computed at once and freed with the scope. */
+FX_API FX_GIVES fx_scope *fx_scope_new(fx_context *context);
+FX_API void fx_scope_free(FX_TAKES fx_scope *scope);
+/* A concrete value over borrowed memory. */
+FX_API fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor);
+
+/* Tracing: everything done with the scope's proxies becomes nodes of a new module. */
+FX_API FX_GIVES fx_scope *fx_trace_begin(fx_context *context, const char *module_name);
+FX_API fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type);
+/* A symbolic size for fx_trace_input types. */
+FX_API fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint);
+/* A parameter by dotted path. While tracing: a get_attr node (memory borrowed until the module is freed, or freed by release);
+ * in an eager scope: the tensor itself. */
+FX_API fx_value fx_param(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user);
+/* Ends the trace: outputs in order. Frees the scope in every case. */
+FX_API fx_status fx_trace_finish(FX_TAKES fx_scope *scope, const fx_value *outputs, int32_t n_outputs, FX_GIVES fx_module **out);
+
+/* One call for all of it: traces forward(scope, inputs, outputs, user) with one proxy per input type. */
+typedef fx_status (*fx_forward)(fx_scope *scope, const fx_value *inputs, fx_value *outputs, void *user);
+FX_API fx_status fx_trace(fx_context *context, const char *name, fx_forward forward, void *user, const fx_type *input_types,
+                          int32_t n_inputs, int32_t n_outputs, FX_GIVES fx_module **out);
+
+/* Any operator by its qualified ATen name, positional arguments; tensors as values by index into `tensors`.
+ * The generated functions of fxjit/ops.h call this. */
+typedef struct fx_trace_arg {
+    enum { FX_ARG_ATTR, FX_ARG_VALUE, FX_ARG_VALUES } kind;
+    fx_attr attr;           /* ATTR: no nodes inside */
+    fx_value value;         /* VALUE: FX_NO_VALUE is None */
+    const fx_value *values; /* VALUES */
+    int32_t n;
+} fx_trace_arg;
+FX_API fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc);
+/* The line recorded for operators called next on this scope; the macros of ops.h set it. */
+FX_API fx_value fx_at(fx_value value, const char *file, int32_t line, const char *function);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ir/diag.h: reporting problems. A message says what failed, then operator, node, where it was traced, actual and expected. */
+#ifndef FX_IR_DIAG_H
+#define FX_IR_DIAG_H
+
+#include "fxjit/graph.h"
+
+/* Adds an error, returns its status. loc may be NULL. */
+fx_status fx__diag(fx_context *context, fx_status status, const fx_loc *loc, const char *format, ...) FX_PRINTF(4, 5);
+/* The same about a node: appends operator, node name and source location. */
+fx_status fx__diag_node(const fx_node *node, fx_status status, const char *format, ...) FX_PRINTF(3, 4);
+/* A second location or an explanation for the error before. */
+void fx__diag_note(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
+void fx__diag_warn(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
+fx_status fx__diag_oom(fx_context *context);
+/* The context's allocator. */
+void *fx__alloc(fx_context *context, size_t bytes); /* zeroed; NULL notes FX_E_OOM */
+void fx__free(fx_context *context, void *memory);
+
+/* Returns the status of a failing call from the function it stands in. */
+#define FX_TRY(call)                                                                                                             \
+    do {                                                                                                                         \
+        fx_status fx_try_status_ = (call);                                                                                       \
+        if (fx_try_status_ != FX_OK) return fx_try_status_;                                                                      \
+    } while (0)
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ir/graph.h: the structures behind fxjit/graph.h. Other folders change graphs through the public functions only; reading the
+ * fields below is allowed everywhere. */
+#ifndef FX_IR_GRAPH_H
+#define FX_IR_GRAPH_H
+
+#include "fxjit/graph.h"
+#include "ir/arena.h"
+#include "ir/diag.h"
+#include "ir/dim.h"
+
+struct fx_node {
+    fx_graph *graph;
+    fx_node *prev, *next;
+    int32_t id; /* unique in its graph, in order of creation */
+    fx_opcode opcode;
+    const char *name, *target; /* interned */
+    const fx_op *op;           /* row of the operator table for target, or NULL */
+    fx_attr args, kwargs;      /* TUPLE, DICT */
+    fx_node **users;           /* each once, in order of first use */
+    int32_t n_users, cap_users;
+    fx_node **inputs; /* each once */
+    int32_t n_inputs;
+    bool erased;
+    /* meta */
+    fx_loc loc;
+    fx_type *result; /* [n_result]; NULL: not known */
+    int32_t n_result;
+    int8_t order[FX_RANK]; /* memory order of result 0's dims, outermost first; valid when has_order (pass `layout`) */
+    bool has_order;
+};
+
+struct fx_graph {
+    fx_context *context;
+    fx_arena *arena;
+    fx_module *module;
+    fx_dims *dims;
+    fx_node *first, *last;
+    fx_node *insert_before; /* NULL: the end */
+    int32_t n_nodes, next_id;
+    struct fx_names *names; /* used names, see ir/names.c */
+    uint64_t edits;
+    bool core; /* normalised: only placeholder, get_attr, call_function of the table with all arguments bound, output */
+};
+
+typedef struct fx_module_tensor_entry {
+    const char *path;
+    fx_tensor tensor;
+    bool is_buffer;
+    fx_release release;
+    void *release_user;
+} fx_module_tensor_entry;
+
+struct fx_module {
+    fx_context *context;
+    fx_arena *arena;
+    const char *name;
+    fx_graph *graph;
+    fx_module_tensor_entry *tensors;
+    int32_t n_tensors, cap_tensors;
+    struct fx_submodule {
+        const char *path;
+        fx_module *module;
+    } *submodules;
+    int32_t n_submodules, cap_submodules;
+    const char **output_names;
+    int32_t n_output_names;
+    fx_release on_free; /* e.g. unmaps the model file */
+    void *on_free_user;
+};
+
+#define FX_EACH_NODE(node, graph) for (fx_node *node = (graph)->first; node; node = node->next)
+
+/* The names of ir/names.c: torch.fx's rule. Returns an interned unused name for a candidate and marks it used. */
+const char *fx__names_create(struct fx_names *names, const char *candidate, bool exact); /* exact and taken: NULL */
+struct fx_names *fx__names_new(fx_arena *arena);
+/* The candidate of a target: last component, snake case, qualified rules of get_attr and call_module. */
+const char *fx__names_candidate(fx_arena *arena, fx_opcode opcode, const char *target);
+
+/* Calls visit for every NODE inside a value, in order; may be NULL-safe on empty values. */
+void fx__attr_each_node(const fx_attr *value, void (*visit)(void *user, fx_node *node), void *user);
+/* Deep copy into graph's memory with nodes and dims mapped; a NULL map keeps nodes. */
+fx_attr fx__attr_copy(fx_graph *graph, const fx_attr *value, fx_node_map map, void *user);
+/* torch.fx's printed form (strings unquoted, nodes with %) and Python's repr (strings quoted, nodes bare). */
+void fx__attr_print(fx_text *text, const fx_graph *graph, const fx_attr *value);
+void fx__attr_repr(fx_text *text, const fx_graph *graph, const fx_attr *value);
+
+/* "f32[2, s0]" */
+void fx__type_print(fx_text *text, const fx_dims *dims, const fx_type *type);
+bool fx__type_equal(const fx_type *a, const fx_type *b);
+static inline int32_t fx__arg_count(const fx_node *node) { return node->args.n; }
+static inline const fx_attr *fx__arg(const fx_node *node, int32_t index) { return &node->args.u.items[index]; }
+
+#endif
