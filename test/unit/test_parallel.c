@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The team: every chunk runs exactly once, under any number of threads, nested, concurrent and after fork. */
+#include "harness.h"
+#include "fxjit/rt.h"
+#include "runtime/ffi.h"
+#include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHUNKS = 1000, KERNELS = 200 };
+
+typedef struct work {
+    _Atomic int32_t hits[CHUNKS];
+    int64_t n;
+} work;
+
+static void count_hits(const fx_rt_job *job, int64_t lo, int64_t hi, void *scratch)
+{
+    work *w = job->arg[0];
+    for (int64_t i = lo; i < hi; i++) atomic_fetch_add(&w->hits[i], 1);
+    if (scratch) ((char *)scratch)[0] = 1;
+}
+
+static int32_t post_many(fx_rt_call *call)
+{
+    work *w = call->user;
+    void *args[1] = {w};
+    fx_rt_job job = {args, NULL};
+    for (int k = 0; k < KERNELS; k++) fx_rt_parallel(call, count_hits, &job, w->n);
+    return 42;
+}
+
+static void run_and_check(int32_t threads, int64_t n)
+{
+    work *w = calloc(1, sizeof *w);
+    w->n = n;
+    char scratch[8 * 64] = {0};
+    fx_rt_call call = {.threads = threads, .user = w, .scratch = scratch, .scratch_bytes = 64};
+    int32_t status = fx_rt_run(&call, post_many);
+    ck_assert_int_eq(status, 42);
+    for (int64_t i = 0; i < CHUNKS; i++) ck_assert_int_eq(w->hits[i], i < n ? KERNELS : 0);
+    ck_assert_ptr_null(call.team);
+    free(w);
+}
+
+START_TEST(every_chunk_runs_once)
+{
+    static const int64_t sizes[] = {0, 1, 2, 3, 7, 64, CHUNKS};
+    for (int32_t threads = 1; threads <= 8; threads++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) run_and_check(threads, sizes[i]);
+}
+END_TEST
+
+START_TEST(inside_a_parallel_region_of_the_host)
+{
+#pragma omp parallel num_threads(2)
+    run_and_check(4, 100);
+}
+END_TEST
+
+static void *run_in_thread(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 20; i++) run_and_check(2, 100);
+    return NULL;
+}
+
+START_TEST(concurrent_runs)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, run_in_thread, NULL), 0);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+}
+END_TEST
+
+START_TEST(in_a_forked_child)
+{
+    run_and_check(2, 100);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        run_and_check(2, 100);
+        _exit(0);
+    }
+    int status = 1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+static int32_t add_all(const int32_t *a, const int32_t *b, int32_t *out, int64_t n, void *workspace)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = a[i] + b[i] + (workspace ? 1 : 0);
+    return 7;
+}
+
+START_TEST(call_by_signature)
+{
+    union {
+        int32_t (*code)(const int32_t *, const int32_t *, int32_t *, int64_t, void *);
+        void *data;
+    } f = {add_all};
+    int32_t a[2] = {1, 2}, b[2] = {10, 20}, out[2], result;
+    void *pa = a, *pb = b, *po = out, *ws = a;
+    int64_t n = 2;
+    void *args[] = {&pa, &pb, &po, &n, &ws};
+    ck_assert_int_eq(fx__ffi_call(f.data, (fx_signature){3, 1, true}, args, &result), FX_OK);
+    ck_assert_int_eq(result, 7);
+    ck_assert_int_eq(out[1], 23);
+}
+END_TEST
+
+static int32_t sum_dims(void *user, void *const *args)
+{
+    return *(int32_t *)user + (int32_t)(*(int64_t *)args[1] + *(int64_t *)args[2]);
+}
+
+START_TEST(closure_receives_its_arguments)
+{
+    int32_t base = 100;
+    fx_closure *closure = fx__ffi_closure_new((fx_signature){1, 2, false}, sum_dims, &base);
+    ck_assert_ptr_nonnull(closure);
+    union {
+        void *data;
+        int32_t (*code)(void *, int64_t, int64_t);
+    } f = {fx__ffi_closure_code(closure)};
+    ck_assert_int_eq(f.code(NULL, 3, 4), 107);
+    fx__ffi_closure_free(closure);
+}
+END_TEST
+
+FX_TESTS("parallel", every_chunk_runs_once, inside_a_parallel_region_of_the_host, concurrent_runs, in_a_forked_child,
+         call_by_signature, closure_receives_its_arguments)
