@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* npy.c: NumPy's .npy: "\x93NUMPY", version, header length, a Python dict literal with descr, fortran_order and shape, then the
- * elements. Only that literal is understood: a header with anything else in it, or of another size than the file has, is refused. */
+ * elements. Only that literal is understood: a header with anything else in it, or of another size than the file has, is refused.
+ */
 #include "frontend/npy.h"
 #include "frontend/onnx_tensor.h"
 #include "fxjit/compile.h"
@@ -14,8 +15,8 @@ typedef struct npy_type {
 } npy_type;
 
 /* NumPy has no bfloat16; ml_dtypes writes it as two opaque bytes. */
-static const npy_type npy_types[] = {{"f4", FX_F32}, {"f8", FX_F64}, {"f2", FX_F16}, {"V2", FX_BF16}, {"i1", FX_I8},
-                                     {"i2", FX_I16}, {"i4", FX_I32}, {"i8", FX_I64}, {"u1", FX_U8},   {"u2", FX_U16},
+static const npy_type npy_types[] = {{"f4", FX_F32}, {"f8", FX_F64}, {"f2", FX_F16},  {"V2", FX_BF16}, {"i1", FX_I8},
+                                     {"i2", FX_I16}, {"i4", FX_I32}, {"i8", FX_I64},  {"u1", FX_U8},   {"u2", FX_U16},
                                      {"u4", FX_U32}, {"u8", FX_U64}, {"b1", FX_BOOL}, {"?", FX_BOOL}};
 enum { NPY_TYPES = sizeof npy_types / sizeof npy_types[0], HEADER_ALIGN = 64 };
 
@@ -198,7 +199,8 @@ fx_status fx__npy_read(fx_context *context, const char *name, const void *data, 
     fx_tensor shape = fx_tensor_view(NULL, header.dtype, header.rank, header.dim);
     int64_t want = fx_tensor_bytes(&shape);
     if (want < 0 || (uint64_t)want != bytes - offset)
-        return fx__diag(context, FX_E_FORMAT, NULL, "%s: %zu bytes of elements where the shape needs %lld", name, bytes - offset, (long long)want);
+        return fx__diag(context, FX_E_FORMAT, NULL, "%s: %zu bytes of elements where the shape needs %lld", name, bytes - offset,
+                        (long long)want);
     fx_status status = copy_elements(&header, (const uint8_t *)data + offset, (size_t)want, out);
     return status == FX_OK ? FX_OK : fx__diag(context, status, NULL, "%s: cannot hold the array", name);
 }
@@ -228,8 +230,8 @@ static const char *code_of(fx_dtype dtype)
 static void write_header(FILE *out, const fx_tensor *tensor)
 {
     char text[512];
-    int used = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", fx_dtype_bytes(tensor->dtype) > 1 ? '<' : '|',
-                        code_of(tensor->dtype));
+    int used = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+                        fx_dtype_bytes(tensor->dtype) > 1 ? '<' : '|', code_of(tensor->dtype));
     for (int32_t i = 0; i < tensor->rank; i++)
         used += snprintf(text + used, sizeof text - (size_t)used, i ? ", %lld" : "%lld", (long long)tensor->dim[i]);
     used += snprintf(text + used, sizeof text - (size_t)used, "%s), }", tensor->rank == 1 ? "," : "");

@@ -68,7 +68,6 @@ static fx_status take_message(const fx_wire_field *field, fx_wire *out)
     return FX_OK;
 }
 
-
 static fx_status append_text(decoder *d, const fx_wire_field *field, const char ***items, int32_t *count, int32_t *capacity)
 {
     const char **grown = fx__arena_grow(d->arena, *items, capacity, *count, sizeof *grown);
@@ -451,15 +450,18 @@ fx_status fx__onnx_file_tensor(fx_arena *arena, const char *file, fx_wire messag
 /* ---- Element types --------------------------------------------------------------------------------------------------------- */
 
 static const char *const type_names[FX_ONNX_TYPE_COUNT] = {
-    "undefined", "float32", "uint8",     "int8",   "uint16", "int16",     "int32",      "int64",    "string",
-    "bool",      "float16", "float64",   "uint32", "uint64", "complex64", "complex128", "bfloat16", "float8e4m3fn",
-    "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4", "float4e2m1", "float8e8m0", "uint2", "int2"};
+    "undefined",      "float32",    "uint8",          "int8",   "uint16", "int16",      "int32",      "int64",    "string",
+    "bool",           "float16",    "float64",        "uint32", "uint64", "complex64",  "complex128", "bfloat16", "float8e4m3fn",
+    "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",  "int4",   "float4e2m1", "float8e8m0", "uint2",    "int2"};
 
-static const int8_t type_dtypes[FX_ONNX_TYPE_COUNT] = {
-    -1,      FX_F32,  FX_U8,  FX_I8, FX_U16, FX_I16, FX_I32,  FX_I64, -1, FX_BOOL, FX_F16, FX_F64, FX_U32, FX_U64, -1, -1, FX_BF16,
-    -1,      -1,      -1,     -1,    -1,     -1,     -1,      -1,     -1, -1};
+static const int8_t type_dtypes[FX_ONNX_TYPE_COUNT] = {-1,      FX_F32, FX_U8,  FX_I8,  FX_U16, FX_I16, FX_I32, FX_I64,  -1,
+                                                       FX_BOOL, FX_F16, FX_F64, FX_U32, FX_U64, -1,     -1,     FX_BF16, -1,
+                                                       -1,      -1,     -1,     -1,     -1,     -1,     -1,     -1,      -1};
 
-const char *fx__onnx_type_name(int32_t type) { return type < 0 || type >= FX_ONNX_TYPE_COUNT ? "?" : type_names[type]; }
+const char *fx__onnx_type_name(int32_t type)
+{
+    return type < 0 || type >= FX_ONNX_TYPE_COUNT ? "?" : type_names[type];
+}
 
 bool fx__onnx_dtype(int32_t type, fx_dtype *out_dtype)
 {

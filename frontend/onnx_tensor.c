@@ -55,7 +55,8 @@ static fx_status normalise_bools(const reader *r, fx_tensor *out)
 
 static fx_status read_raw(const reader *r, fx_tensor *out)
 {
-    if ((int64_t)fx__wire_left(&r->tensor->raw) != fx_tensor_bytes(out)) return fault(r, FX_E_FORMAT, "raw_data does not fill its shape");
+    if ((int64_t)fx__wire_left(&r->tensor->raw) != fx_tensor_bytes(out))
+        return fault(r, FX_E_FORMAT, "raw_data does not fill its shape");
     return use_bytes(r, r->tensor->raw.at, r->borrow, out);
 }
 
@@ -154,7 +155,8 @@ static fx_status external_path(const reader *r, char path[PATH_MAX])
     const char *location = r->tensor->location;
     if (!r->directory) return fault(r, FX_E_FORMAT, "external data, but the model has no folder");
     if (!location || !is_plain_path(location)) return fault(r, FX_E_FORMAT, "its external data lies outside the model's folder");
-    if (snprintf(joined, sizeof joined, "%s/%s", r->directory, location) >= PATH_MAX) return fault(r, FX_E_FORMAT, "too long a path");
+    if (snprintf(joined, sizeof joined, "%s/%s", r->directory, location) >= PATH_MAX)
+        return fault(r, FX_E_FORMAT, "too long a path");
     return resolve(r, joined, path);
 }
 
@@ -165,7 +167,8 @@ static fx_status read_external(const reader *r, fx_tensor *out)
     size_t bytes;
     int64_t want = fx_tensor_bytes(out);
     FX_TRY(external_path(r, path));
-    if (r->tensor->length >= 0 && r->tensor->length != want) return fault(r, FX_E_FORMAT, "its external length does not fill its shape");
+    if (r->tensor->length >= 0 && r->tensor->length != want)
+        return fault(r, FX_E_FORMAT, "its external length does not fill its shape");
     FX_TRY(fx__store_map(r->store, path, &data, &bytes));
     if ((uint64_t)r->tensor->offset > bytes || (uint64_t)want > bytes - (uint64_t)r->tensor->offset)
         return fault(r, FX_E_FORMAT, "its range ends behind its external file");

@@ -113,4 +113,7 @@ void *fx__store_alloc(fx_store *store, size_t bytes)
     return b->data;
 }
 
-fx_context *fx__store_context(const fx_store *store) { return store->context; }
+fx_context *fx__store_context(const fx_store *store)
+{
+    return store->context;
+}

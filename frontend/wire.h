@@ -32,7 +32,10 @@ typedef struct fx_wire_field {
 typedef enum fx_wire_step { FX_WIRE_BROKEN = -1, FX_WIRE_END = 0, FX_WIRE_OK = 1 } fx_wire_step;
 
 fx_wire fx__wire_span(const void *data, size_t bytes);
-static inline size_t fx__wire_left(const fx_wire *wire) { return (size_t)(wire->end - wire->at); }
+static inline size_t fx__wire_left(const fx_wire *wire)
+{
+    return (size_t)(wire->end - wire->at);
+}
 
 /* Reads the next field; groups (nothing uses them) are skipped up to 100 levels deep. */
 fx_wire_step fx__wire_next(fx_wire *wire, fx_wire_field *out);
