@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Holds every #include against the table of docs/ARCHITECTURE.md: include < runtime < ir < passes, codegen < frontend; llvm-c in
 # codegen only; the program sees public headers only; reference kernels see runtime and include only. Run: cmake -P includes.cmake
+cmake_minimum_required(VERSION 3.25)
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 set(allowed_include fxjit)
 set(allowed_runtime fxjit runtime)
