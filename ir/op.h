@@ -14,6 +14,7 @@ enum { FX_RESULTS = 16, FX_PARAMS = 16 };
 typedef enum fx_param_kind {
     FX_PARAM_TENSOR,
     FX_PARAM_TENSORS,
+    FX_PARAM_OPERAND, /* "TensorOrScalar": one row for ATen's .Tensor and .Scalar overloads */
     FX_PARAM_INT, /* int and SymInt */
     FX_PARAM_INTS,
     FX_PARAM_FLOAT,
@@ -47,9 +48,11 @@ typedef struct fx_call {
 /* Reading arguments. index counts the schema's parameters. */
 const fx_type *fx__call_type(const fx_call *call, int32_t index);                /* of a tensor argument; NULL: None or unknown */
 const fx_type *fx__call_list_type(const fx_call *call, int32_t index, int32_t i); /* of element i of a tensor list */
+int32_t fx__call_list_count(const fx_call *call, int32_t index);                  /* elements of a tensor or int list; 0: None */
 bool fx__call_is_none(const fx_call *call, int32_t index);
 int64_t fx__call_int(const fx_call *call, int32_t index);
 double fx__call_float(const fx_call *call, int32_t index);
+bool fx__call_dtype(const fx_call *call, int32_t index, fx_dtype *out); /* false: None */
 /* Dims of an int list (SymInts too); a single int fills `want` entries. Returns the count, -1 after a diagnostic. */
 int32_t fx__call_dims(const fx_call *call, int32_t index, int32_t want, fx_dim out[FX_RANK]);
 int32_t fx__call_ints(const fx_call *call, int32_t index, int32_t want, int64_t out[FX_RANK]); /* constants only */
@@ -91,9 +94,10 @@ struct fx_op {
     const fx_case *cases; /* ends with {NULL} */
 };
 
-/* Parameters of the schema, parsed once per process when first asked for (thread-safe). */
+/* Parameters of the schema, parsed once per process when first asked for (thread-safe). NULL and count -1: malformed schema, or
+ * an operator that is no row of the table. */
 const fx_param *fx__op_params(const fx_op *op, int32_t *out_count);
-int32_t fx__op_schema_results(const fx_op *op);
+int32_t fx__op_schema_results(const fx_op *op); /* 0: a list ("Tensor[]"), as long as the rules say */
 /* Index of a parameter by name; -1. */
 int32_t fx__op_param(const fx_op *op, const char *name);
 
@@ -106,10 +110,16 @@ typedef enum fx_op_code {
 
 const fx_op *fx__op(fx_op_code code);
 static inline bool fx__op_is(const fx_node *node, fx_op_code code) { return node->op != NULL && node->op == fx__op(code); }
-/* By target, by short name or by any other name of the row. */
+/* Position of an operator in the table; -1: no row of it. */
+int32_t fx__op_code(const fx_op *op);
+/* By target (with or without "torch.ops."), by short name or by any other name of the row. */
 const fx_op *fx__op_find(const char *name);
+/* Row that a call_function or call_method node stands for; NULL. */
+const fx_op *fx__op_of(const fx_node *node);
 
-/* Binds args and kwargs to the schema with defaults; writes one value per parameter. */
+/* Binds args and kwargs to the schema with defaults; writes one value per parameter. Numbers take the parameter's kind, one
+ * integer becomes a list where the schema wants one, x.view(2, 3) gathers its sizes, tuples become lists; keywords that torch
+ * spells in several ways (input, axis, keepdims) are known; unknown keywords that are None, False or private are ignored. */
 fx_status fx__op_bind(fx_graph *graph, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS]);
 /* Computes result types of a node whose inputs have types: bind, check dtypes, dtype rule, shape rule. Sets node's results. */
 fx_status fx__op_infer(fx_node *node);

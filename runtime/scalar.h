@@ -38,4 +38,16 @@ void fx__scalar_store(fx_dtype dtype, void *at, fx_imm value);
 double fx__scalar_to_double(fx_dtype dtype, fx_imm value);
 fx_imm fx__scalar_from_double(fx_dtype dtype, double value);
 
+/* torch's type promotion. Operands fall in three ranks: tensors with dims, 0-dim tensors, Python numbers; a lower rank counts
+ * only when its category (bool < integer < float) is higher. Start from {{-1, -1, -1}}. */
+typedef enum fx_operand_rank { FX_OPERAND_DIMS, FX_OPERAND_ZERO_DIM, FX_OPERAND_NUMBER } fx_operand_rank;
+typedef struct fx_promotion {
+    int8_t dtype[3]; /* per fx_operand_rank; -1: none so far */
+} fx_promotion;
+#define FX_PROMOTION_EMPTY ((fx_promotion){{-1, -1, -1}})
+/* Two tensors of one rank. u16, u32 and u64, which torch leaves open: with a signed type the next wider signed one, at most i64. */
+fx_dtype fx__scalar_promote(fx_dtype a, fx_dtype b);
+void fx__promotion_add(fx_promotion *promotion, fx_operand_rank rank, fx_dtype dtype);
+fx_dtype fx__promotion_result(const fx_promotion *promotion); /* f32 when nothing was added */
+
 #endif

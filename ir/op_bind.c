@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ir/op_bind.c: from the args and kwargs of any spelling to one value per parameter of the schema. */
+#include "ir/op.h"
+#include <string.h>
+
+typedef struct binding {
+    fx_graph *graph;
+    const fx_node *node;
+    const fx_op *op;
+    const fx_param *param;
+    int32_t n;
+    const fx_attr *given[FX_PARAMS]; /* NULL: not given */
+    fx_attr gathered;                /* sizes given one by one */
+    fx_status status;                /* of the first problem */
+} binding;
+
+static void fail(binding *b, fx_status status)
+{
+    if (b->status == FX_OK) b->status = status;
+}
+
+/* ---- Which value goes to which parameter --------------------------------------------------------------------------------- */
+
+static int32_t count_positional(const binding *b)
+{
+    int32_t n = 0;
+    while (n < b->n && !b->param[n].keyword_only) n++;
+    return n;
+}
+
+static bool is_int(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_SYMINT || value->kind == FX_ATTR_NODE;
+}
+
+/* x.view(2, 3): the last positional parameter is an int list and takes all that is left. */
+static bool gather_ints(binding *b, int32_t at, const fx_attr *args, int32_t n_args)
+{
+    if (b->param[at].kind != FX_PARAM_INTS) return false;
+    for (int32_t i = at; i < n_args; i++)
+        if (!is_int(&args[i])) return false;
+    b->gathered = fx_list(b->graph, args + at, n_args - at);
+    b->given[at] = &b->gathered;
+    return true;
+}
+
+static void bind_positional(binding *b)
+{
+    const fx_attr *args = b->node->args.u.items;
+    int32_t n_args = b->node->args.n, n_positional = count_positional(b);
+    int32_t last = n_positional - 1;
+    bool gathers = n_args > n_positional && last >= 0 && gather_ints(b, last, args, n_args);
+    if (n_args > n_positional && !gathers) {
+        fail(b, fx__diag_node(b->node, FX_E_ARG, "%s takes %d positional arguments, not %d", b->op->name, n_positional, n_args));
+        n_args = n_positional;
+    }
+    for (int32_t i = 0; i < (gathers ? last : n_args); i++) b->given[i] = &args[i];
+}
+
+static int32_t find_param(const binding *b, const char *name)
+{
+    for (int32_t i = 0; i < b->n; i++)
+        if (strcmp(b->param[i].name, name) == 0) return i;
+    return -1;
+}
+
+/* torch's Python functions say input where ATen says self, and accept NumPy's words. */
+static int32_t find_keyword(const binding *b, const char *name)
+{
+    static const char *const same[][2] = {{"input", "self"}, {"axis", "dim"}, {"dims", "dim"}, {"keepdims", "keepdim"}, {"size", "shape"}};
+    int32_t index = find_param(b, name);
+    for (size_t i = 0; index < 0 && i < sizeof same / sizeof same[0]; i++)
+        if (strcmp(name, same[i][0]) == 0) index = find_param(b, same[i][1]);
+    return index;
+}
+
+static bool asks_for_nothing(const char *name, const fx_attr *value)
+{
+    return name[0] == '_' || value->kind == FX_ATTR_NONE || (value->kind == FX_ATTR_BOOL && !value->u.i);
+}
+
+static void bind_keywords(binding *b)
+{
+    const fx_attr *kwargs = &b->node->kwargs;
+    for (int32_t i = 0; i < kwargs->n; i++) {
+        const char *name = kwargs->keys[i];
+        int32_t index = find_keyword(b, name);
+        if (index < 0) {
+            if (!asks_for_nothing(name, &kwargs->u.items[i]))
+                fail(b, fx__diag_node(b->node, FX_E_ARG, "%s has no argument '%s'", b->op->name, name));
+        } else if (b->given[index]) {
+            fail(b, fx__diag_node(b->node, FX_E_ARG, "argument '%s' of %s is given twice", name, b->op->name));
+        } else {
+            b->given[index] = &kwargs->u.items[i];
+        }
+    }
+}
+
+/* ---- Values to the parameter's kind --------------------------------------------------------------------------------------- */
+
+static bool is_list(const fx_attr *value) { return value->kind == FX_ATTR_LIST || value->kind == FX_ATTR_TUPLE; }
+
+static bool is_number(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_SYMINT;
+}
+
+static bool all_tensors(const fx_attr *list)
+{
+    if (!is_list(list)) return false;
+    for (int32_t i = 0; i < list->n; i++)
+        if (list->u.items[i].kind != FX_ATTR_NODE && list->u.items[i].kind != FX_ATTR_NONE) return false;
+    return true;
+}
+
+static bool all_ints(const fx_attr *list)
+{
+    for (int32_t i = 0; i < list->n; i++)
+        if (!is_int(&list->u.items[i])) return false;
+    return true;
+}
+
+/* One integer stands for a list of it, as long as the schema says. */
+static bool to_ints(fx_graph *graph, const fx_param *param, const fx_attr *value, fx_attr *out)
+{
+    fx_attr items[FX_RANK];
+    if (is_list(value)) {
+        *out = *value;
+        out->kind = FX_ATTR_LIST;
+        return all_ints(value);
+    }
+    int32_t n = param->list > 0 && param->list <= FX_RANK ? param->list : 1;
+    for (int32_t i = 0; i < n; i++) items[i] = *value;
+    if (!is_int(value)) return false;
+    *out = fx_list(graph, items, n);
+    return true;
+}
+
+static bool to_float(const fx_attr *value, fx_attr *out)
+{
+    if (value->kind == FX_ATTR_FLOAT) *out = *value;
+    else if (value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL) *out = fx_float((double)value->u.i);
+    else return false;
+    return true;
+}
+
+static bool to_int(const fx_attr *value, fx_attr *out)
+{
+    *out = value->kind == FX_ATTR_BOOL ? fx_int(value->u.i) : *value;
+    return is_int(value) || value->kind == FX_ATTR_BOOL;
+}
+
+static bool to_bool(const fx_attr *value, fx_attr *out)
+{
+    *out = fx_bool(value->u.i != 0);
+    return value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_INT;
+}
+
+/* False: the value does not fit the parameter. */
+static bool convert(fx_graph *graph, const fx_param *param, const fx_attr *value, fx_attr *out)
+{
+    *out = *value;
+    if (value->kind == FX_ATTR_NONE && param->optional) return true;
+    switch (param->kind) {
+    case FX_PARAM_TENSOR: return value->kind == FX_ATTR_NODE;
+    case FX_PARAM_TENSORS: out->kind = FX_ATTR_LIST; return all_tensors(value);
+    case FX_PARAM_OPERAND: return value->kind == FX_ATTR_NODE || is_number(value);
+    case FX_PARAM_INT: return to_int(value, out);
+    case FX_PARAM_INTS: return to_ints(graph, param, value, out);
+    case FX_PARAM_FLOAT: return to_float(value, out);
+    case FX_PARAM_BOOL: return to_bool(value, out);
+    case FX_PARAM_SCALAR: return is_number(value);
+    case FX_PARAM_DTYPE: return value->kind == FX_ATTR_DTYPE;
+    case FX_PARAM_STR: return value->kind == FX_ATTR_STR;
+    default: return true;
+    }
+}
+
+static const char *kind_word(fx_param_kind kind)
+{
+    static const char *const words[] = {
+        [FX_PARAM_TENSOR] = "Tensor", [FX_PARAM_TENSORS] = "Tensor[]", [FX_PARAM_OPERAND] = "Tensor or number",
+        [FX_PARAM_INT] = "int",       [FX_PARAM_INTS] = "int[]",       [FX_PARAM_FLOAT] = "float",
+        [FX_PARAM_BOOL] = "bool",     [FX_PARAM_SCALAR] = "number",    [FX_PARAM_DTYPE] = "dtype",
+        [FX_PARAM_STR] = "str",       [FX_PARAM_OTHER] = "anything",
+    };
+    return words[kind];
+}
+
+static const char *value_word(fx_attr_kind kind)
+{
+    static const char *const words[FX_ATTR_KIND_COUNT] = {"None", "...",  "bool", "int",   "float", "complex", "str",   "dtype",  "device",
+                                                          "name", "Tensor", "tuple", "list", "dict",  "slice",   "range", "SymInt", "graph"};
+    return words[kind];
+}
+
+static void finish(binding *b, int32_t i, fx_attr *out)
+{
+    const fx_param *param = &b->param[i];
+    if (!b->given[i]) {
+        *out = param->fallback;
+        if (!param->has_default) fail(b, fx__diag_node(b->node, FX_E_ARG, "%s misses its argument '%s'", b->op->name, param->name));
+    } else if (!convert(b->graph, param, b->given[i], out)) {
+        fail(b, fx__diag_node(b->node, FX_E_TYPE, "argument '%s' of %s is %s; expected %s%s", param->name, b->op->name,
+                              value_word(b->given[i]->kind), kind_word(param->kind), param->optional ? " or None" : ""));
+    }
+}
+
+fx_status fx__op_bind(fx_graph *graph, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS])
+{
+    binding b = {.graph = graph, .node = node, .op = op};
+    b.param = fx__op_params(op, &b.n);
+    if (!b.param) return fx__diag_node(node, FX_E_INTERNAL, "operator %s has a malformed schema", op->name);
+    bind_positional(&b);
+    bind_keywords(&b);
+    for (int32_t i = 0; i < b.n; i++) finish(&b, i, &out[i]);
+    return b.status;
+}
