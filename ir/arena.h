@@ -52,5 +52,6 @@ typedef struct fx_map {
 void fx__map_init(fx_map *map, fx_arena *arena);
 void *fx__map_get(const fx_map *map, const void *key);           /* by pointer; interned strings too */
 bool fx__map_put(fx_map *map, const void *key, void *value);     /* false: out of memory */
+bool fx__map_copy(fx_map *to, const fx_map *from);               /* puts every entry */
 
 #endif

@@ -41,6 +41,8 @@ struct fx_graph {
     struct fx_names *names; /* used names, see ir/names.c */
     uint64_t edits;
     bool core; /* normalised: only placeholder, get_attr, call_function of the table with all arguments bound, output */
+    fx_graph *parent, *regions, *next_region; /* graphs inside values belong to, and are freed with, the graph of their node */
+    bool own_module; /* module exists for this graph's constants only and is freed with it (fx__module_ensure) */
 };
 
 typedef struct fx_module_tensor_entry {
@@ -58,9 +60,11 @@ struct fx_module {
     fx_graph *graph;
     fx_module_tensor_entry *tensors;
     int32_t n_tensors, cap_tensors;
+    fx_map tensor_index; /* interned path -> 1 + index */
     struct fx_submodule {
         const char *path;
         fx_module *module;
+        bool borrowed; /* another module frees it */
     } *submodules;
     int32_t n_submodules, cap_submodules;
     const char **output_names;
@@ -74,6 +78,8 @@ struct fx_module {
 /* The names of ir/names.c: torch.fx's rule. Returns an interned unused name for a candidate and marks it used. */
 const char *fx__names_create(struct fx_names *names, const char *candidate, bool exact); /* exact and taken: NULL */
 struct fx_names *fx__names_new(fx_arena *arena);
+struct fx_names *fx__names_clone(fx_arena *arena, const struct fx_names *names); /* of the same context */
+bool fx__names_is_used(const struct fx_names *names, const char *name);
 /* The candidate of a target: last component, snake case, qualified rules of get_attr and call_module. */
 const char *fx__names_candidate(fx_arena *arena, fx_opcode opcode, const char *target);
 
@@ -85,6 +91,33 @@ fx_attr fx__attr_copy(fx_graph *graph, const fx_attr *value, fx_node_map map, vo
 void fx__attr_print(fx_text *text, const fx_graph *graph, const fx_attr *value);
 void fx__attr_repr(fx_text *text, const fx_graph *graph, const fx_attr *value);
 
+/* Values with items[n]. */
+bool fx__attr_has_items(fx_attr_kind kind);
+/* Well-formed, bounded in depth, and with nodes of this graph only; the first problem is reported. */
+enum { FX_ATTR_DEPTH = 64 };
+fx_status fx__attr_check(const fx_graph *graph, const fx_attr *value, int depth, const fx_loc *loc);
+/* The graph of a region becomes part of `graph` and is freed with it. */
+void fx__graph_adopt(fx_graph *graph, FX_TAKES fx_graph *region);
+
+/* Parts of nodes, for ir/graph.c and ir/node.c. */
+fx_status fx__node_check_args(const fx_graph *graph, const fx_loc *loc, fx_attr *args, fx_attr *kwargs);
+fx_status fx__node_bind(fx_node *node, fx_attr args, fx_attr kwargs);
+void fx__node_drop_inputs(fx_node *node);
+void fx__node_adopt_regions(fx_node *node);
+/* Every use of `old` in this node's arguments becomes a use of `with`. */
+fx_status fx__node_replace_input(fx_node *node, fx_node *old, fx_node *with);
+/* Whether the target changes its first argument: "add_", operator.iadd, setitem, inplace=True. */
+bool fx__node_is_in_place(const fx_node *node);
+
+/* The module behind a graph's get_attr nodes. A graph without one, or whose module has another graph (a clone), gets one of its own
+ * that borrows the other's tensors, so that passes may add constants. NULL: out of memory. */
+fx_module *fx__module_ensure(fx_graph *graph);
+/* Adds a tensor under an unused path that begins with `stem` ("folded" gives "folded_0"), and returns the path; NULL on error. */
+const char *fx__module_add_constant(fx_module *module, const char *stem, const fx_tensor *tensor, fx_release release, void *user);
+/* An fx_release for tensors of fx_tensor_alloc. */
+void fx__module_release_tensor(void *user, void *data);
+
+fx_type fx__type_of_tensor(const fx_tensor *tensor);
 /* "f32[2, s0]" */
 void fx__type_print(fx_text *text, const fx_dims *dims, const fx_type *type);
 bool fx__type_equal(const fx_type *a, const fx_type *b);

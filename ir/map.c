@@ -49,3 +49,10 @@ bool fx__map_put(fx_map *map, const void *key, void *value)
     *slot = (struct fx_map_slot){.key = key, .value = value};
     return true;
 }
+
+bool fx__map_copy(fx_map *to, const fx_map *from)
+{
+    for (int32_t i = 0; i < from->capacity; i++)
+        if (from->slots[i].key && !fx__map_put(to, from->slots[i].key, from->slots[i].value)) return false;
+    return true;
+}
