@@ -13,6 +13,7 @@
 
 enum { FX_AXES = 16, FX_ARGS = 16, FX_OUTS = 4, FX_TERMS = 4, FX_REDS = 6 };
 #define FX_NO_EXPR 0xffff
+#define FX_NO_AXIS 0xff
 
 /* ---- Program ----------------------------------------------------------------------------------------------------------- */
 
@@ -121,7 +122,7 @@ typedef struct fx_kstage {
 } fx_kstage;
 
 typedef enum fx_emit { FX_EMIT_NONE, FX_EMIT_FLAT, FX_EMIT_COPY2D, FX_EMIT_COLUMN, FX_EMIT_ROW, FX_EMIT_TILE } fx_emit;
-typedef struct fx_sched {
+typedef struct fx_sched { /* what each field means to each emitter: passes/schedule.c */
     fx_emit emit;
     uint8_t vec, lanes, unroll; /* vector axis; lanes 1: scalar */
     uint8_t vec2;               /* COPY2D: the stores' unit axis is vec, the loads' is vec2 */
@@ -262,6 +263,16 @@ fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel); /* 
 /* Bytes of one task's locals (those in scratch), 64-byte aligned each. Offset of a local within them. */
 int64_t fx__kernel_scratch_bytes(const fx_program *program, const fx_kernel *kernel);
 int64_t fx__kernel_local_offset(const fx_program *program, const fx_kernel *kernel, int arg);
+
+/* ---- kir_sched.c: what a schedule implies -------------------------------------------------------------------------------- */
+
+/* Elements of an axis that one iteration of its loop covers: lanes * unroll, mr, ... or 1; see passes/schedule.c. */
+int64_t fx__sched_step(const fx_sched *sched, uint8_t axis);
+/* Iterations of an axis's loop: ceil(extent / step). */
+fx_dim fx__sched_count(fx_dims *dims, const fx_kernel *kernel, uint8_t axis);
+/* Product of the task axes' counts, and chunks of `grain` of them. Without task axes: 1. */
+fx_dim fx__sched_points(fx_dims *dims, const fx_kernel *kernel);
+fx_dim fx__sched_chunks(fx_dims *dims, const fx_kernel *kernel);
 
 /* ---- kir_index.c ------------------------------------------------------------------------------------------------------- */
 
