@@ -14,7 +14,7 @@ fx_status fx__session_target(fx_context *context, const char *triple, const char
 
 typedef struct fx_codegen_options {
     const fx_target *target;
-    int32_t threads; /* 1: calls bodies directly, no fx_rt_* symbols */
+    int32_t threads;    /* 1: calls bodies directly, no fx_rt_* symbols */
     const char *symbol; /* entry name; NULL: "fx_entry" */
     bool (*progress)(void *user, const char *phase, int32_t percent);
     void *progress_user;
@@ -26,9 +26,9 @@ typedef struct fx_jit fx_jit;
 fx_status fx__jit_new(const fx_program *program, const fx_codegen_options *options, FX_GIVES fx_jit **out);
 void fx__jit_free(FX_TAKES fx_jit *jit);
 fx_rt_entry fx__jit_entry(const fx_jit *jit);
-void *fx__jit_wrapper(const fx_jit *jit);           /* typed: f(in..., out..., dims..., workspace, call): see entry.c */
+void *fx__jit_wrapper(const fx_jit *jit); /* typed: f(in..., out..., dims..., workspace, call): see entry.c */
 const void *fx__jit_consts(const fx_jit *jit);
-uint64_t fx__jit_code_hash(const fx_jit *jit);      /* over the kernels' sections, in order */
+uint64_t fx__jit_code_hash(const fx_jit *jit);           /* over the kernels' sections, in order */
 double fx__jit_ms(const fx_jit *jit, const char *phase); /* "codegen", "link", "init" */
 
 /* ---- aot.c ---------------------------------------------------------------------------------------------------------------- */
@@ -39,8 +39,8 @@ fx_status fx__aot_object(const fx_program *program, const fx_codegen_options *op
 /* Text of all modules: LLVM IR or assembly. */
 fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *options, bool assembly, FX_GIVES char **out_text);
 /* Section bytes of one kernel, for tests: freed with fx_text_free. */
-fx_status fx__codegen_kernel_section(const fx_program *program, const fx_codegen_options *options, int32_t kernel, FX_GIVES char **out,
-                                     size_t *out_bytes);
+fx_status fx__codegen_kernel_section(const fx_program *program, const fx_codegen_options *options, int32_t kernel,
+                                     FX_GIVES char **out, size_t *out_bytes);
 
 /* ---- peak.c --------------------------------------------------------------------------------------------------------------- */
 double fx__peak_gflops(fx_context *context);
