@@ -23,7 +23,6 @@
 #include "codegen/codegen.h"
 #include "codegen/emit.h"
 
-enum { FX_NO_AXIS = 255 };
 
 /* Element offset of an access: offset + sum of coef[axis] * coordinate, plus what is not affine. Values are i64; constants are
  * LLVM constants. */
