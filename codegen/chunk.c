@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codegen/chunk.c: from chunk numbers to ranges of the task axes, and loops over axes that keep the accesses' partial offsets. */
+/* codegen/chunk.c: loops over axes, which keep the accesses' partial offsets, and the nest of a kernel's outer axes: from chunk
+ * numbers to ranges of the task axes. */
 #include "codegen/frame.h"
-#include <string.h>
+
+static LLVMValueRef iterations(fx_e *e, const fx_kernel *kernel, uint8_t axis, LLVMValueRef extent)
+{
+    return e_ceildiv(e, extent, e_i64(e, fx__sched_step(&kernel->sched, axis)));
+}
 
 static LLVMValueRef task_points(fx_e *e, const fx_kernel *kernel, const LLVMValueRef *extent)
 {
+    const fx_sched *sched = &kernel->sched;
     LLVMValueRef points = e_i64(e, 1);
-    for (int i = 0; i < kernel->sched.n_task; i++) points = e_mul(e, points, extent[kernel->sched.task[i]]);
+    for (int i = 0; i < sched->n_task; i++)
+        points = e_mul(e, points, iterations(e, kernel, sched->task[i], extent[sched->task[i]]));
     return points;
 }
 
@@ -86,72 +93,94 @@ void fx__frame_axis_end(fx_frame *f, fx_axis_loop *loop, const LLVMValueRef *nex
         for (int i = 0; i < loop->loop.n_carry; i++) loop->loop.carry[i] = next[i];
 }
 
-/* ---- Chunks ------------------------------------------------------------------------------------------------------------- */
+/* ---- The nest of outer axes --------------------------------------------------------------------------------------------- */
 
-/* Coordinates of the leading task axes from their joint number. */
+/* Iterations [from, to) of an axis as its elements; a TILE's row axis counts in tiles. */
+static void set_range(fx_frame *f, uint8_t axis, LLVMValueRef from, LLVMValueRef to)
+{
+    fx_e *e = &f->e;
+    const fx_sched *sched = &f->kernel->sched;
+    int64_t step = fx__sched_step(sched, axis);
+    bool tiles = sched->emit == FX_EMIT_TILE && axis == sched->row;
+    f->begin[axis] = tiles ? from : e_mul(e, from, e_i64(e, step));
+    f->end[axis] = tiles ? to : e_mul(e, to, e_i64(e, step));
+    if (!tiles && step > 1) f->end[axis] = e_min(e, f->end[axis], f->extent[axis]);
+}
+
+/* Positions of the leading task axes from their joint number. */
 static void set_leading(fx_frame *f, LLVMValueRef row)
 {
     const fx_sched *sched = &f->kernel->sched;
     for (int i = sched->n_task - 2; i >= 0; i--) {
         uint8_t axis = sched->task[i];
-        LLVMValueRef at = i == 0 ? row : e_floormod(&f->e, row, f->extent[axis]);
-        if (i > 0) row = e_floordiv(&f->e, row, f->extent[axis]);
-        f->begin[axis] = at;
-        f->end[axis] = e_add(&f->e, at, e_i64(&f->e, 1));
+        LLVMValueRef count = iterations(&f->e, f->kernel, axis, f->extent[axis]);
+        LLVMValueRef at = i == 0 ? row : e_floormod(&f->e, row, count);
+        if (i > 0) row = e_floordiv(&f->e, row, count);
+        set_range(f, axis, at, e_add(&f->e, at, e_i64(&f->e, 1)));
         f->point[axis] = true;
     }
 }
 
-static void begin_rows(fx_frame *f, fx_chunks *chunks, LLVMValueRef from, LLVMValueRef to)
+static void begin_rows(fx_frame *f, fx_nest *nest, LLVMValueRef from, LLVMValueRef to)
 {
     fx_e *e = &f->e;
     const fx_sched *sched = &f->kernel->sched;
     uint8_t last = sched->task[sched->n_task - 1];
-    LLVMValueRef width = f->extent[last];
-    chunks->has_row = sched->n_task > 1;
-    if (!chunks->has_row) {
-        f->begin[last] = from;
-        f->end[last] = to;
+    nest->has_row = sched->n_task > 1;
+    if (!nest->has_row) {
+        set_range(f, last, from, to);
         return;
     }
-    chunks->row = e_loop_begin(e, "row", e_floordiv(e, from, width), e_ceildiv(e, to, width), 1, 0, NULL);
-    LLVMValueRef first = e_mul(e, chunks->row.index, width);
-    f->begin[last] = e_max(e, e_sub(e, from, first), e_i64(e, 0));
-    f->end[last] = e_min(e, e_sub(e, to, first), width);
-    set_leading(f, chunks->row.index);
+    LLVMValueRef width = iterations(e, f->kernel, last, f->extent[last]);
+    nest->row = e_loop_begin(e, "row", e_floordiv(e, from, width), e_ceildiv(e, to, width), 1, 0, NULL);
+    LLVMValueRef first = e_mul(e, nest->row.index, width);
+    set_range(f, last, e_max(e, e_sub(e, from, first), e_i64(e, 0)), e_min(e, e_sub(e, to, first), width));
+    set_leading(f, nest->row.index);
 }
 
-void fx__frame_chunks_begin(fx_frame *f, fx_chunks *chunks, bool merged)
+/* Inside, chunks lo..hi are not empty, so no task axis has extent 0 and divisions by extents are safe. */
+static void begin_tasks(fx_frame *f, fx_nest *nest)
 {
     fx_e *e = &f->e;
-    *chunks = (fx_chunks){0};
-    if (f->kernel->sched.n_task == 0) {
-        chunks->once = e_if_begin(e, "once", e_icmp(e, LLVMIntSLT, f->lo, f->hi));
-        return;
-    }
     LLVMValueRef grain = e_i64(e, grain_of(f->kernel)), points = task_points(e, f->kernel, f->extent);
-    LLVMValueRef lo = f->lo, hi = f->hi;
-    if (merged) {
-        chunks->once = e_if_begin(e, "once", e_icmp(e, LLVMIntSLT, lo, hi)); /* an empty range must not divide by an extent 0 */
-    } else {
-        chunks->chunk = e_loop_begin(e, "chunk", lo, hi, 1, 0, NULL);
-        lo = chunks->chunk.index;
-        hi = e_add(e, lo, e_i64(e, 1));
-    }
-    begin_rows(f, chunks, e_mul(e, lo, grain), e_min(e, e_mul(e, hi, grain), points));
+    begin_rows(f, nest, e_mul(e, f->lo, grain), e_min(e, e_mul(e, f->hi, grain), points));
 }
 
-void fx__frame_chunks_end(fx_frame *f, fx_chunks *chunks)
+static bool is_task(const fx_sched *sched, uint8_t axis)
+{
+    for (int i = 0; i < sched->n_task; i++) {
+        if (sched->task[i] == axis) return true;
+    }
+    return false;
+}
+
+void fx__frame_nest_begin(fx_frame *f, fx_nest *nest, int n)
 {
     const fx_sched *sched = &f->kernel->sched;
-    if (chunks->has_row) e_loop_end(&f->e, &chunks->row, NULL);
-    if (chunks->chunk.body)
-        e_loop_end(&f->e, &chunks->chunk, NULL);
-    else
-        e_if_end(&f->e, &chunks->once);
-    for (int i = 0; i < sched->n_task; i++) {
-        f->begin[sched->task[i]] = e_i64(&f->e, 0);
-        f->end[sched->task[i]] = f->extent[sched->task[i]];
-        f->point[sched->task[i]] = false;
+    *nest = (fx_nest){.n = n};
+    nest->any = e_if_begin(&f->e, "any", e_icmp(&f->e, LLVMIntSLT, f->lo, f->hi));
+    while (nest->n_outside < n && !is_task(sched, f->order[nest->n_outside])) {
+        fx__frame_axis_begin(f, &nest->loop[nest->n_outside], f->order[nest->n_outside], 1, 0, NULL);
+        nest->n_outside++;
     }
+    if (sched->n_task > 0) begin_tasks(f, nest);
+    for (int i = nest->n_outside; i < n; i++) fx__frame_axis_begin(f, &nest->loop[i], f->order[i], 1, 0, NULL);
+}
+
+static void forget_ranges(fx_frame *f)
+{
+    for (int i = 0; i < f->kernel->n_axis; i++) {
+        f->begin[i] = e_i64(&f->e, 0);
+        f->end[i] = f->extent[i];
+        f->point[i] = false;
+    }
+}
+
+void fx__frame_nest_end(fx_frame *f, fx_nest *nest)
+{
+    for (int i = nest->n - 1; i >= nest->n_outside; i--) fx__frame_axis_end(f, &nest->loop[i], NULL);
+    if (nest->has_row) e_loop_end(&f->e, &nest->row, NULL);
+    for (int i = nest->n_outside - 1; i >= 0; i--) fx__frame_axis_end(f, &nest->loop[i], NULL);
+    e_if_end(&f->e, &nest->any);
+    forget_ranges(f);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codegen/frame.c: builds a kernel's module: body, thunk, dims. The table `emitters` is the way from a schedule to its emitter;
- * chunks and axis loops are in chunk.c. */
+ * loops over axes and chunks are in chunk.c. */
 #include "codegen/frame.h"
 #include "ir/diag.h"
 #include <inttypes.h>
@@ -161,6 +161,14 @@ static void name_params(fx_frame *f)
     }
 }
 
+static void set_order(fx_frame *f)
+{
+    const fx_sched *sched = &f->kernel->sched;
+    bool scheduled = sched->emit != FX_EMIT_NONE;
+    f->n_order = scheduled ? sched->n_order : f->kernel->n_outer;
+    for (int i = 0; i < f->n_order; i++) f->order[i] = scheduled ? sched->order[i] : (uint8_t)i;
+}
+
 static fx_status build_body(fx_frame *f, const char *section)
 {
     LLVMTypeRef param[MAX_PARAMS];
@@ -174,6 +182,7 @@ static fx_status build_body(fx_frame *f, const char *section)
         f->extent[i] = f->end[i] = fx__frame_dim(f, f->kernel->axis[i].extent);
         f->begin[i] = e_i64(&f->e, 0);
     }
+    set_order(f);
     FX_TRY(fx__index_open(f));
     LLVMBasicBlockRef start = e_block(&f->e, "start");
     e_put(&f->e, start);

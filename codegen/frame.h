@@ -7,13 +7,13 @@
  * arg: the kernel's arguments in order, LOCALs left out. error: only when the kernel gathers (some access is clamped); the
  * call's error word, in a job the pointer after the last argument. sym: the kernel's symbols, ascending.
  *
- * Chunks: the product of the task axes, row-major in the order of sched.task, is cut every `grain` points. A chunk is walked in
- * segments, each of which fixes all task axes but the last and has a range of the last one. An emitter does
+ * Chunks are those at the top of passes/schedule.c. The call's chunks are a range of the task axes' iterations, walked row by
+ * row: all task axes but the last are fixed, the last has a range. An emitter does
  *
- *     fx_chunks chunks;
- *     fx__frame_chunks_begin(f, &chunks, false);
- *     ... for every outer axis: fx__frame_axis_begin / _end, in the order of sched.order ...
- *     fx__frame_chunks_end(f, &chunks);
+ *     fx_nest nest;
+ *     fx__frame_nest_begin(f, &nest, n);      enters the first n axes of f->order, tasks included
+ *     ... the other axes of f->order, each over [f->begin, f->end) with a step of its own ...
+ *     fx__frame_nest_end(f, &nest);
  *
  * Element offsets of all accesses are kept as partial sums that grow by one term as an axis is entered, so that an inner loop
  * adds only what changes in it. */
@@ -22,7 +22,6 @@
 
 #include "codegen/codegen.h"
 #include "codegen/emit.h"
-
 
 /* Element offset of an access: offset + sum of coef[axis] * coordinate, plus what is not affine. Values are i64; constants are
  * LLVM constants. */
@@ -44,8 +43,9 @@ typedef struct fx_frame {
     LLVMValueRef error;           /* NULL when the kernel does not gather */
     LLVMValueRef *sym;            /* [program's symbols]; NULL: not used by the kernel */
     LLVMValueRef extent[FX_AXES];
-    LLVMValueRef begin[FX_AXES], end[FX_AXES]; /* range of every axis inside the segment */
-    bool point[FX_AXES];                       /* end is begin + 1: needs no loop */
+    LLVMValueRef begin[FX_AXES], end[FX_AXES]; /* range of every axis in this call and row; of a TILE's row axis: its tiles */
+    bool point[FX_AXES];                       /* one iteration: needs no loop */
+    uint8_t order[FX_AXES], n_order;           /* sched.order; all outer axes for a kernel without a schedule */
     LLVMValueRef coord[FX_AXES];               /* coordinate inside the axis's loop; NULL outside */
     fx_acc *acc;                               /* [kernel's accesses] */
     LLVMBasicBlockRef entry;                   /* dims and constants of the whole call are computed here */
@@ -80,18 +80,8 @@ fx_status fx__frame_refuse(fx_frame *f, const char *why);
 LLVMValueRef fx__frame_dim(fx_frame *f, fx_dim dim);
 /* The same at the builder's position of any function: sym[i] is symbol i. */
 LLVMValueRef fx__frame_dim_value(fx_e *e, const fx_dims *dims, const LLVMValueRef *sym, fx_dim dim);
-/* Number of chunks, from the extents (i64 values or constants) of the axes. */
+/* Number of chunks, from the extents (i64 values or constants) of the axes, at the builder's position of any function. */
 LLVMValueRef fx__frame_chunk_count(fx_e *e, const fx_kernel *kernel, const LLVMValueRef *extent);
-
-typedef struct fx_chunks {
-    fx_loop chunk, row;
-    fx_if once;
-    bool has_row;
-    LLVMValueRef *saved;
-} fx_chunks;
-/* merged: [lo, hi) is one chunk (for emitters in which order does not matter). */
-void fx__frame_chunks_begin(fx_frame *f, fx_chunks *chunks, bool merged);
-void fx__frame_chunks_end(fx_frame *f, fx_chunks *chunks);
 
 /* A loop over [f->begin, f->end) of an axis in steps; sets coord and the partial offsets. With step > 1 coord is the first of
  * the step's coordinates and the last step may reach past the end. */
@@ -106,6 +96,16 @@ void fx__frame_axis_end(fx_frame *f, fx_axis_loop *loop, const LLVMValueRef *nex
 /* The same without a loop: an axis at a given coordinate, for a while. */
 LLVMValueRef *fx__frame_enter(fx_frame *f, uint8_t axis, LLVMValueRef coord); /* gives what leave needs */
 void fx__frame_leave(fx_frame *f, uint8_t axis, LLVMValueRef *saved);
+
+typedef struct fx_nest {
+    fx_if any;
+    fx_loop row;
+    bool has_row;
+    fx_axis_loop loop[FX_AXES];
+    int n, n_outside; /* loops entered; those before the task axes */
+} fx_nest;
+void fx__frame_nest_begin(fx_frame *f, fx_nest *nest, int n);
+void fx__frame_nest_end(fx_frame *f, fx_nest *nest);
 
 /* ---- index.c: addresses -------------------------------------------------------------------------------------------------- */
 
