@@ -144,21 +144,6 @@ void fx__diag_warn(fx_context *context, const fx_loc *loc, const char *format, .
     va_end(args);
 }
 
-void fx__diag_copy_all(fx_context *to, const fx_context *from)
-{
-    note_status(to, from->status);
-    for (int32_t i = 0; i < from->n_diags; i++) {
-        const fx_diag_entry *entry = &from->diags[i];
-        if (entry->text) {
-            char *kept = fx__alloc(to, strlen(entry->text) + 1);
-            if (kept && push(to, entry->severity, strcpy(kept, entry->text), NULL)) continue;
-            fx__free(to, kept);
-        } else {
-            push(to, entry->severity, NULL, entry->fixed);
-        }
-    }
-}
-
 void fx__diag_clear(fx_context *context)
 {
     for (int32_t i = 0; i < context->n_diags; i++) fx__free(context, context->diags[i].text);

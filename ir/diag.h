@@ -13,8 +13,6 @@ fx_status fx__diag_node(const fx_node *node, fx_status status, const char *forma
 void fx__diag_note(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
 void fx__diag_warn(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
 fx_status fx__diag_oom(fx_context *context);
-/* Adds all diagnostics of one context to another: a compilation works in a context of its own. */
-void fx__diag_copy_all(fx_context *to, const fx_context *from);
 /* The context's allocator. */
 void *fx__alloc(fx_context *context, size_t bytes); /* zeroed; NULL notes FX_E_OOM */
 void fx__free(fx_context *context, void *memory);
