@@ -89,7 +89,21 @@ void fx__kb_store_guarded(fx_kb *k, fx_lvalue value, const fx_index *at, uint16_
 /* Ends the kernel, adds it to the program with a RUN step. */
 fx_status fx__kb_finish(fx_kb *k);
 
-/* Generic hooks for rows of scalar.def: result[i...] = op(cast(arg0), cast(arg1)) with broadcasting; used by element-wise rows. */
+/* ---- Element-wise operators (ir/ops/pointwise_lower.c): one outer axis per dim of result 0 -------------------------------- */
+
+typedef struct fx_pw {
+    fx_lower *lower;
+    const fx_call *call;
+    fx_kb *k;
+    fx_index at[FX_RANK]; /* of result 0 */
+} fx_pw;
+fx_pw fx__pw_begin(fx_lower *lower, const fx_call *call);
+/* Argument `index`, a tensor (broadcast to the result) or a number, converted to dtype. */
+uint16_t fx__pw_operand(const fx_pw *pw, int32_t index, fx_dtype dtype);
+uint16_t fx__pw_number(const fx_pw *pw, fx_dtype dtype, double value);
+/* Stores e as result 0 and ends the kernel. */
+fx_status fx__pw_finish(const fx_pw *pw, uint16_t e);
+/* Rows of scalar.def: result = op(cast(arg0), cast(arg1)) with broadcasting. */
 fx_status fx__lower_scalar(fx_lower *lower, const fx_call *call);
 
 #endif

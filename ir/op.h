@@ -71,6 +71,8 @@ typedef struct fx_case {
     const char *note; /* what it is for */
 } fx_case;
 
+#define FX_ULP_EXACT (-1.0)
+
 struct fx_op {
     const char *name;   /* "relu" */
     const char *target; /* "torch.ops.aten.relu.default" */
@@ -82,7 +84,7 @@ struct fx_op {
     bool impure;
     bool reads_values; /* data-dependent result sizes: CALL only */
     int16_t scalar;    /* element-wise: 1 + fx_scalar_op that generic hooks use; 0: none */
-    double ulp;        /* accuracy of an element-wise function in the compiled form; 0: 4 */
+    double ulp;        /* accuracy of an element-wise function in the compiled form; 0: 4; FX_ULP_EXACT: no rounding at all */
     fx_status (*dtype)(fx_call *call);                      /* sets dtypes of results (and n_results); NULL: that of the first tensor */
     fx_status (*shape)(fx_call *call);                      /* sets rank and dims of results */
     fx_ref_fn reference;                                    /* mandatory */
@@ -136,6 +138,7 @@ void fx__op_call(const fx_node *node, fx_call *out);
 #define FX_ANY (FX_NUMBERS | FX_BIT(BOOL))
 
 fx_dtype fx__dtype_promote(fx_dtype a, fx_dtype b);   /* torch's table for two tensors */
+fx_dtype fx__call_promoted(const fx_call *call);      /* of all tensors and of numbers that stand for tensors */
 fx_status fx__rule_dtype_promote(fx_call *call);      /* all tensors, then scalars by torch's category rule */
 fx_status fx__rule_dtype_float(fx_call *call);        /* integers and bool become f32 */
 fx_status fx__rule_dtype_bool(fx_call *call);         /* bool */

@@ -47,6 +47,14 @@ bool fx__scalar_allows(fx_scalar_op op, fx_dtype dtype)
     return strchr(rows[op].classes, letter[class_of(dtype)]) != NULL;
 }
 
+fx_scalar_op fx__scalar_on(fx_scalar_op op, fx_dtype dtype)
+{
+    if (dtype != FX_BOOL) return op;
+    return op == FX_SCALAR_ADD ? FX_SCALAR_OR : op == FX_SCALAR_MUL ? FX_SCALAR_AND : op;
+}
+
+fx_dtype fx__scalar_compute(fx_dtype dtype) { return dtype == FX_F16 || dtype == FX_BF16 ? FX_F32 : dtype; }
+
 /* ---- Integers ----------------------------------------------------------------------------------------------------------- */
 
 /* Keeps the low bits of a 64-bit pattern, extended as dtype extends them. */

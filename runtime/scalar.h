@@ -26,6 +26,10 @@ int fx__scalar_operands(fx_scalar_op op);
 int fx__scalar_cost(fx_scalar_op op);
 bool fx__scalar_is_comparison(fx_scalar_op op); /* the result is bool */
 bool fx__scalar_allows(fx_scalar_op op, fx_dtype dtype);
+/* The operation that tensor arithmetic means: on bool, add is or and mul is and, as in torch. */
+fx_scalar_op fx__scalar_on(fx_scalar_op op, fx_dtype dtype);
+/* What a dtype is computed in: f32 for f16 and bf16, else itself. */
+fx_dtype fx__scalar_compute(fx_dtype dtype);
 /* Applies op to operands of `dtype`. Float results are computed in double and rounded to dtype (f32 for f16 and bf16: storage
  * rounds, see fx__scalar_store); integer results wrap to dtype. */
 fx_imm fx__scalar_apply(fx_scalar_op op, fx_dtype dtype, fx_imm a, fx_imm b);

@@ -17,7 +17,7 @@ static void promote_number(fx_promotion *promotion, const fx_attr *value)
 }
 
 /* Of tensors and of the numbers that stand where a tensor may stand; other scalars (alpha) take no part. */
-static fx_dtype promote_args(const fx_call *call)
+fx_dtype fx__call_promoted(const fx_call *call)
 {
     fx_promotion promotion = FX_PROMOTION_EMPTY;
     int32_t n;
@@ -38,11 +38,11 @@ static fx_status set_dtype(fx_call *call, fx_dtype dtype)
     return FX_OK;
 }
 
-fx_status fx__rule_dtype_promote(fx_call *call) { return set_dtype(call, promote_args(call)); }
+fx_status fx__rule_dtype_promote(fx_call *call) { return set_dtype(call, fx__call_promoted(call)); }
 
 fx_status fx__rule_dtype_float(fx_call *call)
 {
-    fx_dtype dtype = promote_args(call);
+    fx_dtype dtype = fx__call_promoted(call);
     return set_dtype(call, (FX_FLOATS >> dtype) & 1 ? dtype : FX_F32);
 }
 
