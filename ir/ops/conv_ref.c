@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reference kernels of convolution over one to three spatial dims. A row of the result (its last dim) is the sum of shifted and
+ * strided rows of the input, each times one weight; rows and weights are widened once. */
+#include "ir/ops/contract_ref.h"
+#include "ir/ops/window_ref.h"
+#include <stdlib.h>
+
+typedef struct conv {
+    fx_wide wide;
+    fx_window_ref w;
+    const fx_tensor *x, *weight, *bias; /* bias may be NULL */
+    fx_tensor *out;
+    int32_t lead;          /* 1: there is a batch dim */
+    int64_t group_in;      /* input channels of one group */
+    void *plane;           /* [group_in][in...]: the group's input, widened */
+    void *kernel;          /* [group_in][size...]: one output channel's weights, widened */
+    void *bias_wide, *sum; /* one number; [last dim of the result] */
+} conv;
+
+static int64_t product(const int64_t *dim, int32_t n)
+{
+    int64_t p = 1;
+    for (int32_t i = 0; i < n; i++) p *= dim[i];
+    return p;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return a > 0 ? (a + b - 1) / b : -(-a / b);
+}
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return -ceil_div(-a, b);
+}
+static int64_t at_least_0(int64_t a)
+{
+    return a > 0 ? a : 0;
+}
+
+/* Widens `channels` blocks of a tensor whose dims [first, rank) are the window's: rows of the last dim, one by one. */
+static void widen(const conv *c, const fx_tensor *t, int64_t *at, int32_t channel_dim, int64_t channels, void *rows)
+{
+    int32_t n = c->w.n, first = t->rank - n;
+    int64_t row = t->dim[t->rank - 1], from = at[channel_dim], to = 0;
+    if (fx__ref_empty(n, t->dim + first)) return;
+    for (int64_t ch = 0; ch < channels; ch++) {
+        int64_t sub[FX_RANK] = {0};
+        at[channel_dim] = from + ch;
+        do {
+            for (int32_t d = 0; d < n; d++) at[first + d] = d < n - 1 ? sub[d] : 0;
+            fx__contract_load(c->wide, rows, to, 1, 1, t->dtype, fx__ref_at(t, at), t->stride[t->rank - 1], row);
+            to += row;
+        } while (fx__ref_next(n - 1, t->dim + first, sub));
+    }
+    at[channel_dim] = from;
+}
+
+/* Adds weight k of a channel times its shifted input row; x_row: start of the input row, kw: column of the weight. */
+static void add_row(const conv *c, int64_t weight_at, int64_t x_row, int64_t kw)
+{
+    const fx_window_ref *w = &c->w;
+    int32_t l = w->n - 1;
+    int64_t shift = kw * w->dilation[l] - w->begin[l]; /* input column of result column 0 */
+    int64_t lo = at_least_0(ceil_div(-shift, w->stride[l])), hi = floor_div(w->in[l] - 1 - shift, w->stride[l]) + 1;
+    if (hi > w->out[l]) hi = w->out[l];
+    if (lo < hi)
+        fx__contract_axpy(c->wide, c->sum, lo, c->kernel, weight_at, c->plane, x_row + lo * w->stride[l] + shift, w->stride[l],
+                          hi - lo);
+}
+
+/* Start of the input row that weight row k sees from result row `at` (leading spatial coordinates); -1: outside. */
+static int64_t input_row(const conv *c, int64_t channel, const int64_t *at, const int64_t *k)
+{
+    const fx_window_ref *w = &c->w;
+    int64_t row = channel;
+    for (int32_t d = 0; d < w->n - 1; d++) {
+        int64_t i = at[d] * w->stride[d] + k[d] * w->dilation[d] - w->begin[d];
+        if (i < 0 || i >= w->in[d]) return -1;
+        row = row * w->in[d] + i;
+    }
+    return row * w->in[w->n - 1];
+}
+
+static void sum_row(const conv *c, const int64_t *at)
+{
+    const fx_window_ref *w = &c->w;
+    int32_t l = w->n - 1;
+    fx__contract_fill(c->wide, c->sum, w->out[l], c->bias_wide, 0);
+    if (fx__ref_empty(w->n, w->size)) return;
+    int64_t weight_at = 0;
+    for (int64_t ic = 0; ic < c->group_in; ic++) {
+        int64_t k[FX_RANK] = {0};
+        do {
+            int64_t row = input_row(c, ic, at, k);
+            for (int64_t kw = 0; row >= 0 && kw < w->size[l]; kw++) add_row(c, weight_at + kw, row, kw);
+            weight_at += w->size[l];
+        } while (fx__ref_next(l, w->size, k));
+    }
+}
+
+/* One output channel of one batch element. */
+static void sum_channel(const conv *c, int64_t batch, int64_t channel)
+{
+    int64_t at[FX_RANK] = {channel}, row[FX_RANK] = {0}, out_at[FX_RANK] = {0};
+    widen(c, c->weight, at, 1, c->group_in, c->kernel);
+    if (c->bias) fx__contract_load(c->wide, c->bias_wide, 0, 1, 1, c->bias->dtype, fx__ref_at(c->bias, &channel), 1, 1);
+    if (c->lead) out_at[0] = batch;
+    out_at[c->lead] = channel;
+    do {
+        sum_row(c, row);
+        for (int32_t d = 0; d < c->w.n - 1; d++) out_at[c->lead + 1 + d] = row[d];
+        fx__contract_store(c->wide, c->sum, c->w.out[c->w.n - 1], c->out->dtype, fx__ref_at(c->out, out_at),
+                           c->out->stride[c->out->rank - 1]);
+    } while (fx__ref_next(c->w.n - 1, c->w.out, row));
+}
+
+static void sum_all(const conv *c, int64_t groups)
+{
+    int64_t batches = c->lead ? c->x->dim[0] : 1, per_group = c->weight->dim[0] / groups;
+    for (int64_t b = 0; b < batches; b++)
+        for (int64_t g = 0; g < groups; g++) {
+            int64_t at[FX_RANK] = {b};
+            at[c->lead] = g * c->group_in;
+            widen(c, c->x, at, c->lead, c->group_in, c->plane);
+            for (int64_t o = 0; o < per_group; o++) sum_channel(c, b, g * per_group + o);
+        }
+}
+
+/* convN(input, weight, bias, stride, padding, dilation, ..., groups) */
+static fx_status run(fx_wide wide, const fx_rt_arg *args, int64_t groups, fx_tensor *out)
+{
+    const fx_tensor *x = args[0].u.tensor, *weight = args[1].u.tensor;
+    conv c = {.wide = wide, .x = x, .weight = weight, .out = out, .w.n = weight->rank - 2, .group_in = weight->dim[1]};
+    c.lead = x->rank - 1 - c.w.n;
+    c.bias = args[2].kind == FX_RT_TENSOR ? args[2].u.tensor : NULL;
+    for (int32_t i = 0; i < c.w.n; i++) {
+        c.w.in[i] = x->dim[c.lead + 1 + i];
+        c.w.out[i] = out->dim[c.lead + 1 + i];
+        c.w.size[i] = weight->dim[2 + i];
+    }
+    fx__window_ref_read(&c.w, &args[3], &args[4], &args[5]);
+    if (fx__ref_empty(out->rank, out->dim)) return FX_OK;
+    c.plane = fx__contract_rows(wide, c.group_in * product(c.w.in, c.w.n));
+    c.kernel = fx__contract_rows(wide, c.group_in * product(c.w.size, c.w.n));
+    c.bias_wide = fx__contract_rows(wide, 1);
+    c.sum = fx__contract_rows(wide, c.w.out[c.w.n - 1]);
+    bool ok = c.plane && c.kernel && c.bias_wide && c.sum;
+    if (ok) sum_all(&c, groups);
+    free(c.plane);
+    free(c.kernel);
+    free(c.bias_wide);
+    free(c.sum);
+    return ok ? FX_OK : FX_E_OOM;
+}
+
+/* groups is argument 6 of convN ... */
+static fx_status run_conv(fx_wide wide, const fx_rt_arg *args, fx_tensor *out)
+{
+    return run(wide, args, args[6].u.i, out);
+}
+fx_status fx__conv_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return run_conv(fx__contract_wide(results->dtype), args, results);
+}
+
+/* ... and argument 8 of convolution(..., transposed, output_padding, groups). */
+static fx_status run_convolution(fx_wide wide, const fx_rt_arg *args, fx_tensor *out)
+{
+    return run(wide, args, args[8].u.i, out);
+}
+fx_status fx__convolution_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return run_convolution(fx__contract_wide(results->dtype), args, results);
+}
+
+static int64_t terms(const fx_rt_bound *call)
+{
+    const fx_tensor *weight = call->args[1].u.tensor;
+    return product(weight->dim + 1, weight->rank - 1) + 1;
+}
+
+fx_status fx__conv_bound(const fx_rt_bound *call)
+{
+    return fx__contract_bound(call, 7, 0, 1, 2, terms(call), run_conv);
+}
+fx_status fx__convolution_bound(const fx_rt_bound *call)
+{
+    return fx__contract_bound(call, 9, 0, 1, 2, terms(call), run_convolution);
+}
