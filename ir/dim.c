@@ -60,10 +60,22 @@ fx_dims *fx__dims_clone(const fx_dims *from)
     return NULL;
 }
 
-int32_t fx__dims_sym_count(const fx_dims *dims) { return dims->n_sym; }
-fx_sym *fx__dims_sym(fx_dims *dims, int32_t index) { return &dims->sym[index]; }
-int32_t fx__dims_guard_count(const fx_dims *dims) { return dims->n_guard; }
-const fx_guard *fx__dims_guard(const fx_dims *dims, int32_t index) { return &dims->guard[index]; }
+int32_t fx__dims_sym_count(const fx_dims *dims)
+{
+    return dims->n_sym;
+}
+fx_sym *fx__dims_sym(fx_dims *dims, int32_t index)
+{
+    return &dims->sym[index];
+}
+int32_t fx__dims_guard_count(const fx_dims *dims)
+{
+    return dims->n_guard;
+}
+const fx_guard *fx__dims_guard(const fx_dims *dims, int32_t index)
+{
+    return &dims->guard[index];
+}
 
 int32_t fx__dims_add_sym(fx_dims *dims, const fx_sym *sym)
 {
@@ -144,8 +156,14 @@ static bool is_valid(const fx_dims *dims, fx_dim dim)
 
 /* ---- Arithmetic -------------------------------------------------------------------------------------------------------- */
 
-static bool both_const(fx_dim a, fx_dim b) { return fx_dim_is_const(a) && fx_dim_is_const(b); }
-static fx_dim const_or_bad(bool overflow, const int64_t *value) { return overflow || !fx_dim_is_const(*value) ? FX_DIM_BAD : *value; }
+static bool both_const(fx_dim a, fx_dim b)
+{
+    return fx_dim_is_const(a) && fx_dim_is_const(b);
+}
+static fx_dim const_or_bad(bool overflow, const int64_t *value)
+{
+    return overflow || !fx_dim_is_const(*value) ? FX_DIM_BAD : *value;
+}
 
 fx_dim fx__dim_sym(fx_dims *dims, int32_t sym)
 {
@@ -268,24 +286,37 @@ static fx_dim pick(fx_dims *dims, fx_dim_op op, fx_dim a, fx_dim b)
     return fx__dim_intern(dims, op, swap ? b : a, swap ? a : b, 0);
 }
 
-fx_dim fx__dim_min(fx_dims *dims, fx_dim a, fx_dim b) { return pick(dims, FX_DIM_MIN, a, b); }
-fx_dim fx__dim_max(fx_dims *dims, fx_dim a, fx_dim b) { return pick(dims, FX_DIM_MAX, a, b); }
+fx_dim fx__dim_min(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    return pick(dims, FX_DIM_MIN, a, b);
+}
+fx_dim fx__dim_max(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    return pick(dims, FX_DIM_MAX, a, b);
+}
 
 /* ---- Values and relations ---------------------------------------------------------------------------------------------- */
 
 static bool eval_binary(fx_dim_op op, int64_t a, int64_t b, int64_t *out)
 {
     switch (op) {
-    case FX_DIM_ADD: return !__builtin_add_overflow(a, b, out);
-    case FX_DIM_MUL: return !__builtin_mul_overflow(a, b, out);
+    case FX_DIM_ADD:
+        return !__builtin_add_overflow(a, b, out);
+    case FX_DIM_MUL:
+        return !__builtin_mul_overflow(a, b, out);
     case FX_DIM_FLOORDIV:
     case FX_DIM_MOD:
         if (b == 0 || (b == -1 && a == INT64_MIN)) return false;
         *out = op == FX_DIM_FLOORDIV ? fx__dim_floor(a, b) : a - b * fx__dim_floor(a, b);
         return true;
-    case FX_DIM_MIN: *out = a < b ? a : b; return true;
-    case FX_DIM_MAX: *out = a > b ? a : b; return true;
-    default: return false;
+    case FX_DIM_MIN:
+        *out = a < b ? a : b;
+        return true;
+    case FX_DIM_MAX:
+        *out = a > b ? a : b;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -323,9 +354,12 @@ int64_t fx__dim_multiple(const fx_dims *dims, fx_dim dim)
     if (node.op == FX_DIM_SYM) return dims->sym[node.value].multiple;
     int64_t a = fx__dim_multiple(dims, node.a), b = fx__dim_multiple(dims, node.b), product;
     switch (node.op) {
-    case FX_DIM_MUL: return __builtin_mul_overflow(a, b, &product) ? a : product;
-    case FX_DIM_FLOORDIV: return fx_dim_is_const(node.b) && a % b == 0 ? a / b : 1;
-    default: return fx__dim_gcd(a, b);
+    case FX_DIM_MUL:
+        return __builtin_mul_overflow(a, b, &product) ? a : product;
+    case FX_DIM_FLOORDIV:
+        return fx_dim_is_const(node.b) && a % b == 0 ? a / b : 1;
+    default:
+        return fx__dim_gcd(a, b);
     }
 }
 
@@ -367,9 +401,7 @@ bool fx__dim_le(const fx_dims *dims, fx_dim a, fx_dim b)
     if (!is_valid(dims, a) || !is_valid(dims, b)) return false;
     if (a == b || both_const(a, b)) return a <= b;
     fx_poly gap = difference(dims, b, a);
-    int64_t lo, hi;
-    fx__poly_range(dims, &gap, &lo, &hi);
-    if (!gap.bad && lo >= 0) return true;
+    if (fx__poly_not_negative(dims, &gap)) return true;
     for (int32_t i = 0; i < dims->n_guard; i++) {
         const fx_guard *guard = &dims->guard[i];
         if (guard->kind == FX_GUARD_NE) continue;
@@ -383,7 +415,10 @@ bool fx__dim_le(const fx_dims *dims, fx_dim a, fx_dim b)
 
 typedef enum { NEVER, OPEN, ALWAYS } truth;
 
-static truth negate(truth value) { return (truth)(ALWAYS - value); }
+static truth negate(truth value)
+{
+    return (truth)(ALWAYS - value);
+}
 
 static truth decide_equal(const fx_dims *dims, fx_dim a, fx_dim b)
 {
@@ -434,6 +469,7 @@ bool fx__dims_assume(fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_dim b, cons
     fx_guard *grown = fx__arena_grow(dims->arena, dims->guard, &dims->cap_guard, dims->n_guard, sizeof *grown);
     if (!grown) return false;
     dims->guard = grown;
-    grown[dims->n_guard++] = (fx_guard){.kind = kind, .a = a, .b = b, .why = fx__intern(fx__arena_context(dims->arena), why ? why : "")};
+    grown[dims->n_guard++] =
+        (fx_guard){.kind = kind, .a = a, .b = b, .why = fx__intern(fx__arena_context(dims->arena), why ? why : "")};
     return true;
 }

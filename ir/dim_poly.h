@@ -46,6 +46,7 @@ void fx__poly_mul(const fx_dims *dims, const fx_poly *a, const fx_poly *b, fx_po
 void fx__poly_divide(fx_dims *dims, const fx_poly *a, const fx_poly *b, fx_poly *q, fx_poly *r);
 /* Bounds; -INT64_MAX and INT64_MAX stand for "unbounded". */
 void fx__poly_range(const fx_dims *dims, const fx_poly *p, int64_t *out_lo, int64_t *out_hi);
+bool fx__poly_not_negative(const fx_dims *dims, const fx_poly *p); /* provably, for all values of the symbols */
 int64_t fx__mono_multiple(const fx_dims *dims, const fx_mono *term);
 fx_dim fx__poly_build(fx_dims *dims, fx_poly *p);
 

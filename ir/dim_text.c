@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const function_name[] = {[FX_DIM_FLOORDIV] = "floordiv", [FX_DIM_MOD] = "mod", [FX_DIM_MIN] = "min", [FX_DIM_MAX] = "max"};
+static const char *const function_name[] = {
+    [FX_DIM_FLOORDIV] = "floordiv", [FX_DIM_MOD] = "mod", [FX_DIM_MIN] = "min", [FX_DIM_MAX] = "max"};
 
 /* ---- Printing ---------------------------------------------------------------------------------------------------------- */
 
@@ -87,10 +88,14 @@ static fx_dim find_symbol(fx_dims *dims, const char *name, size_t bytes)
 static fx_dim apply(fx_dims *dims, fx_dim_op op, fx_dim a, fx_dim b)
 {
     switch (op) {
-    case FX_DIM_FLOORDIV: return fx__dim_floordiv(dims, a, b);
-    case FX_DIM_MOD: return fx__dim_mod(dims, a, b);
-    case FX_DIM_MIN: return fx__dim_min(dims, a, b);
-    default: return fx__dim_max(dims, a, b);
+    case FX_DIM_FLOORDIV:
+        return fx__dim_floordiv(dims, a, b);
+    case FX_DIM_MOD:
+        return fx__dim_mod(dims, a, b);
+    case FX_DIM_MIN:
+        return fx__dim_min(dims, a, b);
+    default:
+        return fx__dim_max(dims, a, b);
     }
 }
 
@@ -132,7 +137,8 @@ static fx_dim parse_term(fx_dims *dims, const char **cursor, int depth)
 static fx_dim parse_sum(fx_dims *dims, const char **cursor, int depth)
 {
     if (depth > 32) return FX_DIM_BAD;
-    fx_dim sum = accept(cursor, '-') ? fx__dim_sub(dims, 0, parse_term(dims, cursor, depth + 1)) : parse_term(dims, cursor, depth + 1);
+    fx_dim sum =
+        accept(cursor, '-') ? fx__dim_sub(dims, 0, parse_term(dims, cursor, depth + 1)) : parse_term(dims, cursor, depth + 1);
     while (sum != FX_DIM_BAD) {
         if (accept(cursor, '+'))
             sum = fx__dim_add(dims, sum, parse_term(dims, cursor, depth + 1));
@@ -144,4 +150,7 @@ static fx_dim parse_sum(fx_dims *dims, const char **cursor, int depth)
     return sum;
 }
 
-fx_dim fx__dim_parse(fx_dims *dims, const char **cursor) { return parse_sum(dims, cursor, 0); }
+fx_dim fx__dim_parse(fx_dims *dims, const char **cursor)
+{
+    return parse_sum(dims, cursor, 0);
+}

@@ -5,13 +5,16 @@
 int64_t fx__sched_step(const fx_sched *sched, uint8_t axis)
 {
     switch (sched->emit) {
-    case FX_EMIT_FLAT: return axis == sched->vec ? (int64_t)sched->lanes * sched->unroll : 1;
-    case FX_EMIT_COPY2D: return axis == sched->vec || axis == sched->vec2 ? sched->lanes : 1;
+    case FX_EMIT_FLAT:
+        return axis == sched->vec ? (int64_t)sched->lanes * sched->unroll : 1;
+    case FX_EMIT_COPY2D:
+        return axis == sched->vec || axis == sched->vec2 ? sched->lanes : 1;
     case FX_EMIT_COLUMN:
     case FX_EMIT_TILE:
         if (axis == sched->vec) return (int64_t)sched->lanes * sched->nv;
         return axis == sched->row ? sched->mr : 1;
-    default: return 1;
+    default:
+        return 1;
     }
 }
 

@@ -112,7 +112,8 @@ fx_status fx__target_describe(fx_context *context, const char *triple, const cha
     bool x86 = strncmp(out->triple, "x86_64", 6) == 0;
     bool arm = strncmp(out->triple, "aarch64", 7) == 0 || strncmp(out->triple, "arm64", 5) == 0;
     if (!x86 && !arm)
-        return fx__diag(context, FX_E_UNSUPPORTED, NULL, "target triple '%s' is not supported; expected x86_64 or aarch64", out->triple);
+        return fx__diag(context, FX_E_UNSUPPORTED, NULL, "target triple '%s' is not supported; expected x86_64 or aarch64",
+                        out->triple);
     const cpu_row *row = find_row(x86 ? x86_rows : arm_rows, out->cpu);
     out->l1 = row->l1;
     out->l2 = row->l2;

@@ -14,9 +14,9 @@ typedef struct planner {
     fx_program *program;
     fx_arena *arena;
     bool share;
-    int32_t *root;  /* static roots in order of placement */
+    int32_t *root; /* static roots in order of placement */
     int32_t n_root;
-    bool *is_read;  /* constants read by a step of the main block */
+    bool *is_read; /* constants read by a step of the main block */
     int32_t now, until;
 } planner;
 
@@ -61,7 +61,10 @@ static fx_status find_lifetimes(planner *p)
     return FX_OK;
 }
 
-static bool both_alive(const fx_buf *a, const fx_buf *b) { return a->first <= b->last && b->first <= a->last; }
+static bool both_alive(const fx_buf *a, const fx_buf *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
 
 /* ---- Static buffers ---------------------------------------------------------------------------------------------------- */
 
@@ -70,7 +73,10 @@ static fx_dim align_up(fx_dims *dims, fx_dim bytes, int64_t align)
     return fx__dim_mul(dims, fx__dim_ceildiv(dims, bytes, align), align);
 }
 
-static int64_t align_of(const fx_buf *buf) { return buf->align > 64 ? buf->align : 64; }
+static int64_t align_of(const fx_buf *buf)
+{
+    return buf->align > 64 ? buf->align : 64;
+}
 
 static fx_dim bytes_of(const planner *p, int32_t buf)
 {
@@ -118,7 +124,10 @@ static void insert_by_offset(planner *p, int32_t buf)
     p->root[at] = buf;
 }
 
-static bool is_workspace_root(const fx_buf *buf) { return buf->role == FX_BUF_TEMP && buf->parent < 0 && buf->first >= 0; }
+static bool is_workspace_root(const fx_buf *buf)
+{
+    return buf->role == FX_BUF_TEMP && buf->parent < 0 && buf->first >= 0;
+}
 
 /* Items of the roots whose size is (is not) constant, largest first; symbolic ones by their hints. */
 static int32_t collect(const planner *p, bool symbolic, item *items)
@@ -199,7 +208,8 @@ static fx_status place_consts(planner *p)
         if (!p->is_read[i]) continue;
         fx_dim at = align_up(NULL, program->const_bytes, align_of(buf)), end = fx__dim_add(program->dims, at, bytes_of(p, i));
         if (!fx_dim_is_const(end))
-            return fx__diag(program->context, FX_E_UNSUPPORTED, NULL, "constant %s has no constant size", buf->name ? buf->name : "");
+            return fx__diag(program->context, FX_E_UNSUPPORTED, NULL, "constant %s has no constant size",
+                            buf->name ? buf->name : "");
         buf->offset = at;
         program->const_bytes = end;
     }

@@ -42,15 +42,18 @@ static char *print(fixture *f, fx_dim dim)
     return fx__text_finish(&text);
 }
 
-static fx_dim parse(fixture *f, const char *text) { return fx__dim_parse(f->dims, &text); }
+static fx_dim parse(fixture *f, const char *text)
+{
+    return fx__dim_parse(f->dims, &text);
+}
 
-#define CHECK_SAME(a, b)                                                                                                         \
-    do {                                                                                                                         \
-        fx_dim x_ = parse(&f, a), y_ = parse(&f, b);                                                                             \
-        char *px_ = print(&f, x_), *py_ = print(&f, y_);                                                                         \
-        ck_assert_msg(x_ == y_, "%s is %s, %s is %s", a, px_, b, py_);                                                           \
-        fx_text_free(px_);                                                                                                       \
-        fx_text_free(py_);                                                                                                       \
+#define CHECK_SAME(a, b)                                                                                                           \
+    do {                                                                                                                           \
+        fx_dim x_ = parse(&f, a), y_ = parse(&f, b);                                                                               \
+        char *px_ = print(&f, x_), *py_ = print(&f, y_);                                                                           \
+        ck_assert_msg(x_ == y_, "%s is %s, %s is %s", a, px_, b, py_);                                                             \
+        fx_text_free(px_);                                                                                                         \
+        fx_text_free(py_);                                                                                                         \
     } while (0)
 
 START_TEST(equal_polynomials_have_equal_handles)
@@ -108,6 +111,10 @@ START_TEST(ranges_decide_min_and_max)
     ck_assert_int_eq(hi, 7 + 170);
     ck_assert_int_eq(fx__dim_multiple(f.dims, parse(&f, "s1*s0*6 + 16")), 8);
     ck_assert(fx__dim_le(f.dims, f.s2, parse(&f, "s2*s0 + 1")) == false); /* not provable term by term */
+    ck_assert(fx__dim_le(f.dims, parse(&f, "s0*12"), parse(&f, "floordiv(s0*12 + 63, 64)*64")));
+    ck_assert(!fx__dim_le(f.dims, parse(&f, "s0*12 + 1"), parse(&f, "floordiv(s0*12 + 63, 64)*64")));
+    ck_assert(fx__dim_le(f.dims, parse(&f, "floordiv(s0*12 + 63, 64)"), parse(&f, "floordiv(s0*20 + 63, 64)")));
+    ck_assert(!fx__dim_le(f.dims, parse(&f, "floordiv(s0*20 + 63, 64)"), parse(&f, "floordiv(s0*12 + 63, 64)")));
     ck_assert(fx__dim_le(f.dims, 1, f.s0) && !fx__dim_le(f.dims, 3, f.s0));
     teardown(&f);
 }
@@ -167,7 +174,10 @@ typedef struct {
     int64_t value; /* INT64_MIN: undefined */
 } pair;
 
-static int64_t floor_of(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static int64_t floor_of(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
 static pair combine(fixture *f, uint64_t kind, pair a, pair b)
 {
@@ -175,12 +185,18 @@ static pair combine(fixture *f, uint64_t kind, pair a, pair b)
     int64_t lo, hi;
     fx__dim_range(f->dims, b.dim, &lo, &hi);
     switch (kind) {
-    case 0: return (pair){fx__dim_add(f->dims, a.dim, b.dim), a.value + b.value};
-    case 1: return (pair){fx__dim_sub(f->dims, a.dim, b.dim), a.value - b.value};
-    case 2: return (pair){fx__dim_mul(f->dims, a.dim, b.dim), a.value * b.value};
-    case 3: return (pair){fx__dim_min(f->dims, a.dim, b.dim), a.value < b.value ? a.value : b.value};
-    case 4: return (pair){fx__dim_max(f->dims, a.dim, b.dim), a.value > b.value ? a.value : b.value};
-    default: break;
+    case 0:
+        return (pair){fx__dim_add(f->dims, a.dim, b.dim), a.value + b.value};
+    case 1:
+        return (pair){fx__dim_sub(f->dims, a.dim, b.dim), a.value - b.value};
+    case 2:
+        return (pair){fx__dim_mul(f->dims, a.dim, b.dim), a.value * b.value};
+    case 3:
+        return (pair){fx__dim_min(f->dims, a.dim, b.dim), a.value < b.value ? a.value : b.value};
+    case 4:
+        return (pair){fx__dim_max(f->dims, a.dim, b.dim), a.value > b.value ? a.value : b.value};
+    default:
+        break;
     }
     if (lo < 1 || !positive) return a; /* divisors are sizes that cannot be zero */
     if (kind == 5) return (pair){fx__dim_floordiv(f->dims, a.dim, b.dim), floor_of(a.value, b.value)};
@@ -233,12 +249,18 @@ static int64_t walk(const fx_dims *dims, fx_dim dim, const int64_t *values)
     if (node.op == FX_DIM_SYM) return values[node.value];
     int64_t a = walk(dims, node.a, values), b = walk(dims, node.b, values);
     switch (node.op) {
-    case FX_DIM_ADD: return a + b;
-    case FX_DIM_MUL: return a * b;
-    case FX_DIM_FLOORDIV: return floor_of(a, b);
-    case FX_DIM_MOD: return a - b * floor_of(a, b);
-    case FX_DIM_MIN: return a < b ? a : b;
-    default: return a > b ? a : b;
+    case FX_DIM_ADD:
+        return a + b;
+    case FX_DIM_MUL:
+        return a * b;
+    case FX_DIM_FLOORDIV:
+        return floor_of(a, b);
+    case FX_DIM_MOD:
+        return a - b * floor_of(a, b);
+    case FX_DIM_MIN:
+        return a < b ? a : b;
+    default:
+        return a > b ? a : b;
     }
 }
 

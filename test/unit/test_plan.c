@@ -82,7 +82,10 @@ static void random_program(fx_program *program, uint64_t *seed, bool symbolic)
     }
 }
 
-static int64_t bytes_of(const fx_program *program, int32_t buf) { return (fx__buf_bytes_hint(program, buf) + 63) / 64 * 64; }
+static int64_t bytes_of(const fx_program *program, int32_t buf)
+{
+    return (fx__buf_bytes_hint(program, buf) + 63) / 64 * 64;
+}
 
 /* The largest sum of sizes alive at one step: no plan can be smaller. */
 static int64_t lower_bound(const fx_program *program)
@@ -131,7 +134,8 @@ START_TEST(every_planted_overlap_is_caught)
         for (int32_t i = 1; i < f.program->n_buf; i++) {
             fx_buf *a = &f.program->buf[i], *b = &f.program->buf[i - 1];
             bool alive = a->first <= b->last && b->first <= a->last && a->first >= 0 && b->first >= 0;
-            if (a->parent >= 0 || b->parent >= 0 || !alive || bytes_of(f.program, i) == 0 || bytes_of(f.program, i - 1) == 0) continue;
+            if (a->parent >= 0 || b->parent >= 0 || !alive || bytes_of(f.program, i) == 0 || bytes_of(f.program, i - 1) == 0)
+                continue;
             fx_dim was = a->offset;
             a->offset = b->offset;
             planted++;

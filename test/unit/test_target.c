@@ -20,9 +20,9 @@ START_TEST(levels_of_x86_64_have_their_vectors)
         const char *cpu;
         int32_t vec_bytes, vregs, reserve;
         bool fma;
-    } row[] = {{"x86-64", 16, 16, 1, false},    {"x86-64-v2", 16, 16, 1, false},     {"x86-64-v3", 32, 16, 1, true},
-               {"x86-64-v4", 64, 32, 3, true},  {"sapphirerapids", 64, 32, 3, true}, {"znver5", 64, 32, 3, true},
-               {"haswell", 32, 16, 1, true},    {"unheard-of", 16, 16, 1, false}};
+    } row[] = {{"x86-64", 16, 16, 1, false},   {"x86-64-v2", 16, 16, 1, false},     {"x86-64-v3", 32, 16, 1, true},
+               {"x86-64-v4", 64, 32, 3, true}, {"sapphirerapids", 64, 32, 3, true}, {"znver5", 64, 32, 3, true},
+               {"haswell", 32, 16, 1, true},   {"unheard-of", 16, 16, 1, false}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         fx_target target = describe(triple, row[i].cpu, "");
         ck_assert_int_eq(target.vec_bytes, row[i].vec_bytes);
