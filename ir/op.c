@@ -101,7 +101,10 @@ const fx_op *fx__op_of(const fx_node *node)
 
 /* ---- Rows --------------------------------------------------------------------------------------------------------------- */
 
-const fx_op *fx__op(fx_op_code code) { return table[code]; }
+const fx_op *fx__op(fx_op_code code)
+{
+    return table[code];
+}
 
 int32_t fx__op_code(const fx_op *op)
 {
@@ -139,10 +142,31 @@ int32_t fx__op_param(const fx_op *op, const char *name)
     return -1;
 }
 
-int32_t fx_op_count(void) { return FX_OP_COUNT; }
-const fx_op *fx_op_at(int32_t index) { return index >= 0 && index < FX_OP_COUNT ? table[index] : NULL; }
-const fx_op *fx_op_find(const char *target) { return fx__op_find(target); }
-const char *fx_op_name(const fx_op *op) { return op->name; }
-const char *fx_op_target(const fx_op *op) { return op->target; }
-const char *fx_op_schema(const fx_op *op) { return op->schema; }
-const char *fx_op_onnx(const fx_op *op) { return op->onnx ? op->onnx : ""; }
+int32_t fx_op_count(void)
+{
+    return FX_OP_COUNT;
+}
+const fx_op *fx_op_at(int32_t index)
+{
+    return index >= 0 && index < FX_OP_COUNT ? table[index] : NULL;
+}
+const fx_op *fx_op_find(const char *target)
+{
+    return fx__op_find(target);
+}
+const char *fx_op_name(const fx_op *op)
+{
+    return op->name;
+}
+const char *fx_op_target(const fx_op *op)
+{
+    return op->target;
+}
+const char *fx_op_schema(const fx_op *op)
+{
+    return op->schema;
+}
+const char *fx_op_onnx(const fx_op *op)
+{
+    return op->onnx ? op->onnx : "";
+}

@@ -67,7 +67,8 @@ static int32_t find_param(const binding *b, const char *name)
 /* torch's Python functions say input where ATen says self, and accept NumPy's words. */
 static int32_t find_keyword(const binding *b, const char *name)
 {
-    static const char *const same[][2] = {{"input", "self"}, {"axis", "dim"}, {"dims", "dim"}, {"keepdims", "keepdim"}, {"size", "shape"}};
+    static const char *const same[][2] = {
+        {"input", "self"}, {"axis", "dim"}, {"dims", "dim"}, {"keepdims", "keepdim"}, {"size", "shape"}};
     int32_t index = find_param(b, name);
     for (size_t i = 0; index < 0 && i < sizeof same / sizeof same[0]; i++)
         if (strcmp(name, same[i][0]) == 0) index = find_param(b, same[i][1]);
@@ -98,11 +99,15 @@ static void bind_keywords(binding *b)
 
 /* ---- Values to the parameter's kind --------------------------------------------------------------------------------------- */
 
-static bool is_list(const fx_attr *value) { return value->kind == FX_ATTR_LIST || value->kind == FX_ATTR_TUPLE; }
+static bool is_list(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_LIST || value->kind == FX_ATTR_TUPLE;
+}
 
 static bool is_number(const fx_attr *value)
 {
-    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_SYMINT;
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_BOOL ||
+           value->kind == FX_ATTR_SYMINT;
 }
 
 static bool all_tensors(const fx_attr *list)
@@ -138,9 +143,12 @@ static bool to_ints(fx_graph *graph, const fx_param *param, const fx_attr *value
 
 static bool to_float(const fx_attr *value, fx_attr *out)
 {
-    if (value->kind == FX_ATTR_FLOAT) *out = *value;
-    else if (value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL) *out = fx_float((double)value->u.i);
-    else return false;
+    if (value->kind == FX_ATTR_FLOAT)
+        *out = *value;
+    else if (value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL)
+        *out = fx_float((double)value->u.i);
+    else
+        return false;
     return true;
 }
 
@@ -162,17 +170,29 @@ static bool convert(fx_graph *graph, const fx_param *param, const fx_attr *value
     *out = *value;
     if (value->kind == FX_ATTR_NONE && param->optional) return true;
     switch (param->kind) {
-    case FX_PARAM_TENSOR: return value->kind == FX_ATTR_NODE;
-    case FX_PARAM_TENSORS: out->kind = FX_ATTR_LIST; return all_tensors(value);
-    case FX_PARAM_OPERAND: return value->kind == FX_ATTR_NODE || is_number(value);
-    case FX_PARAM_INT: return to_int(value, out);
-    case FX_PARAM_INTS: return to_ints(graph, param, value, out);
-    case FX_PARAM_FLOAT: return to_float(value, out);
-    case FX_PARAM_BOOL: return to_bool(value, out);
-    case FX_PARAM_SCALAR: return is_number(value);
-    case FX_PARAM_DTYPE: return value->kind == FX_ATTR_DTYPE;
-    case FX_PARAM_STR: return value->kind == FX_ATTR_STR;
-    default: return true;
+    case FX_PARAM_TENSOR:
+        return value->kind == FX_ATTR_NODE;
+    case FX_PARAM_TENSORS:
+        out->kind = FX_ATTR_LIST;
+        return all_tensors(value);
+    case FX_PARAM_OPERAND:
+        return value->kind == FX_ATTR_NODE || is_number(value);
+    case FX_PARAM_INT:
+        return to_int(value, out);
+    case FX_PARAM_INTS:
+        return to_ints(graph, param, value, out);
+    case FX_PARAM_FLOAT:
+        return to_float(value, out);
+    case FX_PARAM_BOOL:
+        return to_bool(value, out);
+    case FX_PARAM_SCALAR:
+        return is_number(value);
+    case FX_PARAM_DTYPE:
+        return value->kind == FX_ATTR_DTYPE;
+    case FX_PARAM_STR:
+        return value->kind == FX_ATTR_STR;
+    default:
+        return true;
     }
 }
 
@@ -189,8 +209,9 @@ static const char *kind_word(fx_param_kind kind)
 
 static const char *value_word(fx_attr_kind kind)
 {
-    static const char *const words[FX_ATTR_KIND_COUNT] = {"None", "...",  "bool", "int",   "float", "complex", "str",   "dtype",  "device",
-                                                          "name", "Tensor", "tuple", "list", "dict",  "slice",   "range", "SymInt", "graph"};
+    static const char *const words[FX_ATTR_KIND_COUNT] = {"None", "...",   "bool",   "int",   "float",  "complex",
+                                                          "str",  "dtype", "device", "name",  "Tensor", "tuple",
+                                                          "list", "dict",  "slice",  "range", "SymInt", "graph"};
     return words[kind];
 }
 

@@ -11,7 +11,10 @@ static const fx_type *node_type(const fx_attr *value)
     return &value->u.node->result[0];
 }
 
-const fx_type *fx__call_type(const fx_call *call, int32_t index) { return node_type(&call->arg[index]); }
+const fx_type *fx__call_type(const fx_call *call, int32_t index)
+{
+    return node_type(&call->arg[index]);
+}
 
 int32_t fx__call_list_count(const fx_call *call, int32_t index)
 {
@@ -24,7 +27,10 @@ const fx_type *fx__call_list_type(const fx_call *call, int32_t index, int32_t i)
     return i < fx__call_list_count(call, index) ? node_type(&call->arg[index].u.items[i]) : NULL;
 }
 
-bool fx__call_is_none(const fx_call *call, int32_t index) { return call->arg[index].kind == FX_ATTR_NONE; }
+bool fx__call_is_none(const fx_call *call, int32_t index)
+{
+    return call->arg[index].kind == FX_ATTR_NONE;
+}
 
 int64_t fx__call_int(const fx_call *call, int32_t index)
 {
@@ -56,9 +62,12 @@ static const char *param_name(const fx_call *call, int32_t index)
 
 static bool read_dim(const fx_attr *value, fx_dim *out)
 {
-    if (value->kind == FX_ATTR_INT) *out = value->u.i;
-    else if (value->kind == FX_ATTR_SYMINT) *out = value->u.dim;
-    else return false;
+    if (value->kind == FX_ATTR_INT)
+        *out = value->u.i;
+    else if (value->kind == FX_ATTR_SYMINT)
+        *out = value->u.dim;
+    else
+        return false;
     return true;
 }
 
@@ -125,7 +134,10 @@ void fx__op_call(const fx_node *node, fx_call *out)
 
 /* ---- Inference ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_tensor_kind(fx_param_kind kind) { return kind == FX_PARAM_TENSOR || kind == FX_PARAM_TENSORS || kind == FX_PARAM_OPERAND; }
+static bool is_tensor_kind(fx_param_kind kind)
+{
+    return kind == FX_PARAM_TENSOR || kind == FX_PARAM_TENSORS || kind == FX_PARAM_OPERAND;
+}
 
 /* The node's first tensor; *out_missing is a tensor argument whose type is unknown. */
 static const fx_type *first_tensor(const fx_call *call, const fx_node **out_missing)
@@ -184,8 +196,10 @@ fx_status fx__op_infer(fx_node *node)
     fx_attr bound[FX_PARAMS];
     fx_call call = {graph->context, graph->dims, fx__op_of(node), node, bound, {{0}}, 0};
     if (!call.op) return fx__diag_node(node, FX_E_UNSUPPORTED, "no operator of the table");
-    if (graph->core) call.arg = node->args.u.items;
-    else FX_TRY(fx__op_bind(graph, node, call.op, bound));
+    if (graph->core)
+        call.arg = node->args.u.items;
+    else
+        FX_TRY(fx__op_bind(graph, node, call.op, bound));
     FX_TRY(infer(&call));
     fx_type *result = FX_NEW_ARRAY(graph->arena, fx_type, call.n_results > 0 ? call.n_results : 1);
     if (!result) return FX_E_OOM;

@@ -164,10 +164,14 @@ static bool read_default(reader *in, fx_param *param)
     if (accept(in, "True")) return param->fallback = fx_bool(true), true;
     if (accept(in, "False")) return param->fallback = fx_bool(false), true;
     switch (param->kind) {
-    case FX_PARAM_INTS: return read_list(in, param, &param->fallback);
-    case FX_PARAM_STR: return read_word(in, &param->fallback);
-    case FX_PARAM_OTHER: return read_word(in, &param->fallback) && (param->fallback = fx_none(), true);
-    default: return read_number(in, param, &param->fallback);
+    case FX_PARAM_INTS:
+        return read_list(in, param, &param->fallback);
+    case FX_PARAM_STR:
+        return read_word(in, &param->fallback);
+    case FX_PARAM_OTHER:
+        return read_word(in, &param->fallback) && (param->fallback = fx_none(), true);
+    default:
+        return read_number(in, param, &param->fallback);
     }
 }
 
@@ -193,8 +197,10 @@ static bool read_params(reader *in)
     bool keyword_only = false;
     if (accept(in, ")")) return true;
     do {
-        if (accept(in, "*")) keyword_only = true;
-        else if (!read_param(in, keyword_only)) return false;
+        if (accept(in, "*"))
+            keyword_only = true;
+        else if (!read_param(in, keyword_only))
+            return false;
     } while (accept(in, ","));
     return accept(in, ")");
 }

@@ -18,7 +18,10 @@ bool fx__ref_next(int32_t rank, const int64_t *dim, int64_t *at)
     return false;
 }
 
-void *fx__ref_at(const fx_tensor *tensor, const int64_t *at) { return fx__ref_bcast(tensor, tensor->rank, at); }
+void *fx__ref_at(const fx_tensor *tensor, const int64_t *at)
+{
+    return fx__ref_bcast(tensor, tensor->rank, at);
+}
 
 void *fx__ref_bcast(const fx_tensor *tensor, int32_t rank, const int64_t *at)
 {
@@ -29,7 +32,10 @@ void *fx__ref_bcast(const fx_tensor *tensor, int32_t rank, const int64_t *at)
     return (char *)tensor->data + offset * (int64_t)fx_dtype_bytes(tensor->dtype);
 }
 
-fx_imm fx__ref_load(const fx_tensor *tensor, const int64_t *at) { return fx__scalar_load(tensor->dtype, fx__ref_at(tensor, at)); }
+fx_imm fx__ref_load(const fx_tensor *tensor, const int64_t *at)
+{
+    return fx__scalar_load(tensor->dtype, fx__ref_at(tensor, at));
+}
 
 void fx__ref_store(const fx_tensor *tensor, const int64_t *at, fx_imm value)
 {

@@ -10,10 +10,20 @@ typedef enum number_class { CLASS_FLOAT, CLASS_SIGNED, CLASS_UNSIGNED, CLASS_BOO
 static number_class class_of(fx_dtype dtype)
 {
     switch (dtype) {
-    case FX_F16: case FX_F32: case FX_F64: case FX_BF16: return CLASS_FLOAT;
-    case FX_U8: case FX_U16: case FX_U32: case FX_U64: return CLASS_UNSIGNED;
-    case FX_BOOL: return CLASS_BOOL;
-    default: return CLASS_SIGNED;
+    case FX_F16:
+    case FX_F32:
+    case FX_F64:
+    case FX_BF16:
+        return CLASS_FLOAT;
+    case FX_U8:
+    case FX_U16:
+    case FX_U32:
+    case FX_U64:
+        return CLASS_UNSIGNED;
+    case FX_BOOL:
+        return CLASS_BOOL;
+    default:
+        return CLASS_SIGNED;
     }
 }
 
@@ -28,9 +38,18 @@ static const struct {
 #undef FX_SCALAR
 };
 
-const char *fx__scalar_name(fx_scalar_op op) { return rows[op].text; }
-int fx__scalar_operands(fx_scalar_op op) { return rows[op].operands; }
-int fx__scalar_cost(fx_scalar_op op) { return rows[op].cost; }
+const char *fx__scalar_name(fx_scalar_op op)
+{
+    return rows[op].text;
+}
+int fx__scalar_operands(fx_scalar_op op)
+{
+    return rows[op].operands;
+}
+int fx__scalar_cost(fx_scalar_op op)
+{
+    return rows[op].cost;
+}
 
 int fx__scalar_find(const char *name)
 {
@@ -39,7 +58,10 @@ int fx__scalar_find(const char *name)
     return -1;
 }
 
-bool fx__scalar_is_comparison(fx_scalar_op op) { return op == FX_SCALAR_ISNAN || (op >= FX_SCALAR_EQ && op <= FX_SCALAR_GE); }
+bool fx__scalar_is_comparison(fx_scalar_op op)
+{
+    return op == FX_SCALAR_ISNAN || (op >= FX_SCALAR_EQ && op <= FX_SCALAR_GE);
+}
 
 bool fx__scalar_allows(fx_scalar_op op, fx_dtype dtype)
 {
@@ -53,7 +75,10 @@ fx_scalar_op fx__scalar_on(fx_scalar_op op, fx_dtype dtype)
     return op == FX_SCALAR_ADD ? FX_SCALAR_OR : op == FX_SCALAR_MUL ? FX_SCALAR_AND : op;
 }
 
-fx_dtype fx__scalar_compute(fx_dtype dtype) { return dtype == FX_F16 || dtype == FX_BF16 ? FX_F32 : dtype; }
+fx_dtype fx__scalar_compute(fx_dtype dtype)
+{
+    return dtype == FX_F16 || dtype == FX_BF16 ? FX_F32 : dtype;
+}
 
 /* ---- Integers ----------------------------------------------------------------------------------------------------------- */
 
@@ -61,14 +86,22 @@ fx_dtype fx__scalar_compute(fx_dtype dtype) { return dtype == FX_F16 || dtype ==
 static fx_imm wrap(fx_dtype dtype, uint64_t bits)
 {
     switch (dtype) {
-    case FX_I8: return (fx_imm){.i = (int8_t)bits};
-    case FX_I16: return (fx_imm){.i = (int16_t)bits};
-    case FX_I32: return (fx_imm){.i = (int32_t)bits};
-    case FX_U8: return (fx_imm){.u = (uint8_t)bits};
-    case FX_U16: return (fx_imm){.u = (uint16_t)bits};
-    case FX_U32: return (fx_imm){.u = (uint32_t)bits};
-    case FX_BOOL: return (fx_imm){.i = bits != 0};
-    default: return (fx_imm){.u = bits};
+    case FX_I8:
+        return (fx_imm){.i = (int8_t)bits};
+    case FX_I16:
+        return (fx_imm){.i = (int16_t)bits};
+    case FX_I32:
+        return (fx_imm){.i = (int32_t)bits};
+    case FX_U8:
+        return (fx_imm){.u = (uint8_t)bits};
+    case FX_U16:
+        return (fx_imm){.u = (uint16_t)bits};
+    case FX_U32:
+        return (fx_imm){.u = (uint32_t)bits};
+    case FX_BOOL:
+        return (fx_imm){.i = bits != 0};
+    default:
+        return (fx_imm){.u = bits};
     }
 }
 
@@ -95,35 +128,58 @@ static int64_t divide_floored(int64_t a, int64_t b)
 static uint64_t apply_bits(fx_scalar_op op, uint64_t a, uint64_t b)
 {
     switch (op) {
-    case FX_SCALAR_NEG: return 0 - a;
-    case FX_SCALAR_NOT: return ~a;
-    case FX_SCALAR_ADD: return a + b;
-    case FX_SCALAR_SUB: return a - b;
-    case FX_SCALAR_MUL: return a * b;
-    case FX_SCALAR_AND: return a & b;
-    case FX_SCALAR_OR: return a | b;
-    case FX_SCALAR_XOR: return a ^ b;
-    case FX_SCALAR_EQ: return a == b;
-    case FX_SCALAR_NE: return a != b;
-    default: return a; /* rounding an integer */
+    case FX_SCALAR_NEG:
+        return 0 - a;
+    case FX_SCALAR_NOT:
+        return ~a;
+    case FX_SCALAR_ADD:
+        return a + b;
+    case FX_SCALAR_SUB:
+        return a - b;
+    case FX_SCALAR_MUL:
+        return a * b;
+    case FX_SCALAR_AND:
+        return a & b;
+    case FX_SCALAR_OR:
+        return a | b;
+    case FX_SCALAR_XOR:
+        return a ^ b;
+    case FX_SCALAR_EQ:
+        return a == b;
+    case FX_SCALAR_NE:
+        return a != b;
+    default:
+        return a; /* rounding an integer */
     }
 }
 
 static uint64_t apply_signed(fx_scalar_op op, int64_t a, int64_t b)
 {
     switch (op) {
-    case FX_SCALAR_ABS: return a < 0 ? 0 - (uint64_t)a : (uint64_t)a;
-    case FX_SCALAR_RELU: return a < 0 ? 0 : (uint64_t)a;
-    case FX_SCALAR_DIV: return (uint64_t)divide(a, b);
-    case FX_SCALAR_FLOORDIV: return (uint64_t)divide_floored(a, b);
-    case FX_SCALAR_MOD: return (uint64_t)remainder_floored(a, b);
-    case FX_SCALAR_MAX: return (uint64_t)(a > b ? a : b);
-    case FX_SCALAR_MIN: return (uint64_t)(a < b ? a : b);
-    case FX_SCALAR_LT: return a < b;
-    case FX_SCALAR_LE: return a <= b;
-    case FX_SCALAR_GT: return a > b;
-    case FX_SCALAR_GE: return a >= b;
-    default: return apply_bits(op, (uint64_t)a, (uint64_t)b);
+    case FX_SCALAR_ABS:
+        return a < 0 ? 0 - (uint64_t)a : (uint64_t)a;
+    case FX_SCALAR_RELU:
+        return a < 0 ? 0 : (uint64_t)a;
+    case FX_SCALAR_DIV:
+        return (uint64_t)divide(a, b);
+    case FX_SCALAR_FLOORDIV:
+        return (uint64_t)divide_floored(a, b);
+    case FX_SCALAR_MOD:
+        return (uint64_t)remainder_floored(a, b);
+    case FX_SCALAR_MAX:
+        return (uint64_t)(a > b ? a : b);
+    case FX_SCALAR_MIN:
+        return (uint64_t)(a < b ? a : b);
+    case FX_SCALAR_LT:
+        return a < b;
+    case FX_SCALAR_LE:
+        return a <= b;
+    case FX_SCALAR_GT:
+        return a > b;
+    case FX_SCALAR_GE:
+        return a >= b;
+    default:
+        return apply_bits(op, (uint64_t)a, (uint64_t)b);
     }
 }
 
@@ -131,15 +187,24 @@ static uint64_t apply_unsigned(fx_scalar_op op, uint64_t a, uint64_t b)
 {
     switch (op) {
     case FX_SCALAR_DIV:
-    case FX_SCALAR_FLOORDIV: return b ? a / b : 0;
-    case FX_SCALAR_MOD: return b ? a % b : 0;
-    case FX_SCALAR_MAX: return a > b ? a : b;
-    case FX_SCALAR_MIN: return a < b ? a : b;
-    case FX_SCALAR_LT: return a < b;
-    case FX_SCALAR_LE: return a <= b;
-    case FX_SCALAR_GT: return a > b;
-    case FX_SCALAR_GE: return a >= b;
-    default: return apply_bits(op, a, b);
+    case FX_SCALAR_FLOORDIV:
+        return b ? a / b : 0;
+    case FX_SCALAR_MOD:
+        return b ? a % b : 0;
+    case FX_SCALAR_MAX:
+        return a > b ? a : b;
+    case FX_SCALAR_MIN:
+        return a < b ? a : b;
+    case FX_SCALAR_LT:
+        return a < b;
+    case FX_SCALAR_LE:
+        return a <= b;
+    case FX_SCALAR_GT:
+        return a > b;
+    case FX_SCALAR_GE:
+        return a >= b;
+    default:
+        return apply_bits(op, a, b);
     }
 }
 
@@ -150,23 +215,38 @@ static uint64_t apply_bool(fx_scalar_op op, int64_t a, int64_t b)
 
 /* ---- Floats ------------------------------------------------------------------------------------------------------------- */
 
-static double round_to(fx_dtype dtype, double value) { return dtype == FX_F64 ? value : (double)(float)value; }
+static double round_to(fx_dtype dtype, double value)
+{
+    return dtype == FX_F64 ? value : (double)(float)value;
+}
 
 static double float_unary(fx_scalar_op op, double a)
 {
     switch (op) {
-    case FX_SCALAR_NEG: return -a;
-    case FX_SCALAR_ABS: return fabs(a);
-    case FX_SCALAR_RELU: return a < 0 ? 0 : a;
-    case FX_SCALAR_SQRT: return sqrt(a);
-    case FX_SCALAR_EXP: return exp(a);
-    case FX_SCALAR_LOG: return log(a);
-    case FX_SCALAR_TANH: return tanh(a);
-    case FX_SCALAR_SIGMOID: return 1 / (1 + exp(-a));
-    case FX_SCALAR_FLOOR: return floor(a);
-    case FX_SCALAR_CEIL: return ceil(a);
-    case FX_SCALAR_ROUND: return rint(a);
-    default: return trunc(a);
+    case FX_SCALAR_NEG:
+        return -a;
+    case FX_SCALAR_ABS:
+        return fabs(a);
+    case FX_SCALAR_RELU:
+        return a < 0 ? 0 : a;
+    case FX_SCALAR_SQRT:
+        return sqrt(a);
+    case FX_SCALAR_EXP:
+        return exp(a);
+    case FX_SCALAR_LOG:
+        return log(a);
+    case FX_SCALAR_TANH:
+        return tanh(a);
+    case FX_SCALAR_SIGMOID:
+        return 1 / (1 + exp(-a));
+    case FX_SCALAR_FLOOR:
+        return floor(a);
+    case FX_SCALAR_CEIL:
+        return ceil(a);
+    case FX_SCALAR_ROUND:
+        return rint(a);
+    default:
+        return trunc(a);
     }
 }
 
@@ -180,27 +260,42 @@ static double modulo(double a, double b)
 static double float_binary(fx_scalar_op op, fx_dtype dtype, double a, double b)
 {
     switch (op) {
-    case FX_SCALAR_ADD: return a + b;
-    case FX_SCALAR_SUB: return a - b;
-    case FX_SCALAR_MUL: return a * b;
-    case FX_SCALAR_DIV: return a / b;
-    case FX_SCALAR_FLOORDIV: return floor(round_to(dtype, a / b));
-    case FX_SCALAR_MOD: return modulo(a, b);
-    case FX_SCALAR_MAX: return isnan(a) || a > b ? a : b;
-    default: return isnan(a) || a < b ? a : b; /* MIN */
+    case FX_SCALAR_ADD:
+        return a + b;
+    case FX_SCALAR_SUB:
+        return a - b;
+    case FX_SCALAR_MUL:
+        return a * b;
+    case FX_SCALAR_DIV:
+        return a / b;
+    case FX_SCALAR_FLOORDIV:
+        return floor(round_to(dtype, a / b));
+    case FX_SCALAR_MOD:
+        return modulo(a, b);
+    case FX_SCALAR_MAX:
+        return isnan(a) || a > b ? a : b;
+    default:
+        return isnan(a) || a < b ? a : b; /* MIN */
     }
 }
 
 static bool float_compare(fx_scalar_op op, double a, double b)
 {
     switch (op) {
-    case FX_SCALAR_ISNAN: return isnan(a);
-    case FX_SCALAR_EQ: return a == b;
-    case FX_SCALAR_NE: return a != b;
-    case FX_SCALAR_LT: return a < b;
-    case FX_SCALAR_LE: return a <= b;
-    case FX_SCALAR_GT: return a > b;
-    default: return a >= b;
+    case FX_SCALAR_ISNAN:
+        return isnan(a);
+    case FX_SCALAR_EQ:
+        return a == b;
+    case FX_SCALAR_NE:
+        return a != b;
+    case FX_SCALAR_LT:
+        return a < b;
+    case FX_SCALAR_LE:
+        return a <= b;
+    case FX_SCALAR_GT:
+        return a > b;
+    default:
+        return a >= b;
     }
 }
 
@@ -214,10 +309,14 @@ fx_imm fx__scalar_apply(fx_scalar_op op, fx_dtype dtype, fx_imm a, fx_imm b)
 {
     fx_dtype result = fx__scalar_is_comparison(op) ? FX_BOOL : dtype;
     switch (class_of(dtype)) {
-    case CLASS_FLOAT: return apply_float(op, dtype, a.f, b.f);
-    case CLASS_SIGNED: return wrap(result, apply_signed(op, a.i, b.i));
-    case CLASS_UNSIGNED: return wrap(result, apply_unsigned(op, a.u, b.u));
-    default: return wrap(FX_BOOL, apply_bool(op, a.i, b.i));
+    case CLASS_FLOAT:
+        return apply_float(op, dtype, a.f, b.f);
+    case CLASS_SIGNED:
+        return wrap(result, apply_signed(op, a.i, b.i));
+    case CLASS_UNSIGNED:
+        return wrap(result, apply_unsigned(op, a.u, b.u));
+    default:
+        return wrap(FX_BOOL, apply_bool(op, a.i, b.i));
     }
 }
 
@@ -229,8 +328,9 @@ static fx_imm float_to_int(fx_dtype dtype, double value)
     static const struct {
         double lo, hi;
     } range[FX_DTYPE_COUNT] = {
-        [FX_I8] = {-0x1p7, 0x1p7 - 1}, [FX_I16] = {-0x1p15, 0x1p15 - 1}, [FX_I32] = {-0x1p31, 0x1p31 - 1}, [FX_I64] = {-0x1p63, 0x1p63},
-        [FX_U8] = {0, 0x1p8 - 1},      [FX_U16] = {0, 0x1p16 - 1},       [FX_U32] = {0, 0x1p32 - 1},       [FX_U64] = {0, 0x1p64},
+        [FX_I8] = {-0x1p7, 0x1p7 - 1}, [FX_I16] = {-0x1p15, 0x1p15 - 1}, [FX_I32] = {-0x1p31, 0x1p31 - 1},
+        [FX_I64] = {-0x1p63, 0x1p63},  [FX_U8] = {0, 0x1p8 - 1},         [FX_U16] = {0, 0x1p16 - 1},
+        [FX_U32] = {0, 0x1p32 - 1},    [FX_U64] = {0, 0x1p64},
     };
     if (isnan(value)) return (fx_imm){.i = 0};
     if (value <= range[dtype].lo) value = range[dtype].lo;
@@ -259,13 +359,19 @@ fx_imm fx__scalar_cast(fx_dtype from, fx_dtype to, fx_imm value)
 double fx__scalar_to_double(fx_dtype dtype, fx_imm value)
 {
     switch (class_of(dtype)) {
-    case CLASS_FLOAT: return value.f;
-    case CLASS_UNSIGNED: return (double)value.u;
-    default: return (double)value.i;
+    case CLASS_FLOAT:
+        return value.f;
+    case CLASS_UNSIGNED:
+        return (double)value.u;
+    default:
+        return (double)value.i;
     }
 }
 
-fx_imm fx__scalar_from_double(fx_dtype dtype, double value) { return fx__scalar_cast(FX_F64, dtype, (fx_imm){.f = value}); }
+fx_imm fx__scalar_from_double(fx_dtype dtype, double value)
+{
+    return fx__scalar_cast(FX_F64, dtype, (fx_imm){.f = value});
+}
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------------- */
 
@@ -290,55 +396,98 @@ static double half_unpack(uint16_t bits, int mantissa, int emin, uint16_t infini
     uint16_t magnitude = bits & 0x7fff;
     int field = magnitude >> mantissa, fraction = magnitude & ((1 << mantissa) - 1);
     double value;
-    if (magnitude > infinity) value = NAN;
-    else if (magnitude == infinity) value = INFINITY;
-    else value = ldexp(field ? fraction + (1 << mantissa) : fraction, (field ? field - 1 : 0) + emin - mantissa);
+    if (magnitude > infinity)
+        value = NAN;
+    else if (magnitude == infinity)
+        value = INFINITY;
+    else
+        value = ldexp(field ? fraction + (1 << mantissa) : fraction, (field ? field - 1 : 0) + emin - mantissa);
     return bits & 0x8000 ? -value : value;
 }
 
 enum { F16_MANTISSA = 10, F16_EMIN = -14, F16_INF = 0x7c00, BF16_MANTISSA = 7, BF16_EMIN = -126, BF16_INF = 0x7f80 };
 
-#define LOAD(type, at, field)                                                                                                    \
-    do {                                                                                                                         \
-        type element;                                                                                                            \
-        memcpy(&element, at, sizeof element);                                                                                    \
-        return (fx_imm){.field = element};                                                                                       \
+#define LOAD(type, at, field)                                                                                                      \
+    do {                                                                                                                           \
+        type element;                                                                                                              \
+        memcpy(&element, at, sizeof element);                                                                                      \
+        return (fx_imm){.field = element};                                                                                         \
     } while (0)
 
 fx_imm fx__scalar_load(fx_dtype dtype, const void *at)
 {
     uint16_t half;
     switch (dtype) {
-    case FX_F16: memcpy(&half, at, 2); return (fx_imm){.f = half_unpack(half, F16_MANTISSA, F16_EMIN, F16_INF)};
-    case FX_BF16: memcpy(&half, at, 2); return (fx_imm){.f = half_unpack(half, BF16_MANTISSA, BF16_EMIN, BF16_INF)};
-    case FX_F32: LOAD(float, at, f);
-    case FX_F64: LOAD(double, at, f);
-    case FX_I8: LOAD(int8_t, at, i);
-    case FX_I16: LOAD(int16_t, at, i);
-    case FX_I32: LOAD(int32_t, at, i);
-    case FX_I64: LOAD(int64_t, at, i);
-    case FX_U8: LOAD(uint8_t, at, u);
-    case FX_U16: LOAD(uint16_t, at, u);
-    case FX_U32: LOAD(uint32_t, at, u);
-    case FX_U64: LOAD(uint64_t, at, u);
-    default: return (fx_imm){.i = *(const unsigned char *)at != 0};
+    case FX_F16:
+        memcpy(&half, at, 2);
+        return (fx_imm){.f = half_unpack(half, F16_MANTISSA, F16_EMIN, F16_INF)};
+    case FX_BF16:
+        memcpy(&half, at, 2);
+        return (fx_imm){.f = half_unpack(half, BF16_MANTISSA, BF16_EMIN, BF16_INF)};
+    case FX_F32:
+        LOAD(float, at, f);
+    case FX_F64:
+        LOAD(double, at, f);
+    case FX_I8:
+        LOAD(int8_t, at, i);
+    case FX_I16:
+        LOAD(int16_t, at, i);
+    case FX_I32:
+        LOAD(int32_t, at, i);
+    case FX_I64:
+        LOAD(int64_t, at, i);
+    case FX_U8:
+        LOAD(uint8_t, at, u);
+    case FX_U16:
+        LOAD(uint16_t, at, u);
+    case FX_U32:
+        LOAD(uint32_t, at, u);
+    case FX_U64:
+        LOAD(uint64_t, at, u);
+    default:
+        return (fx_imm){.i = *(const unsigned char *)at != 0};
     }
 }
 
-static void put(void *at, const void *element, size_t bytes) { memcpy(at, element, bytes); }
+static void put(void *at, const void *element, size_t bytes)
+{
+    memcpy(at, element, bytes);
+}
 
 void fx__scalar_store(fx_dtype dtype, void *at, fx_imm value)
 {
     switch (dtype) {
-    case FX_F16: put(at, &(uint16_t){half_pack(value.f, F16_MANTISSA, F16_EMIN, F16_INF)}, 2); break;
-    case FX_BF16: put(at, &(uint16_t){half_pack(value.f, BF16_MANTISSA, BF16_EMIN, BF16_INF)}, 2); break;
-    case FX_F32: put(at, &(float){(float)value.f}, 4); break;
-    case FX_F64: put(at, &value.f, 8); break;
-    case FX_I8: case FX_U8: put(at, &(uint8_t){(uint8_t)value.u}, 1); break;
-    case FX_I16: case FX_U16: put(at, &(uint16_t){(uint16_t)value.u}, 2); break;
-    case FX_I32: case FX_U32: put(at, &(uint32_t){(uint32_t)value.u}, 4); break;
-    case FX_I64: case FX_U64: put(at, &value.u, 8); break;
-    default: put(at, &(uint8_t){value.u != 0}, 1); break;
+    case FX_F16:
+        put(at, &(uint16_t){half_pack(value.f, F16_MANTISSA, F16_EMIN, F16_INF)}, 2);
+        break;
+    case FX_BF16:
+        put(at, &(uint16_t){half_pack(value.f, BF16_MANTISSA, BF16_EMIN, BF16_INF)}, 2);
+        break;
+    case FX_F32:
+        put(at, &(float){(float)value.f}, 4);
+        break;
+    case FX_F64:
+        put(at, &value.f, 8);
+        break;
+    case FX_I8:
+    case FX_U8:
+        put(at, &(uint8_t){(uint8_t)value.u}, 1);
+        break;
+    case FX_I16:
+    case FX_U16:
+        put(at, &(uint16_t){(uint16_t)value.u}, 2);
+        break;
+    case FX_I32:
+    case FX_U32:
+        put(at, &(uint32_t){(uint32_t)value.u}, 4);
+        break;
+    case FX_I64:
+    case FX_U64:
+        put(at, &value.u, 8);
+        break;
+    default:
+        put(at, &(uint8_t){value.u != 0}, 1);
+        break;
     }
 }
 
@@ -346,9 +495,9 @@ void fx__scalar_store(fx_dtype dtype, void *at, fx_imm value)
 
 static int width(fx_dtype dtype)
 {
-    static const int8_t bits[FX_DTYPE_COUNT] = {[FX_F16] = 16, [FX_F32] = 32, [FX_F64] = 64, [FX_BF16] = 16, [FX_I8] = 8,
-                                                [FX_I16] = 16, [FX_I32] = 32, [FX_I64] = 64, [FX_U8] = 8,    [FX_U16] = 16,
-                                                [FX_U32] = 32, [FX_U64] = 64, [FX_BOOL] = 1};
+    static const int8_t bits[FX_DTYPE_COUNT] = {
+        [FX_F16] = 16, [FX_F32] = 32, [FX_F64] = 64, [FX_BF16] = 16, [FX_I8] = 8,   [FX_I16] = 16, [FX_I32] = 32,
+        [FX_I64] = 64, [FX_U8] = 8,   [FX_U16] = 16, [FX_U32] = 32,  [FX_U64] = 64, [FX_BOOL] = 1};
     return bits[dtype];
 }
 
@@ -387,6 +536,7 @@ static int combine(int higher, int lower)
 
 fx_dtype fx__promotion_result(const fx_promotion *promotion)
 {
-    int result = combine(promotion->dtype[FX_OPERAND_DIMS], combine(promotion->dtype[FX_OPERAND_ZERO_DIM], promotion->dtype[FX_OPERAND_NUMBER]));
+    int result = combine(promotion->dtype[FX_OPERAND_DIMS],
+                         combine(promotion->dtype[FX_OPERAND_ZERO_DIM], promotion->dtype[FX_OPERAND_NUMBER]));
     return result < 0 ? FX_F32 : (fx_dtype)result;
 }

@@ -2,7 +2,10 @@
 /* ir/ops/rules.c: dtype and shape rules that many operators share: torch's promotion and broadcasting over symbolic dims. */
 #include "ir/op.h"
 
-fx_dtype fx__dtype_promote(fx_dtype a, fx_dtype b) { return fx__scalar_promote(a, b); }
+fx_dtype fx__dtype_promote(fx_dtype a, fx_dtype b)
+{
+    return fx__scalar_promote(a, b);
+}
 
 static void promote_type(fx_promotion *promotion, const fx_type *type)
 {
@@ -38,7 +41,10 @@ static fx_status set_dtype(fx_call *call, fx_dtype dtype)
     return FX_OK;
 }
 
-fx_status fx__rule_dtype_promote(fx_call *call) { return set_dtype(call, fx__call_promoted(call)); }
+fx_status fx__rule_dtype_promote(fx_call *call)
+{
+    return set_dtype(call, fx__call_promoted(call));
+}
 
 fx_status fx__rule_dtype_float(fx_call *call)
 {
@@ -46,7 +52,10 @@ fx_status fx__rule_dtype_float(fx_call *call)
     return set_dtype(call, (FX_FLOATS >> dtype) & 1 ? dtype : FX_F32);
 }
 
-fx_status fx__rule_dtype_bool(fx_call *call) { return set_dtype(call, FX_BOOL); }
+fx_status fx__rule_dtype_bool(fx_call *call)
+{
+    return set_dtype(call, FX_BOOL);
+}
 
 static const fx_type *first_type(const fx_call *call)
 {
