@@ -404,9 +404,9 @@ LLVMValueRef e_icmp(fx_e *e, LLVMIntPredicate predicate, LLVMValueRef a, LLVMVal
 
 LLVMValueRef e_select(fx_e *e, LLVMValueRef condition, LLVMValueRef a, LLVMValueRef b)
 {
-    int64_t known;
     if (a == b) return a;
-    if (e_const(condition, &known)) return known ? a : b;
+    if (LLVMIsConstant(condition) && LLVMIsNull(condition)) return b;
+    if (condition == LLVMConstAllOnes(LLVMTypeOf(condition))) return a;
     return LLVMBuildSelect(e->builder, condition, a, b, "");
 }
 
