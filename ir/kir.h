@@ -253,6 +253,8 @@ int fx__kernel_add_access(fx_program *program, fx_kernel *kernel, const fx_acces
 fx_kstage *fx__kernel_add_stage(fx_program *program, fx_kernel *kernel, fx_stage_kind kind);
 /* Hash-consed; FX_NO_EXPR when out of memory or an operand is FX_NO_EXPR. */
 uint16_t fx__stage_expr(fx_program *program, fx_kstage *stage, const fx_expr *expr);
+int fx__expr_operands(const fx_expr *expr);           /* how many of a, b, c are used */
+fx_dtype fx__stage_dtype(const fx_kstage *stage);     /* of a REDUCE's or CONTRACT's result: acc, i64 for argmin and argmax */
 /* Symbols used by the kernel's dims, ascending; they are its dim parameters, in this order. */
 int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t *out, int32_t capacity);
 /* Kernels with the same canonical text become one. Sets hashes. */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ir/kir_cost.c: what can be counted in a kernel without knowing the machine: symbols, operations, bytes, scratch. */
+#include "ir/kir.h"
+#include <string.h>
+
+/* ---- Symbols ----------------------------------------------------------------------------------------------------------------- */
+
+typedef struct sym_set {
+    const fx_dims *dims;
+    bool *has; /* [symbols] */
+} sym_set;
+
+static void add_syms(const sym_set *set, fx_dim dim)
+{
+    if (fx_dim_is_const(dim) || dim == FX_DIM_BAD) return;
+    fx_dim_node node = fx__dim_node(set->dims, dim);
+    if (node.op == FX_DIM_CONST) return;
+    if (node.op == FX_DIM_SYM) {
+        set->has[node.value] = true;
+        return;
+    }
+    add_syms(set, node.a);
+    add_syms(set, node.b);
+}
+
+static void add_access_syms(const sym_set *set, const fx_access *access)
+{
+    for (int d = 0; d < access->rank; d++) {
+        add_syms(set, access->at[d].base);
+        for (int t = 0; t < access->at[d].n; t++) {
+            add_syms(set, access->at[d].term[t].coef);
+            add_syms(set, access->at[d].term[t].div);
+            add_syms(set, access->at[d].term[t].mod);
+        }
+    }
+}
+
+static void add_kernel_syms(const sym_set *set, const fx_kernel *kernel)
+{
+    for (int a = 0; a < kernel->n_arg; a++) {
+        for (int d = 0; d < kernel->arg[a].rank; d++) {
+            add_syms(set, kernel->arg[a].dim[d]);
+            add_syms(set, kernel->arg[a].stride[d]);
+        }
+    }
+    for (int i = 0; i < kernel->n_axis; i++) add_syms(set, kernel->axis[i].extent);
+    for (int i = 0; i < kernel->n_access; i++) add_access_syms(set, &kernel->access[i]);
+    for (int s = 0; s < kernel->n_stage; s++)
+        for (int e = 0; e < kernel->stage[s].n_expr; e++)
+            if (kernel->stage[s].expr[e].op == FX_X_SYM) add_syms(set, kernel->stage[s].expr[e].u.dim);
+}
+
+int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t *out, int32_t capacity)
+{
+    int32_t n_sym = fx__dims_sym_count(program->dims), n = 0;
+    if (n_sym == 0) return 0;
+    sym_set set = {program->dims, fx__alloc(program->context, (size_t)n_sym)};
+    if (!set.has) return -1;
+    add_kernel_syms(&set, kernel);
+    for (int32_t i = 0; i < n_sym; i++) {
+        if (!set.has[i]) continue;
+        if (n < capacity) out[n] = i;
+        n++;
+    }
+    fx__free(program->context, set.has);
+    return n;
+}
+
+/* ---- Operations and bytes -----------------------------------------------------------------------------------------------------
+ */
+
+static int64_t hint(const fx_program *program, fx_dim dim)
+{
+    return fx_dim_is_const(dim) ? dim : fx__dim_hint(program->dims, dim);
+}
+
+static int64_t saturating_mul(int64_t a, int64_t b)
+{
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+static int64_t saturating_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static int64_t extents(const fx_program *program, const fx_kernel *kernel, const uint8_t *axis, int n)
+{
+    int64_t points = 1;
+    for (int i = 0; i < n; i++) points = saturating_mul(points, hint(program, kernel->axis[axis[i]].extent));
+    return points;
+}
+
+static int64_t stage_flop(const fx_program *program, const fx_kernel *kernel, const fx_kstage *stage)
+{
+    int64_t ops = 0, points = 1;
+    for (int i = 0; i < kernel->n_outer; i++) points = saturating_mul(points, hint(program, kernel->axis[i].extent));
+    points = saturating_mul(points, extents(program, kernel, stage->inner, stage->n_inner));
+    if (stage->kind != FX_STAGE_MAP) points = saturating_mul(points, extents(program, kernel, stage->red, stage->n_red));
+    for (int e = 0; e < stage->n_expr; e++) ops += stage->expr[e].op == FX_X_SCALAR || stage->expr[e].op == FX_X_SELECT;
+    return saturating_mul(points, ops + (stage->kind != FX_STAGE_MAP));
+}
+
+/* Elements that an access can touch: its axes' extents, at most the whole argument. */
+static int64_t footprint(const fx_program *program, const fx_kernel *kernel, const fx_access *access)
+{
+    bool used[FX_AXES] = {false};
+    int64_t touched = 1, whole = 1;
+    bool gathers = false;
+    for (int d = 0; d < access->rank; d++) {
+        whole = saturating_mul(whole, hint(program, kernel->arg[access->arg].dim[d]));
+        for (int t = 0; t < access->at[d].n; t++) used[access->at[d].term[t].axis] = true;
+        gathers = gathers || access->at[d].value >= 0;
+    }
+    for (int i = 0; i < kernel->n_axis; i++)
+        if (used[i]) touched = saturating_mul(touched, hint(program, kernel->axis[i].extent));
+    return gathers || whole < touched ? whole : touched;
+}
+
+static int64_t arg_bytes(const fx_program *program, const fx_kernel *kernel, int arg)
+{
+    int64_t touched = 0, whole = 1;
+    for (int i = 0; i < kernel->n_access; i++)
+        if (kernel->access[i].arg == arg) touched = saturating_add(touched, footprint(program, kernel, &kernel->access[i]));
+    for (int d = 0; d < kernel->arg[arg].rank; d++) whole = saturating_mul(whole, hint(program, kernel->arg[arg].dim[d]));
+    return saturating_mul(touched < whole ? touched : whole, (int64_t)fx_dtype_bytes(kernel->arg[arg].dtype));
+}
+
+fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel)
+{
+    fx_cost cost = {0};
+    for (int s = 0; s < kernel->n_stage; s++) cost.flop = saturating_add(cost.flop, stage_flop(program, kernel, &kernel->stage[s]));
+    for (int a = 0; a < kernel->n_arg; a++) {
+        fx_arg_role role = kernel->arg[a].role;
+        if (role == FX_ARG_LOCAL) continue;
+        int64_t bytes = arg_bytes(program, kernel, a);
+        if (role != FX_ARG_OUT) cost.read_bytes = saturating_add(cost.read_bytes, bytes);
+        if (role == FX_ARG_OUT || role == FX_ARG_INOUT) cost.write_bytes = saturating_add(cost.write_bytes, bytes);
+    }
+    return cost;
+}
+
+/* ---- Scratch ------------------------------------------------------------------------------------------------------------------
+ */
+
+enum { LOCAL_ALIGN = 64 };
+
+/* Bytes of one local for a block of rows, at the upper bounds of its dims; 0 when it is not in scratch. */
+static int64_t local_bytes(const fx_program *program, const fx_kernel *kernel, int arg)
+{
+    const fx_arg *local = &kernel->arg[arg];
+    if (local->role != FX_ARG_LOCAL || local->home >= 0) return 0;
+    int64_t bytes = (int64_t)fx_dtype_bytes(local->dtype);
+    for (int d = 0; d < local->rank; d++) {
+        int64_t lo = local->dim[d], hi = local->dim[d];
+        if (!fx_dim_is_const(local->dim[d])) fx__dim_range(program->dims, local->dim[d], &lo, &hi);
+        bytes = saturating_mul(bytes, hi);
+    }
+    if (kernel->sched.block > 1) bytes = saturating_mul(bytes, kernel->sched.block);
+    return bytes > INT64_MAX - LOCAL_ALIGN ? INT64_MAX : (bytes + LOCAL_ALIGN - 1) / LOCAL_ALIGN * LOCAL_ALIGN;
+}
+
+int64_t fx__kernel_local_offset(const fx_program *program, const fx_kernel *kernel, int arg)
+{
+    int64_t offset = 0;
+    for (int a = 0; a < arg; a++) offset = saturating_add(offset, local_bytes(program, kernel, a));
+    return offset;
+}
+
+int64_t fx__kernel_scratch_bytes(const fx_program *program, const fx_kernel *kernel)
+{
+    return fx__kernel_local_offset(program, kernel, kernel->n_arg);
+}
