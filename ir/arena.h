@@ -36,6 +36,9 @@ void fx__text_put(fx_text *text, const char *bytes, size_t count);
 FX_GIVES char *fx__text_finish(fx_text *text); /* malloc'ed: freed with fx_text_free; NULL when out of memory */
 /* Shortest decimal text that reads back to the same double, in Python's repr form ("1e-05", "0.1", "1.0", "inf"). */
 void fx__text_double(fx_text *text, double value);
+/* Reads digits with point and exponent, "inf" or "nan", whatever the locale; false when that is not all there is. */
+bool fx__text_read_double(const char *text, size_t bytes, double *out);
+bool fx__text_is_identifier(const char *word); /* letters, digits, underscores; no digit first; not empty */
 /* The same for a value of dtype f32: shortest text that reads back to the same float. */
 void fx__text_float(fx_text *text, double value, fx_dtype dtype);
 

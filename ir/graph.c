@@ -65,6 +65,29 @@ void fx__graph_adopt(fx_graph *graph, fx_graph *region)
 
 /* ---- Symbols ----------------------------------------------------------------------------------------------------------- */
 
+static bool symbol_exists(fx_graph *graph, const char *name)
+{
+    for (int32_t i = 0; i < fx__dims_sym_count(graph->dims); i++)
+        if (strcmp(fx__dims_sym(graph->dims, i)->name, name) == 0) return true;
+    return false;
+}
+
+/* Symbols stand in expressions, so their names are identifiers; a name of a file that is none gets a near one of its own. */
+static const char *symbol_name(fx_graph *graph, const char *name)
+{
+    if (fx__text_is_identifier(name)) {
+        if (!symbol_exists(graph, name)) return fx__intern(graph->context, name);
+        fx__diag(graph->context, FX_E_ARG, NULL, "symbol %s exists already", name);
+        return NULL;
+    }
+    char *plain = fx__arena_format(graph->arena, "s_%s", name);
+    for (char *at = plain; at && *at; at++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", *at)) *at = '_';
+    const char *unused = plain;
+    for (int i = 1; unused && symbol_exists(graph, unused); i++) unused = fx__arena_format(graph->arena, "%s_%d", plain, i);
+    return unused ? fx__intern(graph->context, unused) : NULL;
+}
+
 fx_dim fx_graph_symbol(fx_graph *graph, const char *name, int64_t lo, int64_t hi, int64_t hint, int64_t multiple)
 {
     fx_sym sym = {.lo = lo, .hi = hi, .hint = hint, .multiple = multiple, .input = -1};
@@ -73,12 +96,7 @@ fx_dim fx_graph_symbol(fx_graph *graph, const char *name, int64_t lo, int64_t hi
                  name ? name : "?", (long long)lo, (long long)hi, (long long)hint, (long long)multiple);
         return FX_DIM_BAD;
     }
-    for (int32_t i = 0; i < fx__dims_sym_count(graph->dims); i++)
-        if (strcmp(fx__dims_sym(graph->dims, i)->name, name) == 0) {
-            fx__diag(graph->context, FX_E_ARG, NULL, "symbol %s exists already", name);
-            return FX_DIM_BAD;
-        }
-    sym.name = fx__intern(graph->context, name);
+    sym.name = symbol_name(graph, name);
     int32_t index = sym.name ? fx__dims_add_sym(graph->dims, &sym) : -1;
     graph->edits++;
     return index < 0 ? FX_DIM_BAD : fx__dim_sym(graph->dims, index);

@@ -73,6 +73,9 @@ struct fx_module {
     void *on_free_user;
 };
 
+/* Whether a graph is what `core` promises; every deviation is reported (ir/lint.c). */
+fx_status fx__graph_check_core(const fx_graph *graph);
+
 #define FX_EACH_NODE(node, graph) for (fx_node *node = (graph)->first; node; node = node->next)
 
 /* The names of ir/names.c: torch.fx's rule. Returns an interned unused name for a candidate and marks it used. */
@@ -104,6 +107,8 @@ fx_status fx__node_check_args(const fx_graph *graph, const fx_loc *loc, fx_attr 
 fx_status fx__node_bind(fx_node *node, fx_attr args, fx_attr kwargs);
 void fx__node_drop_inputs(fx_node *node);
 void fx__node_adopt_regions(fx_node *node);
+/* At least n results; new ones have no type yet. */
+fx_status fx__node_reserve_results(fx_node *node, int32_t n);
 /* Every use of `old` in this node's arguments becomes a use of `with`. */
 fx_status fx__node_replace_input(fx_node *node, fx_node *old, fx_node *with);
 /* Whether the target changes its first argument: "add_", operator.iadd, setitem, inplace=True. */

@@ -325,7 +325,7 @@ static bool type_is_legal(const fx_type *type)
     return true;
 }
 
-static fx_status grow_results(fx_node *node, int32_t n)
+fx_status fx__node_reserve_results(fx_node *node, int32_t n)
 {
     if (n <= node->n_result) return FX_OK;
     fx_type *result = FX_NEW_ARRAY(node->graph->arena, fx_type, n);
@@ -345,7 +345,7 @@ fx_status fx_node_set_type(fx_node *node, int32_t index, const fx_type *type)
     }
     if (index < 0 || index >= FX_RESULTS) return fx__diag_node(node, FX_E_ARG, "result index %d", (int)index);
     if (!type_is_legal(type)) return fx__diag_node(node, FX_E_ARG, "the type of result %d is not a type", (int)index);
-    FX_TRY(grow_results(node, index + 1));
+    FX_TRY(fx__node_reserve_results(node, index + 1));
     node->result[index] = *type;
     return FX_OK;
 }

@@ -3,6 +3,7 @@
  * handed to callers who free it without a context. */
 #include "ir/arena.h"
 #include "ir/diag.h"
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,4 +158,26 @@ void fx__text_double(fx_text *text, double value)
 void fx__text_float(fx_text *text, double value, fx_dtype dtype)
 {
     put_number(text, value, dtype != FX_F64);
+}
+
+/* strtod reads the locale's point. */
+bool fx__text_read_double(const char *text, size_t bytes, double *out)
+{
+    char local[512];
+    const char *point = localeconv()->decimal_point, *dot = memchr(text, '.', bytes);
+    size_t before = dot ? (size_t)(dot - text) : bytes, n_point = dot ? strlen(point) : 0, after = dot ? bytes - before - 1 : 0;
+    if (bytes == 0 || before + n_point + after >= sizeof local) return false;
+    memcpy(local, text, before);
+    memcpy(local + before, point, n_point);
+    if (after) memcpy(local + before + n_point, dot + 1, after);
+    local[before + n_point + after] = 0;
+    char *end;
+    *out = strtod(local, &end);
+    return *end == 0;
+}
+
+bool fx__text_is_identifier(const char *word)
+{
+    if (!*word || (*word >= '0' && *word <= '9')) return false;
+    return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0;
 }
