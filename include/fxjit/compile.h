@@ -122,6 +122,9 @@ FX_API const char *fx_op_target(const fx_op *op);   /* "torch.ops.aten.relu.defa
 FX_API const char *fx_op_schema(const fx_op *op);   /* ATen notation */
 FX_API const char *fx_op_onnx(const fx_op *op);     /* ONNX operators that give it, separated by spaces; "" if none */
 
+/* ONNX operators that the importer translates, one after the other; NULL: index is beyond the last. */
+FX_API const char *fx_onnx_op_at(int32_t index);
+
 /* The machine's fused-multiply-add peak for f32, measured by a generated loop on the calling thread, in GFLOP/s. */
 FX_API double fx_measure_peak_gflops(fx_context *context);
 

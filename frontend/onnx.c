@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onnx.c: the walk over an ONNX graph: names are collected first, so that missing, doubled and circular ones are all known; then
+ * nodes are translated in dependency order by the adapters of onnx_ops.c. A node that fails is reported once, everything that
+ * depends on it is passed over, and the walk goes on, so one import tells all that is wrong with a file. */
+#include "frontend/onnx.h"
+#include "fxjit/compile.h"
+#include "ir/op.h"
+#include <ctype.h>
+#include <string.h>
+
+enum { FX_ONNX_OLDEST = 7, FX_ONNX_NEWEST = 28, FX_ONNX_HINT = 16 };
+
+static void problem(fx_onnx_import *im, fx_status status)
+{
+    if (im->status == FX_OK) im->status = status;
+}
+
+#define PROBLEM(im, status, ...) problem((im), fx__diag((im)->context, (status), NULL, __VA_ARGS__))
+
+/* What a node is called in messages and locations. */
+static const char *node_label(const fx_onnx_node *node)
+{
+    if (*node->name) return node->name;
+    return node->n_outputs ? node->outputs[0] : "";
+}
+
+/* ---- Names ----------------------------------------------------------------------------------------------------------------- */
+
+static fx_onnx_slot *find_slot(const fx_onnx_import *im, const char *name)
+{
+    return fx__map_get(&im->slots, name);
+}
+
+static fx_onnx_slot *new_slot(fx_onnx_import *im, const char *name, int32_t producer)
+{
+    fx_onnx_slot *slot = FX_NEW(im->arena, fx_onnx_slot);
+    if (!slot || !fx__map_put(&im->slots, name, slot)) {
+        problem(im, FX_E_OOM);
+        return NULL;
+    }
+    slot->name = name;
+    slot->producer = producer;
+    return slot;
+}
+
+static void define_tensors(fx_onnx_import *im)
+{
+    const fx_onnx_graph *graph = &im->model.graph;
+    for (int32_t i = 0; i < graph->n_tensors; i++) {
+        const fx_onnx_tensor *tensor = &graph->tensors[i];
+        if (!*tensor->name)
+            PROBLEM(im, FX_E_FORMAT, "%s: initializer %d has no name", im->file, (int)i);
+        else if (find_slot(im, tensor->name))
+            PROBLEM(im, FX_E_FORMAT, "%s: initializer \"%s\" is defined twice", im->file, tensor->name);
+        else {
+            fx_onnx_slot *slot = new_slot(im, tensor->name, -1);
+            if (slot) slot->initializer = tensor;
+        }
+    }
+}
+
+static void define_outputs(fx_onnx_import *im, int32_t index)
+{
+    const fx_onnx_node *node = &im->model.graph.nodes[index];
+    for (int32_t i = 0; i < node->n_outputs; i++) {
+        const char *name = node->outputs[i];
+        if (!*name) continue;
+        if (find_slot(im, name))
+            PROBLEM(im, FX_E_FORMAT, "%s: %s node \"%s\" defines \"%s\", which is defined already", im->file, node->op,
+                    node_label(node), name);
+        else
+            new_slot(im, name, index);
+    }
+}
+
+/* ---- Inputs ---------------------------------------------------------------------------------------------------------------- */
+
+/* A symbol needs a name that is an identifier and not another symbol's. */
+static const char *symbol_name(fx_onnx_import *im, const char *wanted)
+{
+    char *name = fx__arena_format(im->arena, "%s%s", isalpha((unsigned char)*wanted) ? "" : "s", wanted);
+    if (!name) return NULL;
+    for (char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c)) *c = '_';
+    for (int32_t i = 0; i < fx__dims_sym_count(im->graph->dims); i++)
+        if (strcmp(fx__dims_sym(im->graph->dims, i)->name, name) == 0)
+            return symbol_name(im, fx__arena_format(im->arena, "%s_%d", name, (int)i));
+    return name;
+}
+
+/* Equal names of the file are one symbol; an unnamed dimension is a symbol of its own. */
+static fx_dim symbol_for(fx_onnx_import *im, const fx_onnx_value *value, int32_t axis)
+{
+    const char *param = value->param[axis] && *value->param[axis] ? value->param[axis] : NULL;
+    fx_dim *known = param ? fx__map_get(&im->symbols, param) : NULL;
+    if (known) return *known;
+    const char *wanted = param ? param : fx__arena_format(im->arena, "%s_%d", value->name, (int)axis);
+    const char *name = wanted ? symbol_name(im, wanted) : NULL;
+    fx_dim dim = name ? fx_graph_symbol(im->graph, name, 0, INT32_MAX, FX_ONNX_HINT, 1) : FX_DIM_BAD;
+    fx_dim *kept = FX_NEW(im->arena, fx_dim);
+    if (dim == FX_DIM_BAD || !kept) {
+        problem(im, FX_E_OOM);
+        return FX_DIM_BAD;
+    }
+    *kept = dim;
+    if (param && !fx__map_put(&im->symbols, param, kept)) problem(im, FX_E_OOM);
+    return dim;
+}
+
+static bool input_type(fx_onnx_import *im, const fx_onnx_value *value, fx_type *out)
+{
+    if (!value->is_tensor) {
+        PROBLEM(im, FX_E_TYPE, "%s: input \"%s\" is no tensor: fxjit has no sequences, maps or optionals", im->file, value->name);
+        return false;
+    }
+    if (!fx__onnx_dtype(value->type, &out->dtype)) {
+        PROBLEM(im, FX_E_TYPE, "%s: input \"%s\": fxjit has no element type %s (%d)", im->file, value->name,
+                fx__onnx_type_name(value->type), (int)value->type);
+        return false;
+    }
+    if (value->rank > FX_RANK) {
+        PROBLEM(im, FX_E_UNSUPPORTED, "%s: input \"%s\" has more than %d dimensions", im->file, value->name, FX_RANK);
+        return false;
+    }
+    out->rank = value->rank;
+    for (int32_t i = 0; i < value->rank; i++) {
+        out->dim[i] = value->dim[i] >= 0 ? value->dim[i] : symbol_for(im, value, i);
+        if (out->dim[i] == FX_DIM_BAD) return false;
+    }
+    return true;
+}
+
+static void add_placeholder(fx_onnx_import *im, const fx_onnx_value *value, fx_onnx_slot *slot)
+{
+    fx_type type = {0};
+    bool typed = input_type(im, value, &type);
+    slot->failed = !typed;
+    if (!typed) return;
+    slot->node = fx_graph_placeholder(im->graph, value->name, type.rank >= 0 ? &type : NULL);
+    slot->failed = !slot->node;
+    if (slot->failed) problem(im, FX_E_OOM);
+}
+
+/* In old files every initializer is listed as an input too, as its default: it stays a constant. */
+static void define_inputs(fx_onnx_import *im)
+{
+    const fx_onnx_graph *graph = &im->model.graph;
+    for (int32_t i = 0; i < graph->n_inputs; i++) {
+        const fx_onnx_value *value = &graph->inputs[i];
+        const fx_onnx_slot *slot = find_slot(im, value->name);
+        if (slot && slot->initializer) continue;
+        if (!*value->name || slot) {
+            PROBLEM(im, FX_E_FORMAT, "%s: input \"%s\" is nameless or defined twice", im->file, value->name);
+            continue;
+        }
+        fx_onnx_slot *made = new_slot(im, value->name, -1);
+        if (made) add_placeholder(im, value, made);
+    }
+}
+
+/* ---- Order: depth first over producers, with a stack of our own ------------------------------------------------------------- */
+
+typedef struct visit {
+    int32_t node, next_input;
+} visit;
+
+typedef struct sorter {
+    fx_onnx_import *im;
+    int32_t *order, n_order;
+    uint8_t *state; /* per node: 0 new, 1 open, 2 done */
+    visit *stack;
+    int32_t depth;
+} sorter;
+
+static int32_t producer_of(const fx_onnx_import *im, const char *name)
+{
+    const fx_onnx_slot *slot = find_slot(im, name);
+    return slot ? slot->producer : -1;
+}
+
+static void report_cycle(const sorter *s, int32_t index)
+{
+    const fx_onnx_node *node = &s->im->model.graph.nodes[index];
+    PROBLEM(s->im, FX_E_GRAPH, "%s: %s node \"%s\" is part of a cycle", s->im->file, node->op, node_label(node));
+    for (int32_t i = 0; i < node->n_outputs; i++) {
+        fx_onnx_slot *slot = find_slot(s->im, node->outputs[i]);
+        if (slot) slot->failed = true;
+    }
+}
+
+static void push_visit(sorter *s, int32_t node)
+{
+    s->state[node] = 1;
+    s->stack[s->depth++] = (visit){node, 0};
+}
+
+static void visit_step(sorter *s)
+{
+    visit *top = &s->stack[s->depth - 1];
+    const fx_onnx_node *node = &s->im->model.graph.nodes[top->node];
+    if (top->next_input == node->n_inputs) {
+        s->state[top->node] = 2;
+        s->order[s->n_order++] = top->node;
+        s->depth--;
+        return;
+    }
+    int32_t producer = producer_of(s->im, node->inputs[top->next_input++]);
+    if (producer < 0 || s->state[producer] == 2) return;
+    if (s->state[producer] == 1)
+        report_cycle(s, top->node);
+    else
+        push_visit(s, producer);
+}
+
+/* Node indices so that producers come first; NULL when out of memory. */
+static const int32_t *sort_nodes(fx_onnx_import *im)
+{
+    int32_t n = im->model.graph.n_nodes;
+    sorter s = {.im = im};
+    s.order = FX_NEW_ARRAY(im->arena, int32_t, n + 1);
+    s.state = FX_NEW_ARRAY(im->arena, uint8_t, n + 1);
+    s.stack = FX_NEW_ARRAY(im->arena, visit, n + 1);
+    if (!s.order || !s.state || !s.stack) return NULL;
+    for (int32_t i = 0; i < n; i++) {
+        if (s.state[i] == 0) push_visit(&s, i);
+        while (s.depth > 0) visit_step(&s);
+    }
+    return s.order;
+}
+
+/* ---- One node --------------------------------------------------------------------------------------------------------------- */
+
+static void fail_outputs(fx_onnx_import *im, const fx_onnx_node *node)
+{
+    for (int32_t i = 0; i < node->n_outputs; i++) {
+        fx_onnx_slot *slot = find_slot(im, node->outputs[i]);
+        if (slot) slot->failed = true;
+    }
+}
+
+/* Reports missing inputs; false when the node cannot be translated. */
+static bool inputs_ready(fx_onnx_call *call)
+{
+    bool ready = true;
+    for (int32_t i = 0; i < call->node->n_inputs; i++) {
+        const char *name = call->node->inputs[i];
+        const fx_onnx_slot *slot = *name ? find_slot(call->import, name) : NULL;
+        if (*name && !slot) fx__onnx_error(call, FX_E_FORMAT, "nothing defines its input \"%s\"", name);
+        ready = ready && (!*name || (slot && !slot->failed));
+    }
+    return ready;
+}
+
+static bool arity_fits(fx_onnx_call *call, const fx_onnx_op *op)
+{
+    int32_t n_in = call->node->n_inputs, n_out = call->node->n_outputs, given = 0;
+    for (int32_t i = 0; i < n_in && i < op->min_in; i++) given += *call->node->inputs[i] != 0;
+    if (given < op->min_in || (op->max_in >= 0 && n_in > op->max_in))
+        fx__onnx_error(call, FX_E_FORMAT, "has %d inputs; it takes %d to %d", (int)n_in, op->min_in,
+                       op->max_in < 0 ? INT32_MAX : op->max_in);
+    if (n_out < 1) fx__onnx_error(call, FX_E_FORMAT, "has no output");
+    for (int32_t i = op->max_out; i < n_out; i++)
+        if (*call->node->outputs[i])
+            fx__onnx_error(call, FX_E_UNSUPPORTED, "output %d (\"%s\") is not supported", (int)i, call->node->outputs[i]);
+    return !call->failed;
+}
+
+static const fx_onnx_op *find_op(fx_onnx_call *call)
+{
+    bool known = false;
+    const char *domain = call->node->domain;
+    bool standard = !*domain || strcmp(domain, "ai.onnx") == 0;
+    const fx_onnx_op *op = standard ? fx__onnx_op(call->node->op, call->opset, &known) : NULL;
+    if (op) return op;
+    if (!standard)
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "operator of domain \"%s\" is not supported", domain);
+    else
+        fx__onnx_error(call, FX_E_UNSUPPORTED,
+                       known ? "operator is not supported in opset %lld" : "operator is not supported (opset %lld)",
+                       (long long)call->opset);
+    return NULL;
+}
+
+static bool all_given(const fx_onnx_call *call)
+{
+    const fx_onnx_node *node = call->node;
+    for (int32_t i = 0; i < node->n_outputs; i++) {
+        const fx_onnx_slot *slot = find_slot(call->import, node->outputs[i]);
+        if (slot && !slot->node && !slot->has_tensor && !slot->known) return false;
+    }
+    return true;
+}
+
+static void translate(fx_onnx_import *im, const fx_onnx_node *node)
+{
+    fx_onnx_call call = {.import = im, .node = node, .opset = im->model.opset, .loc = {im->file, 0, node_label(node)}};
+    int32_t errors = fx_context_diag_count(im->context);
+    const fx_onnx_op *op = find_op(&call);
+    bool ready = inputs_ready(&call);
+    if (op && arity_fits(&call, op) && ready && !fx__onnx_fold(&call)) op->build(&call);
+    if (op && ready && !call.failed && !all_given(&call)) {
+        call.failed = true;
+        if (fx_context_diag_count(im->context) == errors) fx__onnx_error(&call, FX_E_OOM, "could not be translated");
+    }
+    if (call.failed || !op || !ready) fail_outputs(im, node);
+}
+
+/* ---- Outputs ---------------------------------------------------------------------------------------------------------------- */
+
+static fx_attr output_value(fx_onnx_import *im, const char *name)
+{
+    static const fx_onnx_node nowhere = {.name = "", .op = "output", .domain = ""};
+    fx_onnx_call call = {.import = im, .node = &nowhere, .opset = im->model.opset, .loc = {im->file, 0, name}};
+    fx_onnx_slot *slot = find_slot(im, name);
+    if (!slot) PROBLEM(im, FX_E_FORMAT, "%s: nothing defines the output \"%s\"", im->file, name);
+    return slot && !slot->failed ? fx__onnx_slot_node(&call, slot) : fx_none();
+}
+
+static void add_outputs(fx_onnx_import *im)
+{
+    const fx_onnx_graph *graph = &im->model.graph;
+    fx_attr *values = FX_NEW_ARRAY(im->arena, fx_attr, graph->n_outputs + 1);
+    if (!values || graph->n_outputs == 0) {
+        PROBLEM(im, FX_E_FORMAT, "%s: the graph has no outputs", im->file);
+        return;
+    }
+    for (int32_t i = 0; i < graph->n_outputs; i++) values[i] = output_value(im, graph->outputs[i].name);
+    if (im->status != FX_OK) return;
+    fx_attr value = fx_tuple(im->graph, values, graph->n_outputs);
+    if (!fx_graph_output(im->graph, value)) problem(im, FX_E_OOM);
+    for (int32_t i = 0; i < graph->n_outputs; i++) {
+        fx_status status = fx_module_set_output_name(im->module, i, graph->outputs[i].name);
+        if (status != FX_OK) problem(im, status);
+    }
+}
+
+/* ---- The whole file --------------------------------------------------------------------------------------------------------- */
+
+static void check_model(fx_onnx_import *im)
+{
+    int64_t opset = im->model.opset;
+    if (opset < FX_ONNX_OLDEST || opset > FX_ONNX_NEWEST)
+        PROBLEM(im, FX_E_UNSUPPORTED, "%s: opset %lld; supported are %d to %d", im->file, (long long)opset, FX_ONNX_OLDEST,
+                FX_ONNX_NEWEST);
+    if (im->model.graph.has_sparse) PROBLEM(im, FX_E_TYPE, "%s: fxjit has no sparse tensors", im->file);
+}
+
+static fx_status walk(fx_onnx_import *im)
+{
+    check_model(im);
+    define_tensors(im);
+    define_inputs(im);
+    for (int32_t i = 0; i < im->model.graph.n_nodes; i++) define_outputs(im, i);
+    const int32_t *order = sort_nodes(im);
+    if (!order) return FX_E_OOM;
+    for (int32_t i = 0; i < im->model.graph.n_nodes; i++) translate(im, &im->model.graph.nodes[order[i]]);
+    add_outputs(im);
+    return im->status;
+}
+
+static void release_store(void *user, void *data)
+{
+    (void)data;
+    fx__store_free(user);
+}
+
+static fx_status import_into(fx_onnx_import *im, const void *data, size_t bytes)
+{
+    FX_TRY(fx__onnx_file_decode(im->arena, im->file, data, bytes, &im->model));
+    const char *name = *im->model.graph.name ? im->model.graph.name : "model";
+    im->module = fx_module_new(im->context, name);
+    if (!im->module) return FX_E_OOM;
+    im->module->on_free = release_store;
+    im->module->on_free_user = im->store;
+    im->store_given = true;
+    im->graph = fx_module_graph(im->module);
+    fx__map_init(&im->slots, im->arena);
+    fx__map_init(&im->symbols, im->arena);
+    return walk(im);
+}
+
+fx_status fx__onnx_import(fx_context *context, const char *file, const char *directory, const void *data, size_t bytes, bool borrow,
+                          fx_store *store, fx_module **out)
+{
+    fx_onnx_import im = {
+        .context = context, .store = store, .file = fx__intern(context, file), .directory = directory, .borrow = borrow};
+    im.arena = fx__arena_new(context);
+    fx_status status = im.arena && im.file ? import_into(&im, data, bytes) : FX_E_OOM;
+    if (status == FX_OK)
+        *out = im.module;
+    else
+        fx_module_free(im.module);
+    if (!im.store_given) fx__store_free(im.store);
+    fx__arena_free(im.arena);
+    return status;
+}
+
+fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory,
+                         fx_module **out)
+{
+    fx_store *store = fx__store_new(context);
+    return store ? fx__onnx_import(context, name ? name : "model", directory, data, bytes, false, store, out) : FX_E_OOM;
+}

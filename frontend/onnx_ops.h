@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontend/onnx_ops.h: the tables of adapters, one per subject; each ends with a row without a name. */
+#ifndef FX_FRONTEND_ONNX_OPS_H
+#define FX_FRONTEND_ONNX_OPS_H
+
+#include "frontend/onnx.h"
+
+enum { FX_ONNX_ANY = -1 }; /* any number of inputs */
+
+extern const fx_onnx_op fx__onnx_ops_math[];   /* element-wise */
+extern const fx_onnx_op fx__onnx_ops_nn[];     /* products, convolution, pooling, normalisation */
+extern const fx_onnx_op fx__onnx_ops_reduce[]; /* reductions and softmax */
+extern const fx_onnx_op fx__onnx_ops_shape[];  /* what moves elements without computing */
+
+#endif
