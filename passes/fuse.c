@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passes/fuse.c: joins kernels so that values between them need not go through memory.
+ *
+ * Does     Goes over the main block's kernels in order; for each one tries to join it with the producers of what it reads, first
+ *          by inlining the producer's expression into the load, then by appending it to the producer's last stage (fuse_inline.c,
+ *          fuse_tail.c). Repeats until nothing joins. Every neighbouring pair gets one record with the verdict.
+ * Needs    lower: one kernel per node, values in buffers of their own, no slices yet.
+ * Ensures  Same values to the bit; no step reads what a later one stores; values with other readers are still stored.
+ * Cost     O(joins * steps). */
+#include "passes/fuse.h"
+#include "passes/pass.h"
+#include "passes/steps.h"
+#include <string.h>
+
+/* ---- Who uses what ------------------------------------------------------------------------------------------------------ */
+
+/* Uses of one buffer in the main block; nested steps count as their enclosing one. */
+typedef struct usage {
+    const fx_program *program;
+    int32_t root, now;
+    int32_t writers, readers, writer;  /* writer: the last step that writes it */
+    int32_t first_reader, last_reader; /* leaving out `ignore` */
+    int32_t ignore;
+} usage;
+
+static void count_use(void *user, int32_t buf, bool reads, bool writes)
+{
+    usage *u = user;
+    if (fx__buf_root(u->program, buf) != u->root) return;
+    if (writes) {
+        u->writers++;
+        u->writer = u->now;
+    }
+    if (!reads || u->now == u->ignore) return;
+    if (u->readers++ == 0) u->first_reader = u->now;
+    u->last_reader = u->now;
+}
+
+static void count_block(usage *u, const fx_block *block)
+{
+    for (int b = 0; b < block->n; b++) {
+        fx__step_uses(u->program, &block->step[b], count_use, u);
+        for (int i = 0; i < 2; i++) count_block(u, &block->step[b].body[i]);
+    }
+}
+
+/* Readers other than step `ignore` (-1: all). */
+static usage find_usage(const fx_program *program, int32_t buf, int32_t ignore)
+{
+    usage u = {.program = program,
+               .root = fx__buf_root(program, buf),
+               .writer = -1,
+               .first_reader = -1,
+               .last_reader = -1,
+               .ignore = ignore};
+    for (u.now = 0; u.now < program->steps.n; u.now++) {
+        const fx_step *step = &program->steps.step[u.now];
+        fx__step_uses(program, step, count_use, &u);
+        for (int i = 0; i < 2; i++) count_block(&u, &step->body[i]);
+    }
+    return u;
+}
+
+static bool is_kept(const fx_program *program, int32_t buf)
+{
+    if (program->buf[buf].role != FX_BUF_TEMP) return true;
+    for (int32_t i = 0; i < program->n_writeback; i++)
+        if (program->writeback[i].from == buf || program->writeback[i].to == buf) return true;
+    for (int32_t i = 0; i < program->n_buf; i++)
+        if (program->buf[i].parent == buf) return true;
+    return program->buf[buf].parent >= 0;
+}
+
+/* ---- Where the joined step stands ----------------------------------------------------------------------------------------- */
+
+/* At the consumer's place: nobody between the two reads what the producer stores. */
+static bool may_sink(const fx_program *program, int32_t from, int32_t to)
+{
+    const fx_step *step = &program->steps.step[from];
+    const fx_kernel *kernel = program->kernel[step->kernel];
+    for (int a = 0; a < kernel->n_arg; a++) {
+        if (kernel->arg[a].role != FX_ARG_OUT) continue;
+        usage u = find_usage(program, step->bind[a].buf, to);
+        if (u.readers > 0 && u.first_reader < to) return false;
+    }
+    return true;
+}
+
+/* At the producer's place: everything else the consumer reads is there already. */
+static bool may_rise(const fx_program *program, int32_t from, int32_t to)
+{
+    const fx_step *step = &program->steps.step[to];
+    const fx_kernel *kernel = program->kernel[step->kernel];
+    for (int a = 0; a < kernel->n_arg; a++) {
+        if (kernel->arg[a].role == FX_ARG_LOCAL || kernel->arg[a].role == FX_ARG_OUT) continue;
+        if (find_usage(program, step->bind[a].buf, -1).writer > from) return false;
+    }
+    return true;
+}
+
+static bool has_other_role(const fx_kernel *kernel, fx_arg_role role)
+{
+    for (int a = 0; a < kernel->n_arg; a++)
+        if (kernel->arg[a].role == role) return true;
+    return false;
+}
+
+/* ---- Joining ------------------------------------------------------------------------------------------------------------- */
+
+bool fx__fuse_joined(fx_verdict verdict)
+{
+    return verdict == FX_WHY_INLINE || verdict == FX_WHY_TAIL || verdict == FX_WHY_ROW || verdict == FX_WHY_PROLOGUE;
+}
+
+bool fx__fuse_within_budget(const fx_kernel *kernel)
+{
+    if (kernel->n_arg > FX_FUSE_ARGS) return false;
+    for (int s = 0; s < kernel->n_stage; s++)
+        if (kernel->stage[s].n_expr > FX_FUSE_EXPRS || kernel->stage[s].n_out > FX_OUTS) return false;
+    return true;
+}
+
+static bool merge_nodes(fx_program *program, const fx_step *first, const fx_step *second, fx_step *out)
+{
+    out->n_nodes = first->n_nodes + second->n_nodes;
+    out->nodes = FX_NEW_ARRAY(program->arena, const fx_node *, out->n_nodes + 1);
+    if (!out->nodes) return false;
+    if (first->n_nodes) memcpy(out->nodes, first->nodes, (size_t)first->n_nodes * sizeof *out->nodes);
+    if (second->n_nodes) memcpy(out->nodes + first->n_nodes, second->nodes, (size_t)second->n_nodes * sizeof *out->nodes);
+    return true;
+}
+
+/* Puts the joined kernel at the consumer's or the producer's place and removes the other step. */
+static fx_status replace_steps(const fx_pair *pair, fx_bound *joined, bool sink)
+{
+    fx_program *program = pair->program;
+    fx_step step = {.kind = FX_STEP_RUN, .cond = -1};
+    if (!merge_nodes(program, &program->steps.step[pair->from], &program->steps.step[pair->to], &step)) return FX_E_OOM;
+    memcpy(step.bind, joined->bind, sizeof step.bind);
+    step.kernel = fx__program_add_kernel(program, joined->kernel);
+    if (step.kernel < 0) return FX_E_OOM;
+    program->steps.step[sink ? pair->to : pair->from] = step;
+    fx__block_remove(&program->steps, sink ? pair->from : pair->to);
+    return FX_OK;
+}
+
+static const fx_node *last_node(const fx_step *step)
+{
+    return step->n_nodes ? step->nodes[step->n_nodes - 1] : NULL;
+}
+static const fx_node *first_node(const fx_step *step)
+{
+    return step->n_nodes ? step->nodes[0] : NULL;
+}
+
+typedef struct fuser {
+    fx_program *program;
+    const fx_pass_options *options;
+    bool record; /* the last sweep: pairs that stay apart are written down */
+} fuser;
+
+static fx_status note(const fuser *f, const fx_pair *pair, fx_verdict verdict)
+{
+    fx_program *program = f->program;
+    const fx_node *from = last_node(&program->steps.step[pair->from]), *to = first_node(&program->steps.step[pair->to]);
+    int64_t saved = fx__fuse_joined(verdict) ? fx__buf_bytes_hint(program, pair->buf) * (pair->sole ? 2 : 1) : 0;
+    if (!from || !to || (!fx__fuse_joined(verdict) && !f->record)) return FX_OK;
+    return fx__program_add_why(program, from, to, verdict, saved, pair->cost) ? FX_OK : FX_E_OOM;
+}
+
+/* Which verdict forbids this pair before any rule is asked; FX_WHY_COUNT: none. */
+static fx_verdict check_pair(const fuser *f, const fx_pair *pair, bool sink, bool rise)
+{
+    const fx_step *from = &f->program->steps.step[pair->from], *to = &f->program->steps.step[pair->to];
+    if (f->options->no_fusion) return FX_WHY_OPTION;
+    if (from->kind == FX_STEP_CALL || to->kind == FX_STEP_CALL) return FX_WHY_CALL;
+    if (from->kind != FX_STEP_RUN || to->kind != FX_STEP_RUN) return FX_WHY_CONTROL;
+    if (from->n_nodes + to->n_nodes > FX_FUSE_NODES) return FX_WHY_BUDGET;
+    if (has_other_role(pair->producer, FX_ARG_INOUT) || has_other_role(pair->consumer, FX_ARG_INOUT)) return FX_WHY_ORDER;
+    return sink || rise ? FX_WHY_COUNT : FX_WHY_CYCLE;
+}
+
+static fx_verdict try_rules(fx_pair *pair, bool may_inline, fx_bound *joined)
+{
+    fx_verdict why_not = may_inline ? fx__fuse_inline(pair, joined) : FX_WHY_MULTI_USE;
+    if (fx__fuse_joined(why_not)) return why_not;
+    fx_verdict verdict = fx__fuse_tail(pair, joined);
+    return fx__fuse_joined(verdict) || why_not == FX_WHY_FOOTPRINT ? verdict : why_not;
+}
+
+static fx_status join(fuser *f, fx_pair *pair, bool *out_joined)
+{
+    fx_program *program = f->program;
+    bool run = program->steps.step[pair->from].kind == FX_STEP_RUN && program->steps.step[pair->to].kind == FX_STEP_RUN;
+    pair->producer = run ? program->kernel[program->steps.step[pair->from].kernel] : NULL;
+    pair->consumer = run ? program->kernel[program->steps.step[pair->to].kernel] : NULL;
+    bool sink = run && may_sink(program, pair->from, pair->to), rise = run && !sink && may_rise(program, pair->from, pair->to);
+    fx_bound joined = {.program = program};
+    fx_verdict verdict = run || f->options->no_fusion ? FX_WHY_COUNT : FX_WHY_CALL;
+    pair->sole = !is_kept(program, pair->buf) && find_usage(program, pair->buf, pair->to).readers == 0;
+    if (verdict == FX_WHY_COUNT) verdict = check_pair(f, pair, sink, rise);
+    if (verdict == FX_WHY_COUNT) verdict = try_rules(pair, pair->sole, &joined);
+    FX_TRY(note(f, pair, verdict));
+    *out_joined = fx__fuse_joined(verdict);
+    return *out_joined ? replace_steps(pair, &joined, sink) : FX_OK;
+}
+
+static int find_arg(const fx_program *program, const fx_step *step, int32_t buf, bool out)
+{
+    if (step->kind != FX_STEP_RUN) return 0;
+    const fx_kernel *kernel = program->kernel[step->kernel];
+    for (int a = 0; a < kernel->n_arg; a++)
+        if (kernel->arg[a].role != FX_ARG_LOCAL && step->bind[a].buf == buf && (kernel->arg[a].role == FX_ARG_OUT) == out) return a;
+    return -1;
+}
+
+typedef struct inputs {
+    int32_t buf[FX_ARGS];
+    int n;
+} inputs;
+
+static void collect_input(void *user, int32_t buf, bool reads, bool writes)
+{
+    inputs *in = user;
+    (void)writes;
+    for (int i = 0; i < in->n; i++)
+        if (in->buf[i] == buf) return;
+    if (reads && in->n < FX_ARGS) in->buf[in->n++] = buf;
+}
+
+/* Tries each value that step `to` reads; stops after a join, which changes the steps. */
+static fx_status join_inputs(fuser *f, int32_t to, bool *out_joined)
+{
+    inputs in = {.n = 0};
+    fx_program *program = f->program;
+    fx__step_uses(program, &program->steps.step[to], collect_input, &in);
+    for (int i = 0; i < in.n && !*out_joined; i++) {
+        usage u = find_usage(program, in.buf[i], -1);
+        fx_pair pair = {.program = program, .from = u.writer, .to = to, .buf = in.buf[i]};
+        if (u.writer < 0 || u.writer >= to) continue;
+        pair.from_arg = find_arg(program, &program->steps.step[u.writer], in.buf[i], true);
+        pair.to_arg = find_arg(program, &program->steps.step[to], in.buf[i], false);
+        if (u.writers != 1 || pair.from_arg < 0 || pair.to_arg < 0) continue;
+        FX_TRY(join(f, &pair, out_joined));
+    }
+    return FX_OK;
+}
+
+/* One sweep. After a join the sweep goes on at the earlier of the two places, where more may join now. */
+static fx_status sweep(fuser *f, bool *out_joined)
+{
+    for (int32_t to = 0; to < f->program->steps.n; to++) {
+        bool joined = false;
+        FX_TRY(join_inputs(f, to, &joined));
+        if (!joined) continue;
+        *out_joined = true;
+        to = to >= 2 ? to - 2 : -1;
+    }
+    return FX_OK;
+}
+
+fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
+{
+    fuser f = {.program = program, .options = options};
+    for (bool joined = true; joined;) {
+        joined = false;
+        FX_TRY(sweep(&f, &joined));
+    }
+    bool none = false;
+    f.record = true;
+    FX_TRY(sweep(&f, &none));
+    return fx__kir_tidy(program);
+}
