@@ -578,7 +578,7 @@ static bool parse_i32(kernel_parser *k, int32_t *out)
 
 static bool parse_axis_or_none(kernel_parser *k, uint8_t *out)
 {
-    *out = k->kernel->n_axis ? UINT8_MAX : 0;
+    *out = FX_NO_AXIS;
     return fx__klex_accept_word(k->p, "_") || find_axis_word(k, out);
 }
 
