@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reference kernels of batch normalisation in inference: y = (x - mean) / sqrt(var + eps) * weight + bias per channel (dim 1). */
+#include "runtime/ref.h"
+#include <math.h>
+
+/* Positions of the arguments differ between the rows. */
+typedef struct batch_norm {
+    const fx_rt_arg *x, *weight, *bias, *mean, *var;
+    double eps;
+} batch_norm;
+
+static double entry(const fx_rt_arg *vector, int64_t channel, double fallback)
+{
+    return vector->kind == FX_RT_TENSOR ? fx__ref_get(vector->u.tensor, &channel) : fallback;
+}
+
+static fx_status normalise(const batch_norm *b, fx_tensor *out)
+{
+    if (fx__ref_empty(out->rank, out->dim)) return FX_OK;
+    int64_t at[FX_RANK] = {0};
+    do {
+        int64_t c = at[1];
+        long double scale = (long double)entry(b->weight, c, 1) / sqrtl((long double)entry(b->var, c, 1) + (long double)b->eps);
+        long double centred = (long double)fx__ref_get(b->x->u.tensor, at) - (long double)entry(b->mean, c, 0);
+        fx__ref_set(out, at, (double)(centred * scale + (long double)entry(b->bias, c, 0)));
+    } while (fx__ref_next(out->rank, out->dim, at));
+    return FX_OK;
+}
+
+static double error_at(const fx_rt_arg *error, const int64_t *at)
+{
+    return error->kind == FX_RT_TENSOR && error->u.tensor->data ? fx__ref_get(error->u.tensor, at) : 0;
+}
+
+/* First order in every input, plus 8 roundings of the three terms x * scale, mean * scale and bias, which may cancel. */
+static double bound_at(const batch_norm *b, const batch_norm *e, double eps, const int64_t *at)
+{
+    const int64_t *c = &at[1];
+    double weight = entry(b->weight, *c, 1), var = entry(b->var, *c, 1) + b->eps, inverse = 1 / sqrt(var), scale = weight * inverse;
+    double x = fx__ref_get(b->x->u.tensor, at), mean = entry(b->mean, *c, 0), centred = fabs(x - mean);
+    double rounding = 8 * eps * ((fabs(x) + fabs(mean)) * fabs(scale) + fabs(entry(b->bias, *c, 0)));
+    double first = (error_at(e->x, at) + error_at(e->mean, c)) * fabs(scale) + centred * inverse * error_at(e->weight, c);
+    return rounding + first + centred * fabs(scale) / (2 * var) * error_at(e->var, c) + error_at(e->bias, c);
+}
+
+static fx_status fill_bound(const batch_norm *b, const batch_norm *e, double eps, fx_tensor *out)
+{
+    if (fx__ref_empty(out->rank, out->dim)) return FX_OK;
+    int64_t at[FX_RANK] = {0};
+    do fx__ref_set(out, at, bound_at(b, e, eps, at));
+    while (fx__ref_next(out->rank, out->dim, at));
+    return FX_OK;
+}
+
+/* batch_norm(input, weight, bias, mean, var, training, momentum, eps, ...), native_batch_norm */
+static batch_norm aten_order(const fx_rt_arg *a, double eps)
+{
+    return (batch_norm){&a[0], &a[1], &a[2], &a[3], &a[4], eps};
+}
+
+fx_status fx__batch_norm_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    batch_norm b = aten_order(args, args[7].u.f);
+    return normalise(&b, results);
+}
+
+fx_status fx__batch_norm_bound(const fx_rt_bound *call)
+{
+    batch_norm b = aten_order(call->args, call->args[7].u.f), e = aten_order(call->arg_errors, 0);
+    return fill_bound(&b, &e, call->eps, call->errors);
+}
+
+/* _native_batch_norm_legit_no_training(input, weight, bias, mean, var, momentum, eps); results 1 and 2 are empty */
+fx_status fx__batch_norm_no_training_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    batch_norm b = aten_order(args, args[6].u.f);
+    return normalise(&b, results);
+}
+
+fx_status fx__batch_norm_no_training_bound(const fx_rt_bound *call)
+{
+    batch_norm b = aten_order(call->args, call->args[6].u.f), e = aten_order(call->arg_errors, 0);
+    return fill_bound(&b, &e, call->eps, call->errors);
+}
+
+/* torch.nn.functional.batch_norm(input, mean, var, weight, bias, training, momentum, eps) */
+static batch_norm functional_order(const fx_rt_arg *a, double eps)
+{
+    return (batch_norm){&a[0], &a[3], &a[4], &a[1], &a[2], eps};
+}
+
+fx_status fx__functional_batch_norm_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    batch_norm b = functional_order(args, args[7].u.f);
+    return normalise(&b, results);
+}
+
+fx_status fx__functional_batch_norm_bound(const fx_rt_bound *call)
+{
+    batch_norm b = functional_order(call->args, call->args[7].u.f), e = functional_order(call->arg_errors, 0);
+    return fill_bound(&b, &e, call->eps, call->errors);
+}
