@@ -110,9 +110,12 @@ static bool is_number(const fx_attr *value)
            value->kind == FX_ATTR_SYMINT;
 }
 
-static bool all_tensors(const fx_attr *list)
+/* A node stands for the list of its results: torch.cat(torch.split(x, 2)). */
+static bool to_tensors(const fx_attr *list, fx_attr *out)
 {
+    if (list->kind == FX_ATTR_NODE) return true;
     if (!is_list(list)) return false;
+    out->kind = FX_ATTR_LIST;
     for (int32_t i = 0; i < list->n; i++)
         if (list->u.items[i].kind != FX_ATTR_NODE && list->u.items[i].kind != FX_ATTR_NONE) return false;
     return true;
@@ -173,8 +176,7 @@ static bool convert(fx_graph *graph, const fx_param *param, const fx_attr *value
     case FX_PARAM_TENSOR:
         return value->kind == FX_ATTR_NODE;
     case FX_PARAM_TENSORS:
-        out->kind = FX_ATTR_LIST;
-        return all_tensors(value);
+        return to_tensors(value, out);
     case FX_PARAM_OPERAND:
         return value->kind == FX_ATTR_NODE || is_number(value);
     case FX_PARAM_INT:

@@ -19,12 +19,15 @@ const fx_type *fx__call_type(const fx_call *call, int32_t index)
 int32_t fx__call_list_count(const fx_call *call, int32_t index)
 {
     const fx_attr *list = &call->arg[index];
+    if (list->kind == FX_ATTR_NODE) return list->u.node->n_result;
     return list->kind == FX_ATTR_LIST || list->kind == FX_ATTR_TUPLE ? list->n : 0;
 }
 
 const fx_type *fx__call_list_type(const fx_call *call, int32_t index, int32_t i)
 {
-    return i < fx__call_list_count(call, index) ? node_type(&call->arg[index].u.items[i]) : NULL;
+    const fx_attr *list = &call->arg[index];
+    if (i >= fx__call_list_count(call, index)) return NULL;
+    return list->kind == FX_ATTR_NODE ? &list->u.node->result[i] : node_type(&list->u.items[i]);
 }
 
 bool fx__call_is_none(const fx_call *call, int32_t index)
@@ -71,6 +74,12 @@ static bool read_dim(const fx_attr *value, fx_dim *out)
     return true;
 }
 
+static int32_t runtime_dim(const fx_call *call, int32_t index)
+{
+    fx__call_error(call, FX_E_UNSUPPORTED, "%s is only known at run time", param_name(call, index));
+    return -1;
+}
+
 int32_t fx__call_dims(const fx_call *call, int32_t index, int32_t want, fx_dim out[FX_RANK])
 {
     const fx_attr *value = &call->arg[index];
@@ -79,16 +88,14 @@ int32_t fx__call_dims(const fx_call *call, int32_t index, int32_t want, fx_dim o
         for (int32_t i = 0; i < want; i++) out[i] = single;
         return want;
     }
+    if (value->kind == FX_ATTR_NODE) return runtime_dim(call, index);
     int32_t n = fx__call_list_count(call, index);
     if (n > FX_RANK) {
         fx__call_error(call, FX_E_SHAPE, "%s has %d entries; at most %d are possible", param_name(call, index), n, FX_RANK);
         return -1;
     }
     for (int32_t i = 0; i < n; i++)
-        if (!read_dim(&value->u.items[i], &out[i])) {
-            fx__call_error(call, FX_E_UNSUPPORTED, "entry %d of %s is only known at run time", i, param_name(call, index));
-            return -1;
-        }
+        if (!read_dim(&value->u.items[i], &out[i])) return runtime_dim(call, index);
     if (n != 1 || want <= 1) return n;
     for (int32_t i = 1; i < want; i++) out[i] = out[0];
     return want;
@@ -148,8 +155,9 @@ static const fx_type *first_tensor(const fx_call *call, const fx_node **out_miss
     *out_missing = NULL;
     for (int32_t p = 0; p < n; p++) {
         if (!is_tensor_kind(params[p].kind)) continue;
-        const fx_attr *one = &call->arg[p], *items = params[p].kind == FX_PARAM_TENSORS ? one->u.items : one;
-        int32_t count = params[p].kind == FX_PARAM_TENSORS ? fx__call_list_count(call, p) : 1;
+        bool is_list = call->arg[p].kind == FX_ATTR_LIST;
+        const fx_attr *items = is_list ? call->arg[p].u.items : &call->arg[p];
+        int32_t count = is_list ? call->arg[p].n : 1;
         for (int32_t i = 0; i < count; i++) {
             const fx_type *type = node_type(&items[i]);
             if (!type && items[i].kind == FX_ATTR_NODE && !*out_missing) *out_missing = items[i].u.node;

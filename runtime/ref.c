@@ -51,3 +51,35 @@ void fx__ref_set(const fx_tensor *tensor, const int64_t *at, double value)
 {
     fx__ref_store(tensor, at, fx__scalar_from_double(tensor->dtype, value));
 }
+
+double fx__ref_eps(fx_dtype dtype)
+{
+    switch (dtype) {
+    case FX_F16:
+        return 0x1p-11;
+    case FX_BF16:
+        return 0x1p-8;
+    case FX_F32:
+        return 0x1p-24;
+    case FX_F64:
+        return 0x1p-53;
+    default:
+        return 0;
+    }
+}
+
+double fx__ref_tiny(fx_dtype dtype)
+{
+    switch (dtype) {
+    case FX_F16:
+        return 0x1p-24;
+    case FX_BF16:
+        return 0x1p-133;
+    case FX_F32:
+        return 0x1p-149;
+    case FX_F64:
+        return 0x1p-1074;
+    default:
+        return 0;
+    }
+}

@@ -9,7 +9,16 @@
 
 /* One bound argument, in schema order. */
 typedef struct fx_rt_arg {
-    enum { FX_RT_NONE, FX_RT_INT, FX_RT_FLOAT, FX_RT_INTS, FX_RT_TENSOR, FX_RT_TENSORS, FX_RT_STR, FX_RT_DTYPE } kind; /* bool: INT */
+    enum {
+        FX_RT_NONE,
+        FX_RT_INT,
+        FX_RT_FLOAT,
+        FX_RT_INTS,
+        FX_RT_TENSOR,
+        FX_RT_TENSORS,
+        FX_RT_STR,
+        FX_RT_DTYPE
+    } kind;    /* bool: INT */
     int32_t n; /* INTS, TENSORS */
     union {
         int64_t i;
@@ -28,10 +37,10 @@ typedef fx_status (*fx_ref_fn)(const fx_rt_arg *args, fx_tensor *results);
 /* The error bound that goes with a result: from tensors of absolute input error (same shapes, f64; NULL data: exact) to tensors
  * of absolute result error. eps is the relative rounding step of the result's dtype. */
 typedef struct fx_rt_bound {
-    const fx_rt_arg *args;         /* values */
-    const fx_rt_arg *arg_errors;   /* TENSOR and TENSORS entries hold f64 errors; others are NONE */
-    const fx_tensor *results;      /* values */
-    fx_tensor *errors;             /* f64, to be filled */
+    const fx_rt_arg *args;       /* values */
+    const fx_rt_arg *arg_errors; /* TENSOR and TENSORS entries hold f64 errors; others are NONE */
+    const fx_tensor *results;    /* values */
+    fx_tensor *errors;           /* f64, to be filled */
     double eps;
 } fx_rt_bound;
 typedef fx_status (*fx_bound_fn)(const fx_rt_bound *call);
@@ -49,5 +58,9 @@ double fx__ref_get(const fx_tensor *tensor, const int64_t *at);             /* a
 void fx__ref_set(const fx_tensor *tensor, const int64_t *at, double value); /* rounds to the dtype */
 fx_imm fx__ref_load(const fx_tensor *tensor, const int64_t *at);
 void fx__ref_store(const fx_tensor *tensor, const int64_t *at, fx_imm value);
+
+/* Unit roundoff: half the distance from 1 to the next value; 0 for integers and bool. And the smallest positive value. */
+double fx__ref_eps(fx_dtype dtype);
+double fx__ref_tiny(fx_dtype dtype);
 
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ir/interp.h: running graphs through reference kernels: the meaning of every graph. fx_interpret and fx_interpret_bound are
+ * declared in fxjit/compile.h; here are the parts that run one node. */
+#ifndef FX_IR_INTERP_H
+#define FX_IR_INTERP_H
+
+#include "fxjit/compile.h"
+#include "ir/op.h"
+
+/* ---- One node (interp_call.c) --------------------------------------------------------------------------------------------- */
+
+/* Where a call's tensors and symbols come from. tensor may return NULL: the argument is FX_RT_NONE (in a list: data NULL). */
+typedef struct fx_interp_source {
+    const fx_tensor *(*tensor)(void *user, const fx_node *node, int32_t result);
+    void *user;
+    const fx_dims *dims;
+    const int64_t *syms; /* value per symbol; NULL: there are none */
+} fx_interp_source;
+
+/* Run-time form of bound arguments. */
+typedef struct fx_interp_args {
+    fx_rt_arg arg[FX_PARAMS];
+    void *memory; /* of lists */
+} fx_interp_args;
+fx_status fx__interp_args_build(const fx_op *op, const fx_attr *bound, const fx_interp_source *source, fx_interp_args *out);
+void fx__interp_args_free(fx_interp_args *args);
+
+/* Runs a node whose type is known, without symbols: constant folding, eager tracing. inputs: the tensors of node->inputs, in
+ * order, all results of each. results[n_result]: memory where data is NULL is allocated, the caller releases it. */
+fx_status fx__interp_node(const fx_node *node, const fx_tensor *inputs, fx_tensor *results);
+
+/* Runs the reference kernel of a core graph's node: CALL steps. Touches no context, so any number of threads may do it at once.
+ * in: tensors in the order in which the arguments name them, repetitions included; results: allocated. */
+fx_status fx__interp_kernel(const fx_node *node, const fx_dims *dims, const fx_tensor *in, const int64_t *syms, fx_tensor *results);
+
+/* ---- Error bounds (interp_bound.c) ---------------------------------------------------------------------------------------- */
+
+/* Fills errors (f64, allocated) of the results of one call: op->bound, or first order by finite differences of the reference. */
+fx_status fx__interp_bound(const fx_op *op, const fx_rt_arg *args, const fx_rt_arg *arg_errors, const fx_tensor *results,
+                           int32_t n_results, fx_tensor *errors);
+
+#endif
