@@ -19,7 +19,10 @@ typedef fx_status (*part_fn)(const fx_call *call, part *out);
 /* An int or symbolic int argument. */
 static fx_status read_size(const fx_call *call, int32_t index, fx_dim *out)
 {
-    return fx__call_dims(call, index, 1, out) == 1 ? FX_OK : FX_E_ARG;
+    fx_dim size[FX_RANK];
+    if (fx__call_dims(call, index, 1, size) != 1) return FX_E_ARG;
+    *out = size[0];
+    return FX_OK;
 }
 
 static fx_status read_dim(const fx_call *call, part *out)
@@ -94,7 +97,7 @@ static fx_index part_index(const part *p, int32_t axis)
 
 static fx_status shape_part(fx_call *call, part_fn read)
 {
-    part p;
+    part p = {0};
     FX_TRY(read(call, &p));
     call->result[0] = *fx__call_type(call, 0);
     call->result[0].dim[p.dim] = p.length;
@@ -103,7 +106,7 @@ static fx_status shape_part(fx_call *call, part_fn read)
 
 static fx_status view_part(fx_view *view, const fx_call *call, part_fn read)
 {
-    part p;
+    part p = {0};
     FX_TRY(read(call, &p));
     for (int32_t d = 0; d < view->in->rank; d++) view->at[d] = d == p.dim ? part_index(&p, d) : fx__index_axis((uint8_t)d);
     return FX_OK;
@@ -128,7 +131,7 @@ static fx_status view_narrow(fx_view *view, const fx_call *call)
 
 static fx_status shape_select(fx_call *call)
 {
-    part p;
+    part p = {0};
     FX_TRY(part_select(call, &p));
     fx_type *out = &call->result[0];
     *out = *fx__call_type(call, 0);
@@ -139,7 +142,7 @@ static fx_status shape_select(fx_call *call)
 
 static fx_status view_select(fx_view *view, const fx_call *call)
 {
-    part p;
+    part p = {0};
     FX_TRY(part_select(call, &p));
     for (int32_t d = 0; d < view->in->rank; d++)
         view->at[d] = d == p.dim ? fx__index_const(p.start) : fx__index_axis((uint8_t)(d < p.dim ? d : d - 1));

@@ -96,7 +96,7 @@ typedef fx_status (*pieces_fn)(const fx_call *call, pieces *p);
 
 static fx_status dtype_pieces(fx_call *call, pieces_fn read)
 {
-    pieces p;
+    pieces p = {0};
     FX_TRY(read(call, &p));
     call->n_results = p.n;
     return fx__rule_dtype_same(call);
@@ -104,7 +104,7 @@ static fx_status dtype_pieces(fx_call *call, pieces_fn read)
 
 static fx_status shape_pieces(fx_call *call, pieces_fn read)
 {
-    pieces p;
+    pieces p = {0};
     FX_TRY(read(call, &p));
     FX_TRY(fx__rule_shape_same(call));
     for (int32_t i = 0; i < p.n; i++) call->result[i].dim[p.dim] = p.size[i];
@@ -134,7 +134,7 @@ static fx_status dtype_unbind(fx_call *call)
 
 static fx_status shape_unbind(fx_call *call)
 {
-    pieces p;
+    pieces p = {0};
     FX_TRY(pieces_unbind(call, &p));
     FX_TRY(fx__rule_shape_same(call));
     for (int32_t i = 0; i < p.n; i++) {
@@ -190,7 +190,7 @@ static fx_status shape_getitem(fx_call *call)
 /* Piece i of a split or chunk as a slice. */
 static fx_node *insert_slice(fx_graph *graph, const fx_call *call, const fx_call *from, pieces_fn read, int32_t i)
 {
-    pieces p;
+    pieces p = {0};
     if (read(from, &p) != FX_OK) return NULL;
     fx_dim start = 0;
     for (int32_t j = 0; j < i; j++) start = fx__dim_add(call->dims, start, p.size[j]);
