@@ -47,7 +47,7 @@ FX_API fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type 
 FX_API fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint);
 /* A parameter by dotted path. While tracing: a get_attr node (memory borrowed until the module is freed, or freed by release);
  * in an eager scope: the tensor itself. */
-FX_API fx_value fx_param(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user);
+FX_API fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user);
 /* Ends the trace: outputs in order. Frees the scope in every case. */
 FX_API fx_status fx_trace_finish(FX_TAKES fx_scope *scope, const fx_value *outputs, int32_t n_outputs, FX_GIVES fx_module **out);
 

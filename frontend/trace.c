@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontend/trace.c: fx_value, the handle that is a tensor or a proxy. A scope keeps one graph: while tracing it is the module that
+ * comes out; in an eager scope it is a scratch graph whose nodes are computed as soon as they are made, so that both kinds of
+ * scope bind arguments, check types and report errors through the same code. */
+#include "fxjit/trace.h"
+#include "ir/graph.h"
+#include "ir/interp.h"
+#include "ir/op.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct entry {
+    fx_node *node;
+    fx_tensor tensor; /* eager: the value; data NULL while tracing */
+    bool owned;       /* eager: tensor is freed with the scope */
+} entry;
+
+struct fx_scope {
+    fx_context *context;
+    fx_module *module;
+    bool tracing;
+    int32_t n_diags; /* diagnostics that were there before */
+    int32_t n_constants;
+    entry *entries;
+    int32_t count, capacity;
+};
+
+static fx_scope *scope_new(fx_context *context, const char *name, bool tracing)
+{
+    fx_scope *scope = fx__alloc(context, sizeof *scope);
+    if (!scope) return NULL;
+    scope->context = context;
+    scope->tracing = tracing;
+    scope->n_diags = fx_context_diag_count(context);
+    scope->module = fx_module_new(context, name);
+    if (scope->module) return scope;
+    fx__free(context, scope);
+    return NULL;
+}
+
+fx_scope *fx_scope_new(fx_context *context)
+{
+    return scope_new(context, "eager", false);
+}
+
+fx_scope *fx_trace_begin(fx_context *context, const char *module_name)
+{
+    return scope_new(context, module_name, true);
+}
+
+void fx_scope_free(fx_scope *scope)
+{
+    if (!scope) return;
+    for (int32_t i = 0; i < scope->count; i++)
+        if (scope->entries[i].owned) fx_tensor_release(&scope->entries[i].tensor);
+    fx_module_free(scope->module);
+    free(scope->entries);
+    fx__free(scope->context, scope);
+}
+
+static entry *entry_of(fx_value value)
+{
+    if (!value.scope || value.id < 0 || value.id >= value.scope->count) return NULL;
+    return &value.scope->entries[value.id];
+}
+
+static fx_value add_entry(fx_scope *scope, const entry *item)
+{
+    if (!item->node) return FX_NO_VALUE;
+    if (scope->count == scope->capacity) {
+        int32_t capacity = scope->capacity ? 2 * scope->capacity : 64;
+        entry *grown = realloc(scope->entries, (size_t)capacity * sizeof *grown);
+        if (!grown) {
+            fx__diag_oom(scope->context);
+            return FX_NO_VALUE;
+        }
+        scope->entries = grown;
+        scope->capacity = capacity;
+    }
+    scope->entries[scope->count] = *item;
+    return (fx_value){scope, scope->count++};
+}
+
+const fx_type *fx_value_type(fx_value value)
+{
+    entry *it = entry_of(value);
+    return it ? fx_node_type(it->node, 0) : NULL;
+}
+
+fx_node *fx_value_node(fx_value value)
+{
+    entry *it = entry_of(value);
+    return it && value.scope->tracing ? it->node : NULL;
+}
+
+const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int32_t line)
+{
+    entry *it = entry_of(value);
+    if (!it) return NULL;
+    if (!value.scope->tracing) return &it->tensor;
+    fx_loc loc = {file, line, NULL};
+    fx__diag(value.scope->context, FX_E_ARG, &loc, "the data of `%s` was asked for while tracing: a proxy has a type, but no data",
+             fx_node_name(it->node));
+    fx__diag_note(value.scope->context, &it->node->loc, "`%s` was traced here", fx_node_name(it->node));
+    return NULL;
+}
+
+fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
+{
+    if (!scope) return FX_NO_VALUE;
+    if (!scope->tracing) {
+        fx__diag(scope->context, FX_E_ARG, NULL, "input `%s`: an eager scope has no inputs; use fx_value_from", name);
+        return FX_NO_VALUE;
+    }
+    return add_entry(scope, &(entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, type)});
+}
+
+fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint)
+{
+    return scope ? fx_graph_symbol(fx_module_graph(scope->module), name, lo, hi, hint, 1) : FX_DIM_BAD;
+}
+
+static fx_node *find_get_attr(const fx_graph *graph, const char *path)
+{
+    FX_EACH_NODE(node, graph)
+    if (node->opcode == FX_GET_ATTR && strcmp(node->target, path) == 0) return node;
+    return NULL;
+}
+
+static fx_type type_of(const fx_tensor *tensor)
+{
+    fx_type type = {.dtype = tensor->dtype, .rank = tensor->rank};
+    memcpy(type.dim, tensor->dim, sizeof type.dim);
+    return type;
+}
+
+static fx_value eager_value(fx_scope *scope, const char *name, const fx_tensor *tensor, bool owned)
+{
+    fx_type type = type_of(tensor);
+    return add_entry(
+        scope,
+        &(entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, &type), .tensor = *tensor, .owned = owned});
+}
+
+fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user)
+{
+    if (!scope || !tensor) return FX_NO_VALUE;
+    if (!scope->tracing) return eager_value(scope, path, tensor, false);
+    const fx_tensor *known = fx_module_tensor(scope->module, path);
+    if (!known) {
+        if (fx_module_add_tensor(scope->module, path, tensor, false, release, user) != FX_OK) return FX_NO_VALUE;
+    } else if (known->data != tensor->data) {
+        fx__diag(scope->context, FX_E_ARG, NULL, "parameter `%s` is already another tensor of module `%s`", path,
+                 fx_module_name(scope->module));
+        return FX_NO_VALUE;
+    }
+    fx_graph *graph = fx_module_graph(scope->module);
+    fx_node *node = find_get_attr(graph, path);
+    return add_entry(scope, &(entry){.node = node ? node : fx_graph_get_attr(graph, path)});
+}
+
+fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor)
+{
+    if (!scope || !tensor) return FX_NO_VALUE;
+    if (!scope->tracing) return eager_value(scope, "tensor", tensor, false);
+    char path[40]; /* torch.fx's name for a tensor met while tracing */
+    snprintf(path, sizeof path, "_tensor_constant%d", (int)scope->n_constants++);
+    return fx_parameter(scope, path, tensor, NULL, NULL);
+}
+
+/* ---- Operators ---------------------------------------------------------------------------------------------------------- */
+
+static fx_scope *common_scope(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
+{
+    fx_scope *scope = NULL;
+    for (int32_t i = 0; i < n_args; i++) {
+        int32_t n = args[i].kind == FX_ARG_VALUE ? 1 : args[i].kind == FX_ARG_VALUES ? args[i].n : 0;
+        const fx_value *values = args[i].kind == FX_ARG_VALUE ? &args[i].value : args[i].values;
+        for (int32_t j = 0; j < n; j++) {
+            if (!values[j].scope) continue;
+            if (scope && values[j].scope != scope) {
+                fx__diag(scope->context, FX_E_ARG, &loc, "%s: values of different scopes cannot be combined", fx_op_name(op));
+                return NULL;
+            }
+            scope = values[j].scope;
+        }
+    }
+    return scope;
+}
+
+/* An invalid value that stands for an error made earlier is passed on; None is legal where the schema says so. */
+static bool argument(fx_scope *scope, const fx_param *param, const fx_trace_arg *arg, fx_attr *out)
+{
+    fx_graph *graph = fx_module_graph(scope->module);
+    if (arg->kind == FX_ARG_ATTR) {
+        *out = fx__attr_copy(graph, &arg->attr, NULL, NULL);
+        return true;
+    }
+    if (arg->kind == FX_ARG_VALUE) {
+        entry *it = entry_of(arg->value);
+        *out = it ? fx_node_attr(it->node) : fx_none();
+        return it || param->optional;
+    }
+    fx_attr *items = calloc((size_t)(arg->n > 0 ? arg->n : 1), sizeof *items);
+    bool ok = items != NULL;
+    for (int32_t i = 0; ok && i < arg->n; i++) {
+        entry *it = entry_of(arg->values[i]);
+        ok = it != NULL;
+        if (ok) items[i] = fx_node_attr(it->node);
+    }
+    if (ok) *out = fx_list(graph, items, arg->n);
+    free(items);
+    return ok && out->kind == FX_ATTR_LIST;
+}
+
+static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
+{
+    int32_t n_params;
+    const fx_param *params = fx__op_params(op, &n_params);
+    if (n_args > n_params) {
+        fx__diag(scope->context, FX_E_ARG, &loc, "%s takes at most %d arguments, got %d", fx_op_name(op), (int)n_params,
+                 (int)n_args);
+        return NULL;
+    }
+    fx_graph *graph = fx_module_graph(scope->module);
+    fx_attr items[FX_PARAMS];
+    const char *keys[FX_PARAMS];
+    fx_attr named[FX_PARAMS];
+    int32_t n_items = 0, n_named = 0;
+    for (int32_t i = 0; i < n_args; i++) {
+        fx_attr value;
+        if (!argument(scope, &params[i], &args[i], &value)) return NULL;
+        if (params[i].has_default && fx_attr_equal(&value, &params[i].fallback)) continue;
+        if (n_items == i && !params[i].keyword_only) {
+            items[n_items++] = value;
+        } else { /* after a default that was left out, or keyword-only */
+            keys[n_named] = params[i].name;
+            named[n_named++] = value;
+        }
+    }
+    fx_node *node = fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
+                                                                .target = fx_op_target(op),
+                                                                .args = fx_tuple(graph, items, n_items),
+                                                                .kwargs = fx_dict(graph, keys, named, n_named),
+                                                                .loc = loc});
+    if (!node) return NULL;
+    if (fx__op_infer(node) == FX_OK) return node;
+    fx_graph_erase(graph, node);
+    return NULL;
+}
+
+/* Computes the node on the tensors of its inputs. */
+static bool compute(fx_scope *scope, fx_node *node, fx_tensor *out)
+{
+    fx_tensor inputs[64];
+    if (node->n_inputs > 64 || node->n_result != 1) {
+        fx__diag_node(node, FX_E_UNSUPPORTED, "eager calls take up to 64 tensors and give one");
+        return false;
+    }
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        for (int32_t j = scope->count - 1; j >= 0; j--)
+            if (scope->entries[j].node == node->inputs[i]) {
+                inputs[i] = scope->entries[j].tensor;
+                break;
+            }
+    }
+    return fx__interp_node(node, inputs, out) == FX_OK;
+}
+
+fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
+{
+    fx_scope *scope = common_scope(op, args, n_args, loc);
+    if (!scope) return FX_NO_VALUE;
+    entry item = {.node = record(scope, op, args, n_args, loc)};
+    if (!item.node) return FX_NO_VALUE;
+    if (!scope->tracing) {
+        item.tensor.data = NULL;
+        if (!compute(scope, item.node, &item.tensor)) return FX_NO_VALUE;
+        item.owned = true;
+    }
+    return add_entry(scope, &item);
+}
+
+/* ---- Ending a trace ----------------------------------------------------------------------------------------------------- */
+
+static bool any_error_since_begin(const fx_scope *scope)
+{
+    for (int32_t i = scope->n_diags; i < fx_context_diag_count(scope->context); i++) {
+        fx_severity severity;
+        fx_context_diag(scope->context, i, &severity);
+        if (severity == FX_ERROR) return true;
+    }
+    return false;
+}
+
+static fx_status set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n_outputs)
+{
+    fx_graph *graph = fx_module_graph(scope->module);
+    if (any_error_since_begin(scope)) return fx_context_status(scope->context);
+    fx_attr *items = fx__alloc(scope->context, (size_t)(n_outputs > 0 ? n_outputs : 1) * sizeof *items);
+    if (!items) return FX_E_OOM;
+    fx_status status = FX_OK;
+    for (int32_t i = 0; i < n_outputs; i++) {
+        entry *it = entry_of(outputs[i]);
+        if (it && outputs[i].scope == scope) {
+            items[i] = fx_node_attr(it->node);
+        } else {
+            status = fx__diag(scope->context, FX_E_ARG, NULL, "output %d of module `%s` is not a value of this trace", (int)i,
+                              fx_module_name(scope->module));
+        }
+    }
+    if (status == FX_OK && !fx_graph_output(graph, n_outputs == 1 ? items[0] : fx_tuple(graph, items, n_outputs)))
+        status = fx_context_status(scope->context);
+    fx__free(scope->context, items);
+    return status;
+}
+
+fx_status fx_trace_finish(fx_scope *scope, const fx_value *outputs, int32_t n_outputs, fx_module **out)
+{
+    *out = NULL;
+    if (!scope) return FX_E_OOM;
+    fx_status status = set_outputs(scope, outputs, n_outputs);
+    if (status == FX_OK) {
+        *out = scope->module;
+        scope->module = NULL;
+    }
+    fx_scope_free(scope);
+    return status;
+}
+
+fx_status fx_trace(fx_context *context, const char *name, fx_forward forward, void *user, const fx_type *input_types,
+                   int32_t n_inputs, int32_t n_outputs, fx_module **out)
+{
+    *out = NULL;
+    fx_scope *scope = fx_trace_begin(context, name);
+    fx_value *values = fx__alloc(context, (size_t)(n_inputs + n_outputs + 1) * sizeof *values);
+    if (!scope || !values) {
+        fx_scope_free(scope);
+        fx__free(context, values);
+        return FX_E_OOM;
+    }
+    for (int32_t i = 0; i < n_inputs; i++) {
+        char input[32];
+        snprintf(input, sizeof input, "x%d", (int)i);
+        values[i] = fx_trace_input(scope, n_inputs == 1 ? "x" : input, &input_types[i]);
+    }
+    fx_status status = forward(scope, values, values + n_inputs, user);
+    if (status == FX_OK) {
+        status = fx_trace_finish(scope, values + n_inputs, n_outputs, out);
+    } else {
+        fx_scope_free(scope);
+    }
+    fx__free(context, values);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compare.h"
+#include <math.h>
+#include <string.h>
+
+static double rounding_step(fx_dtype dtype)
+{
+    switch (dtype) {
+    case FX_F16:
+        return 0x1p-11;
+    case FX_BF16:
+        return 0x1p-8;
+    case FX_F32:
+        return 0x1p-24;
+    case FX_F64:
+        return 0x1p-53;
+    default:
+        return 0;
+    }
+}
+
+static bool equal(double expected, double actual, double bound)
+{
+    if (isnan(expected) || isnan(actual)) return isnan(expected) && isnan(actual);
+    if (isinf(expected) || isinf(actual)) return expected == actual || bound == INFINITY;
+    return fabs(expected - actual) <= bound;
+}
+
+const char *fx_test_difference(const fx_tensor *expected, const fx_tensor *actual, const fx_tensor *bound)
+{
+    static char text[256];
+    if (expected->dtype != actual->dtype || expected->rank != actual->rank ||
+        memcmp(expected->dim, actual->dim, (size_t)expected->rank * sizeof expected->dim[0]) != 0)
+        return "dtype or shape differ";
+    int64_t n = fx_tensor_elems(expected);
+    for (int64_t i = 0; i < n; i++) {
+        double e = fx_tensor_get(expected, i), a = fx_tensor_get(actual, i);
+        double b = bound ? fx_tensor_get(bound, i) + rounding_step(expected->dtype) * fabs(e) : 0;
+        if (isnan(b)) b = INFINITY; /* nothing is known of this element */
+        if (equal(e, a, b)) continue;
+        snprintf(text, sizeof text, "element %lld of %lld: expected %.9g, got %.9g, difference %.3g, bound %.3g", (long long)i,
+                 (long long)n, e, a, fabs(e - a), b);
+        return text;
+    }
+    return NULL;
+}

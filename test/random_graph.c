@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test/random_graph.c: draws an operator, draws arguments that may fit, lets the operator's own rules decide. */
+#include "random_graph.h"
+#include "harness.h"
+#include "ir/graph.h"
+#include "ir/op.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096 };
+
+typedef struct maker {
+    fx_module *module;
+    fx_graph *graph;
+    uint64_t random;
+    bool exact;
+    int32_t n_weights;
+    fx_node *value[MAX_VALUES];
+    int32_t n_values;
+} maker;
+
+static int64_t pick(maker *m, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(fx_test_random(&m->random) % (uint64_t)(hi - lo + 1));
+}
+
+static double draw_number(uint64_t *random, bool exact)
+{
+    if (exact) return (double)((int64_t)(fx_test_random(random) % 9) - 4);
+    return fx_test_uniform(random, -2.0, 2.0);
+}
+
+static void fill(fx_tensor *tensor, uint64_t *random, bool exact)
+{
+    int64_t n = fx_tensor_elems(tensor);
+    for (int64_t i = 0; i < n; i++) {
+        double value = draw_number(random, exact || !fx_dtype_is_float(tensor->dtype));
+        if (tensor->dtype == FX_BOOL) value = value > 0;
+        if (!fx_dtype_is_signed(tensor->dtype) && value < 0) value = -value;
+        fx_tensor_set(tensor, i, value);
+    }
+}
+
+static void release_memory(void *user, void *data)
+{
+    (void)user;
+    free(data);
+}
+
+/* A new weight as a get_attr node. */
+static fx_node *weight(maker *m, fx_dtype dtype, int32_t rank, const int64_t *dim, bool positive)
+{
+    fx_tensor tensor;
+    if (fx_tensor_alloc(dtype, rank, dim, &tensor) != FX_OK) return NULL;
+    fill(&tensor, &m->random, m->exact);
+    for (int64_t i = 0; positive && i < fx_tensor_elems(&tensor); i++)
+        fx_tensor_set(&tensor, i, 0.25 + (fx_tensor_get(&tensor, i) < 0 ? -fx_tensor_get(&tensor, i) : fx_tensor_get(&tensor, i)));
+    char path[32];
+    snprintf(path, sizeof path, "w%d", (int)m->n_weights++);
+    if (fx_module_add_tensor(m->module, path, &tensor, false, release_memory, NULL) != FX_OK) return NULL;
+    return fx_graph_get_attr(m->graph, path);
+}
+
+static fx_node *any_value(maker *m)
+{
+    return m->value[pick(m, 0, m->n_values - 1)];
+}
+
+/* A value of this rank and dtype class, preferring recent ones; NULL when a few draws find none. */
+static fx_node *value_like(maker *m, int32_t rank, bool floating)
+{
+    for (int32_t i = 0; i < TRIES; i++) {
+        fx_node *node = m->value[m->n_values - 1 - pick(m, 0, m->n_values - 1) * pick(m, 0, 1)];
+        const fx_type *type = fx_node_type(node, 0);
+        if ((rank < 0 || type->rank == rank) && (!floating || fx_dtype_is_float(type->dtype))) return node;
+    }
+    return NULL;
+}
+
+static fx_attr random_ints(maker *m, int32_t n, int64_t lo, int64_t hi)
+{
+    int64_t values[FX_RANK];
+    for (int32_t i = 0; i < n; i++) values[i] = pick(m, lo, hi);
+    return fx_ints(m->graph, values, n);
+}
+
+static fx_attr random_axes(maker *m, int32_t rank)
+{
+    int64_t axes[FX_RANK];
+    int32_t n = 0;
+    for (int32_t d = 0; d < rank; d++)
+        if (pick(m, 0, 1)) axes[n++] = pick(m, 0, 1) ? d : d - rank;
+    if (n == 0 && rank > 0) axes[n++] = pick(m, 0, rank - 1);
+    return fx_ints(m->graph, axes, n);
+}
+
+static fx_attr random_permutation(maker *m, int32_t rank)
+{
+    int64_t order[FX_RANK];
+    for (int32_t d = 0; d < rank; d++) order[d] = d;
+    for (int32_t d = rank - 1; d > 0; d--) {
+        int64_t other = pick(m, 0, d), keep = order[d];
+        order[d] = order[other];
+        order[other] = keep;
+    }
+    return fx_ints(m->graph, order, rank);
+}
+
+/* A shape of the same number of elements: factors are moved between dims, or one is left to -1. */
+static fx_attr random_reshape(maker *m, const fx_type *type)
+{
+    int64_t elems = 1, dim[FX_RANK];
+    for (int32_t d = 0; d < type->rank; d++) elems *= type->dim[d];
+    int32_t rank = (int32_t)pick(m, 1, 5);
+    int64_t left = elems;
+    for (int32_t d = 0; d < rank - 1; d++) {
+        int64_t factor = pick(m, 1, 6);
+        while (factor > 1 && left % factor != 0) factor--;
+        dim[d] = factor;
+        left /= factor;
+    }
+    dim[rank - 1] = pick(m, 0, 1) && elems ? -1 : left;
+    return fx_ints(m->graph, dim, rank);
+}
+
+/* ---- Arguments by the schema's parameter names: what a parameter of this name usually wants
+ * -------------------------------------- */
+
+typedef struct draft {
+    const fx_op *op;
+    fx_node *self;
+    const fx_type *type; /* of self */
+    fx_attr arg[FX_PARAMS];
+    int32_t n;
+} draft;
+
+static int64_t dim_or(const fx_type *type, int32_t axis, int64_t otherwise)
+{
+    return axis < type->rank && type->dim[axis] > 0 ? type->dim[axis] : otherwise;
+}
+
+static fx_attr weight_for(maker *m, draft *d, const char *param)
+{
+    bool conv = strstr(d->op->name, "conv") != NULL, norm = strstr(d->op->name, "norm") != NULL;
+    int64_t channels = dim_or(d->type, 1, 1);
+    if (norm) return fx_node_attr(weight(m, d->type->dtype, 1, &channels, strstr(param, "var") != NULL));
+    if (conv && strcmp(param, "weight") == 0) {
+        int64_t dim[4] = {pick(m, 1, 3) * 2, channels, pick(m, 1, 3), pick(m, 1, 3)};
+        return fx_node_attr(weight(m, d->type->dtype, d->type->rank, dim, false));
+    }
+    if (strcmp(param, "bias") == 0 && d->n > 1 && d->arg[1].kind == FX_ATTR_NODE) {
+        const fx_type *of = fx_node_type(d->arg[1].u.node, 0);
+        return pick(m, 0, 2) ? fx_node_attr(weight(m, of->dtype, 1, of->dim, false)) : fx_none();
+    }
+    int64_t dim[2] = {pick(m, 1, 20), dim_or(d->type, d->type->rank - 1, 1)};
+    return fx_node_attr(weight(m, d->type->dtype, 2, dim, false));
+}
+
+/* The second operand of a product: a weight or a value whose shape may fit. */
+static fx_attr factor_for(maker *m, draft *d)
+{
+    int64_t dim[FX_RANK] = {2, 2, 2, 2, 2, 2, 2, 2};
+    int32_t rank = d->type->rank < 2 ? 2 : d->type->rank;
+    for (int32_t i = 0; i < rank - 2; i++) dim[i] = dim_or(d->type, i, 1);
+    dim[rank - 2] = dim_or(d->type, d->type->rank - 1, 1);
+    dim[rank - 1] = pick(m, 1, 20);
+    return fx_node_attr(weight(m, d->type->dtype, rank, dim, false));
+}
+
+static fx_attr operand_for(maker *m, draft *d, const fx_param *param)
+{
+    if (strcmp(param->name, "weight") == 0 || strcmp(param->name, "bias") == 0 || strstr(param->name, "running_"))
+        return weight_for(m, d, param->name);
+    if (strstr(param->name, "mat") || (strcmp(param->name, "other") == 0 && strstr(d->op->name, "matmul"))) return factor_for(m, d);
+    if (param->optional && pick(m, 0, 1)) return fx_none();
+    for (int32_t i = 0; i < TRIES; i++) { /* prefer equal shapes, then whatever broadcasts */
+        fx_node *other = any_value(m);
+        if (fx__type_equal(fx_node_type(other, 0), d->type)) return fx_node_attr(other);
+    }
+    int64_t dim[FX_RANK];
+    for (int32_t i = 0; i < d->type->rank; i++) dim[i] = pick(m, 0, 2) ? d->type->dim[i] : 1;
+    int32_t skip = d->type->rank ? (int32_t)pick(m, 0, d->type->rank - 1) * (int32_t)pick(m, 0, 1) : 0;
+    return fx_node_attr(weight(m, d->type->dtype, d->type->rank - skip, dim + skip, false));
+}
+
+static fx_attr tensors_for(maker *m, draft *d)
+{
+    fx_attr items[4];
+    int32_t n = (int32_t)pick(m, 1, 3);
+    items[0] = fx_node_attr(d->self);
+    for (int32_t i = 1; i < n; i++) {
+        int64_t dim[FX_RANK];
+        for (int32_t a = 0; a < d->type->rank; a++) dim[a] = d->type->dim[a];
+        items[i] = fx_node_attr(pick(m, 0, 1) ? d->self : weight(m, d->type->dtype, d->type->rank, dim, false));
+    }
+    return fx_list(m->graph, items, n);
+}
+
+static fx_attr ints_for(maker *m, draft *d, const fx_param *param)
+{
+    const char *name = param->name;
+    int32_t rank = d->type->rank;
+    if (strcmp(name, "dims") == 0) return random_permutation(m, rank);
+    if (strcmp(name, "size") == 0 && strstr(d->op->name, "expand")) {
+        int64_t dim[FX_RANK];
+        for (int32_t i = 0; i < rank; i++) dim[i] = d->type->dim[i] == 1 ? pick(m, 1, 4) : (pick(m, 0, 1) ? -1 : d->type->dim[i]);
+        return fx_ints(m->graph, dim, rank);
+    }
+    if (strcmp(name, "size") == 0 || strcmp(name, "shape") == 0) return random_reshape(m, d->type);
+    if (strcmp(name, "pad") == 0) return random_ints(m, 2 * (int32_t)pick(m, 0, rank < 4 ? rank : 4), -1, 2);
+    if (strcmp(name, "dim") == 0) return random_axes(m, rank);
+    if (strcmp(name, "kernel_size") == 0) return random_ints(m, 2, 1, 3);
+    if (strcmp(name, "output_size") == 0) return random_ints(m, 2, 1, 4);
+    if (strcmp(name, "padding") == 0) return random_ints(m, pick(m, 0, 2) ? 2 : 4, 0, 1);
+    return random_ints(m, param->list ? param->list : 2, 1, 2);
+}
+
+static fx_attr int_for(maker *m, draft *d, const char *name)
+{
+    int32_t rank = d->type->rank;
+    if (strstr(name, "dim")) return fx_int(pick(m, -rank, rank > 0 ? rank - 1 : 0));
+    if (strcmp(name, "groups") == 0) return fx_int(1);
+    if (strcmp(name, "step") == 0) return fx_int(pick(m, 1, 3));
+    return fx_int(pick(m, -2, 4));
+}
+
+static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
+{
+    static const fx_dtype casts[] = {FX_F32, FX_F64, FX_I32, FX_I64, FX_F32, FX_BOOL, FX_F16, FX_BF16};
+    if (param->optional && param->kind != FX_PARAM_TENSOR && pick(m, 0, 1)) return fx_none();
+    if (param->has_default && pick(m, 0, 1)) return param->fallback;
+    switch (param->kind) {
+    case FX_PARAM_TENSORS:
+        return tensors_for(m, d);
+    case FX_PARAM_INT:
+        return int_for(m, d, param->name);
+    case FX_PARAM_INTS:
+        return ints_for(m, d, param);
+    case FX_PARAM_FLOAT:
+        return param->has_default ? param->fallback : fx_float(fx_test_uniform(&m->random, 0.1, 1));
+    case FX_PARAM_BOOL:
+        return fx_bool(pick(m, 0, 1) && strcmp(param->name, "training") != 0);
+    case FX_PARAM_SCALAR:
+        return m->exact ? fx_int(pick(m, -2, 3)) : fx_float(fx_test_uniform(&m->random, -2, 2));
+    case FX_PARAM_DTYPE:
+        return fx_dtype_attr(m->exact ? FX_F32 : casts[pick(m, 0, 7)]);
+    case FX_PARAM_STR:
+    case FX_PARAM_OTHER:
+        return param->has_default ? param->fallback : fx_none();
+    default:
+        return operand_for(m, d, param);
+    }
+}
+
+/* ---- Nodes ------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_exact(const fx_op *op)
+{
+    static const char inexact[] =
+        " div exp log sqrt tanh sigmoid softmax log_softmax mean batch_norm avg_pool2d adaptive_avg_pool2d rsqrt prod "
+        "mul erf gelu rsub ";
+    char word[64];
+    snprintf(word, sizeof word, " %s ", op->name);
+    return strstr(inexact, word) == NULL;
+}
+
+static bool small_enough(const fx_node *node)
+{
+    int64_t elems = 1;
+    const fx_type *type = fx_node_type(node, 0);
+    for (int32_t d = 0; type && d < type->rank; d++) elems *= type->dim[d] > 0 ? type->dim[d] : 1;
+    return type && elems <= MAX_ELEMS;
+}
+
+static bool draw_arguments(maker *m, draft *d)
+{
+    int32_t n_params;
+    const fx_param *params = fx__op_params(d->op, &n_params);
+    bool image = strstr(d->op->name, "2d") != NULL;
+    d->self = value_like(m, image ? 4 : -1, image || pick(m, 0, 3) != 0);
+    if (!d->self) return false;
+    d->type = fx_node_type(d->self, 0);
+    d->n = 0;
+    if (n_params > 0 && params[0].kind == FX_PARAM_BOOL) return false;
+    for (int32_t i = 0; i < n_params; i++) {
+        bool first = i == 0 && params[0].kind != FX_PARAM_TENSORS;
+        d->arg[i] = first ? fx_node_attr(d->self) : argument_for(m, d, &params[i]);
+        if (d->arg[i].kind == FX_ATTR_NODE && !d->arg[i].u.node) return false;
+        d->n = i + 1;
+    }
+    return true;
+}
+
+/* One node of this operator, or NULL when the draws did not fit. */
+static fx_node *draw_node(maker *m, const fx_op *op)
+{
+    for (int32_t attempt = 0; attempt < TRIES; attempt++) {
+        draft d = {.op = op};
+        if (!draw_arguments(m, &d)) continue;
+        fx_attr args[FX_PARAMS], kwargs[FX_PARAMS];
+        const char *keys[FX_PARAMS];
+        int32_t n_args = 0, n_kwargs = 0, n_params;
+        const fx_param *params = fx__op_params(op, &n_params);
+        for (int32_t i = 0; i < d.n; i++) {
+            if (params[i].keyword_only) {
+                keys[n_kwargs] = params[i].name;
+                kwargs[n_kwargs++] = d.arg[i];
+            } else {
+                args[n_args++] = d.arg[i];
+            }
+        }
+        fx_node *node = fx_graph_create_node(m->graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
+                                                                       .target = op->target,
+                                                                       .args = fx_tuple(m->graph, args, n_args),
+                                                                       .kwargs = fx_dict(m->graph, keys, kwargs, n_kwargs)});
+        if (!node) return NULL;
+        if (fx__op_infer(node) == FX_OK && fx_node_result_count(node) == 1 && small_enough(node)) return node;
+        fx_context_clear(m->graph->context);
+        fx_graph_erase(m->graph, node);
+    }
+    return NULL;
+}
+
+static void draw_inputs(maker *m)
+{
+    static const fx_type shapes[] = {
+        {FX_F32, 4, {2, 6, 9, 7}}, {FX_F32, 4, {1, 16, 8, 8}},  {FX_F32, 2, {5, 17}},      {FX_F32, 2, {33, 16}},
+        {FX_F32, 3, {2, 7, 12}},   {FX_F32, 1, {40}},           {FX_F64, 4, {1, 4, 6, 6}}, {FX_F64, 2, {7, 9}},
+        {FX_I32, 2, {5, 17}},      {FX_F32, 4, {1, 3, 12, 12}}, {FX_F32, 0, {0}},          {FX_F16, 2, {5, 17}},
+    };
+    int32_t n = (int32_t)pick(m, 1, 3);
+    for (int32_t i = 0; i < n; i++) {
+        const fx_type *type = &shapes[pick(m, 0, (int64_t)(sizeof shapes / sizeof shapes[0]) - 1)];
+        if (m->exact && type->dtype == FX_F16) type = &shapes[0];
+        char name[16];
+        snprintf(name, sizeof name, "x%d", (int)i);
+        m->value[m->n_values++] = fx_graph_placeholder(m->graph, name, type);
+    }
+}
+
+/* The last value and a few others, so that dead ends and shared values both occur. */
+static void draw_outputs(maker *m)
+{
+    fx_attr items[3];
+    int32_t n = (int32_t)pick(m, 1, 3);
+    items[0] = fx_node_attr(m->value[m->n_values - 1]);
+    for (int32_t i = 1; i < n; i++) items[i] = fx_node_attr(any_value(m));
+    fx_graph_output(m->graph, n == 1 ? items[0] : fx_tuple(m->graph, items, n));
+}
+
+fx_module *fx_test_random_module(fx_context *context, uint64_t seed, const fx_random_options *options)
+{
+    maker m = {.module = fx_module_new(context, "random"), .random = seed * 7919 + 13, .exact = options->exact};
+    if (!m.module) return NULL;
+    m.graph = fx_module_graph(m.module);
+    draw_inputs(&m);
+    int64_t wanted = pick(&m, options->min_nodes ? options->min_nodes : 10, options->max_nodes ? options->max_nodes : 40);
+    for (int64_t i = 0, made = 0; made < wanted && i < 10 * wanted && m.n_values < MAX_VALUES; i++) {
+        int32_t index = (int32_t)pick(&m, 0, fx_op_count() - 1);
+        const fx_op *op = fx_op_at(index);
+        if (options->exact && !is_exact(op)) continue;
+        fx_node *node = draw_node(&m, op);
+        if (!node) continue;
+        m.value[m.n_values++] = node;
+        if (options->drawn) options->drawn[index]++;
+        made++;
+    }
+    draw_outputs(&m);
+    return m.module;
+}
+
+void fx_test_random_inputs(const fx_module *module, uint64_t seed, bool exact, fx_tensor *inputs)
+{
+    uint64_t random = seed * 104729 + 7;
+    for (int32_t i = 0; i < fx_module_input_count(module); i++) {
+        const fx_type *type = fx_module_input_type(module, i);
+        ck_assert_int_eq(fx_tensor_alloc(type->dtype, type->rank, type->dim, &inputs[i]), FX_OK);
+        fill(&inputs[i], &random, exact);
+    }
+}
