@@ -11,7 +11,10 @@ set_target_properties(fxjit_static PROPERTIES OUTPUT_NAME fxjit)
 target_include_directories(fxjit_static PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include ${CMAKE_BINARY_DIR}/include)
 target_link_libraries(fxjit_static PUBLIC fx_sanitize ${fx_libraries})
 
+add_dependencies(fxjit_static fx_ops)
+
 add_library(fxjit SHARED ${fx_objects})
+add_dependencies(fxjit fx_ops)
 set_target_properties(fxjit PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 target_include_directories(fxjit PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include>
                                         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

@@ -67,6 +67,13 @@ static void put_tensor(builder *b, const fx_node *node, fx_rt_arg *out)
     *b->tensors++ = *tensor;
 }
 
+/* A node whose results are a tuple, were it of one element; only getitem takes these. */
+static bool is_tuple(const fx_attr *value)
+{
+    const fx_op *op = value->kind == FX_ATTR_NODE ? fx__op_of(value->u.node) : NULL;
+    return op && fx__op_schema_results(op) != 1;
+}
+
 static bool takes_tensor(fx_param_kind kind)
 {
     return kind == FX_PARAM_TENSOR || kind == FX_PARAM_OPERAND;
@@ -76,7 +83,7 @@ static bool put(builder *b, fx_param_kind kind, const fx_attr *value, fx_rt_arg 
 {
     *out = (fx_rt_arg){.kind = FX_RT_NONE};
     if (value->kind == FX_ATTR_NONE || kind == FX_PARAM_OTHER) return true;
-    if (kind == FX_PARAM_TENSORS) return put_tensors(b, value, out), true;
+    if (kind == FX_PARAM_TENSORS || is_tuple(value)) return put_tensors(b, value, out), true;
     if (takes_tensor(kind) && value->kind == FX_ATTR_NODE) return put_tensor(b, value->u.node, out), true;
     switch (value->kind) {
     case FX_ATTR_FLOAT:
