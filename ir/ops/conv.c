@@ -111,7 +111,7 @@ static fx_index channel_index(uint8_t group, fx_dim size, uint8_t within)
     return index;
 }
 
-/* Outer axes n, positions, g, o; reduced axes: window, c. */
+/* Outer axes n, positions, g, o; reduced axes: window, ic. */
 static void make_axes(conv_kernel *c, fx_lower *lw, const fx_call *call, int64_t groups)
 {
     const fx_type *x = fx__call_type(call, INPUT), *weight = fx__call_type(call, WEIGHT), *out = &call->result[0];
@@ -128,7 +128,7 @@ static void make_axes(conv_kernel *c, fx_lower *lw, const fx_call *call, int64_t
         c->x[lead + 1 + i] = fx__window_index(&c->w, i, position[i], k);
         c->weight[2 + i] = fx__index_axis(k);
     }
-    if (!c->depthwise) ic = c->red[c->n_red++] = fx__kb_axis(c->k, "c", weight->dim[1], false);
+    if (!c->depthwise) ic = c->red[c->n_red++] = fx__kb_axis(c->k, "ic", weight->dim[1], false);
     c->channel = c->out[lead] = c->weight[0] = channel_index(group, per_group, o);
     c->x[lead] = channel_index(group, weight->dim[1], ic);
     c->weight[1] = c->depthwise ? fx__index_const(0) : fx__index_axis(ic);

@@ -251,7 +251,7 @@ static fx_node *decompose_getitem(fx_graph *graph, const fx_call *call)
 const fx_op fx_op_getitem = {
     .name = "getitem",
     .target = "operator.getitem",
-    .schema = "getitem(Tensor self, int index) -> Tensor",
+    .schema = "getitem(Tensor[] self, int index) -> Tensor",
     .names = "_operator.getitem",
     .family = "moves",
     .dtypes = FX_ANY,

@@ -69,13 +69,12 @@ fx_status fx__unbind_ref(const fx_rt_arg *args, fx_tensor *results)
     return FX_OK;
 }
 
-/* getitem(self, index): of a tuple the tensor, of a tensor the row. */
+/* getitem(self, index): of a tuple the tensor, of a tensor (which has one dim more than the result) the row. */
 fx_status fx__getitem_ref(const fx_rt_arg *args, fx_tensor *results)
 {
-    int64_t i = args[1].u.i;
-    if (args[0].kind == FX_RT_TENSORS) return fx_tensor_copy(results, &args[0].u.tensor[i < 0 ? i + args[0].n : i]);
     const fx_tensor *x = args[0].u.tensor;
-    if (x->rank == results->rank) return fx_tensor_copy(results, x); /* the caller has selected already */
+    int64_t i = args[1].u.i;
+    if (args[0].n > 1 || x->rank == results->rank) return fx_tensor_copy(results, &x[i < 0 ? i + args[0].n : i]);
     fx_tensor piece = row(x, 0, i < 0 ? i + x->dim[0] : i);
     return fx_tensor_copy(results, &piece);
 }
