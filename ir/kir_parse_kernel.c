@@ -639,6 +639,7 @@ static bool parse_emit(kernel_parser *k, fx_emit *out)
 
 static bool parse_sched(kernel_parser *k)
 {
+    k->kernel->sched.vec = k->kernel->sched.vec2 = k->kernel->sched.row = FX_NO_AXIS;
     if (!parse_emit(k, &k->kernel->sched.emit)) return false;
     while (!fx__klex_at_end(k->p))
         if (!parse_sched_item(k, &k->kernel->sched)) return false;

@@ -390,8 +390,8 @@ static void print_sched(const printer *p)
     if (s->emit == FX_EMIT_NONE) return;
     fx__text_append(p->text, "  sched %s vec %s*%d unroll %d", fx__kir_emit_word(s->emit), axis_or_none(p, s->vec), s->lanes,
                     s->unroll);
-    if (s->emit == FX_EMIT_COPY2D) fx__text_append(p->text, " vec2 %s", axis_or_none(p, s->vec2));
-    if (s->emit == FX_EMIT_TILE) fx__text_append(p->text, " row %s", axis_or_none(p, s->row));
+    if (s->vec2 != FX_NO_AXIS) fx__text_append(p->text, " vec2 %s", axis_or_none(p, s->vec2));
+    if (s->row != FX_NO_AXIS) fx__text_append(p->text, " row %s", axis_or_none(p, s->row));
     if (s->mr) fx__text_append(p->text, " mr %d", s->mr);
     if (s->nv) fx__text_append(p->text, " nv %d", s->nv);
     print_kgroup(p, s->kgroup);
