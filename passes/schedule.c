@@ -45,3 +45,190 @@
  *            guarded axis inside a merged run (kw of (kw,ic)) clips it to a sub-run. kc: block of the innermost group's merged
  *            loop; between blocks the tile rests in scratch; 0: none. block 0.
  */
+#include "passes/schedule.h"
+#include "passes/pass.h"
+#include "passes/steps.h"
+
+/* ---- What schedule_*.c share --------------------------------------------------------------------------------------------- */
+
+static int64_t dtype_bytes_computed(fx_dtype dtype)
+{
+    if (dtype == FX_BOOL) return 1;
+    return dtype == FX_F16 || dtype == FX_BF16 ? 4 : (int64_t)fx_dtype_bytes(dtype);
+}
+
+int32_t fx__schedule_lanes(const fx_target *target, const fx_kernel *kernel)
+{
+    int64_t widest = 1;
+    for (int s = 0; s < kernel->n_stage; s++) {
+        const fx_kstage *stage = &kernel->stage[s];
+        if (stage->kind != FX_STAGE_MAP && dtype_bytes_computed(fx__stage_dtype(stage)) > widest)
+            widest = dtype_bytes_computed(fx__stage_dtype(stage));
+        for (int e = 0; e < stage->n_expr; e++) {
+            int64_t bytes = dtype_bytes_computed((fx_dtype)stage->expr[e].dtype);
+            if (bytes > widest) widest = bytes;
+        }
+    }
+    return (int32_t)(target->vec_bytes / widest);
+}
+
+bool fx__schedule_strides(const fx_schedule *s, uint8_t axis, bool stores, int counts[3])
+{
+    counts[0] = counts[1] = counts[2] = 0;
+    for (int i = 0; i < s->kernel->n_stage; i++) {
+        const fx_kstage *stage = &s->kernel->stage[i];
+        for (int e = 0; e < stage->n_expr && !stores; e++)
+            if (stage->expr[e].op == FX_X_LOAD) fx__schedule_count(s, stage->expr[e].u.access, axis, counts);
+        for (int o = 0; o < stage->n_out && stores; o++) fx__schedule_count(s, stage->out[o].access, axis, counts);
+    }
+    return counts[2] == 0;
+}
+
+void fx__schedule_count(const fx_schedule *s, uint16_t access, uint8_t axis, int counts[3])
+{
+    const fx_access *a = &s->kernel->access[access];
+    fx_dim stride = fx__access_stride(s->program, s->kernel, a, axis);
+    for (int d = 0; d < a->rank; d++)
+        if (a->at[d].value >= 0 && stride == 0) stride = FX_DIM_BAD; /* a gather may move along any axis */
+    counts[stride == 0 ? 0 : stride == 1 ? 1 : 2]++;
+}
+
+int64_t fx__schedule_extent(const fx_schedule *s, uint8_t axis)
+{
+    return fx__dim_hint(s->program->dims, s->kernel->axis[axis].extent);
+}
+
+void fx__schedule_order(fx_schedule *s, const uint8_t *last, int n_last)
+{
+    fx_sched *sched = &s->kernel->sched;
+    sched->n_order = 0;
+    for (uint8_t i = 0; i < s->kernel->n_outer; i++) {
+        bool late = false;
+        for (int l = 0; l < n_last; l++) late = late || last[l] == i;
+        if (!late) sched->order[sched->n_order++] = i;
+    }
+    for (int l = 0; l < n_last; l++)
+        if (last[l] != FX_NO_AXIS && last[l] < s->kernel->n_outer) sched->order[sched->n_order++] = last[l];
+}
+
+/* ---- Cost and tasks -------------------------------------------------------------------------------------------------------- */
+
+/* Cycles that share out: below it, waking a team costs more than it saves (about 10 microseconds). */
+enum { WORTH_SHARING = 40000, WORTH_A_CHUNK = 20000, MOST_CHUNKS = 64 };
+
+static double expression_cycles(const fx_schedule *s, const fx_kstage *stage)
+{
+    double cycles = 0;
+    for (int e = 0; e < stage->n_expr; e++) {
+        const fx_expr *expr = &stage->expr[e];
+        cycles += expr->op == FX_X_SCALAR ? fx__scalar_cost((fx_scalar_op)expr->scalar) : expr->op == FX_X_LOAD ? 0.5 : 0.25;
+    }
+    int32_t lanes = s->kernel->sched.lanes > 0 ? s->kernel->sched.lanes : 1;
+    return cycles * (double)fx__dim_hint(s->program->dims, fx__stage_points(s->program, s->kernel, stage)) / lanes / 2;
+}
+
+int64_t fx__schedule_cycles(const fx_schedule *s, double compute)
+{
+    const fx_cost *cost = &s->kernel->cost;
+    double bytes = (double)cost->read_bytes + (double)cost->write_bytes;
+    double rate = bytes > (double)s->target->l2 ? s->target->dram_bytes_per_cycle : s->target->l2_bytes_per_cycle;
+    double memory = bytes / rate, cycles = compute > memory ? compute : memory;
+    return cycles > 9e18 ? INT64_MAX : (int64_t)cycles;
+}
+
+static double all_expressions(const fx_schedule *s)
+{
+    double cycles = 0;
+    for (int i = 0; i < s->kernel->n_stage; i++) cycles += expression_cycles(s, &s->kernel->stage[i]);
+    return cycles;
+}
+
+static int64_t count(const fx_schedule *s, uint8_t axis)
+{
+    return fx__dim_hint(s->program->dims, fx__sched_count(s->program->dims, s->kernel, axis));
+}
+
+void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n)
+{
+    fx_sched *sched = &s->kernel->sched;
+    int64_t points = 1, cycles = s->kernel->cost.cycles;
+    sched->n_task = 0;
+    sched->grain = 0;
+    sched->parallel = false;
+    if (cycles < WORTH_SHARING) return;
+    for (int i = 0; i < n && i < 3; i++) {
+        sched->task[sched->n_task++] = axes[i];
+        points *= count(s, axes[i]);
+    }
+    if (points < 2) {
+        sched->n_task = 0;
+        return;
+    }
+    int64_t chunks = cycles / WORTH_A_CHUNK;
+    if (chunks > MOST_CHUNKS) chunks = MOST_CHUNKS;
+    if (chunks > points) chunks = points;
+    sched->grain = (points + chunks - 1) / chunks;
+    sched->parallel = true;
+}
+
+/* The first axes of the loop order that give enough points to share, leaving vec (the last one) whole; vec alone when it is all
+ * there is. */
+void fx__schedule_leading_tasks(fx_schedule *s)
+{
+    const fx_sched *sched = &s->kernel->sched;
+    uint8_t axes[3];
+    int n = 0, loops = sched->n_order - (sched->vec != FX_NO_AXIS && sched->vec < s->kernel->n_outer ? 1 : 0);
+    int64_t points = 1;
+    for (int i = 0; i < loops && n < 3 && points < MOST_CHUNKS; i++) {
+        axes[n++] = sched->order[i];
+        points *= count(s, sched->order[i]);
+    }
+    if (points < 8 && loops < sched->n_order && count(s, sched->vec) > points) {
+        axes[0] = sched->vec;
+        n = 1;
+    }
+    fx__schedule_tasks(s, axes, n);
+}
+
+/* ---- Choice of emitter ------------------------------------------------------------------------------------------------------ */
+
+static bool has_stage(const fx_kernel *kernel, fx_stage_kind kind)
+{
+    for (int s = 0; s < kernel->n_stage; s++)
+        if (kernel->stage[s].kind == kind) return true;
+    return false;
+}
+
+static bool has_inner(const fx_kernel *kernel)
+{
+    for (int s = 0; s < kernel->n_stage; s++)
+        if (kernel->stage[s].n_inner > 0) return true;
+    return false;
+}
+
+static fx_status choose(fx_schedule *s)
+{
+    fx_kernel *kernel = s->kernel;
+    kernel->sched = (fx_sched){.vec = FX_NO_AXIS, .vec2 = FX_NO_AXIS, .row = FX_NO_AXIS, .lanes = 1, .unroll = 1, .mr = 1, .nv = 1};
+    kernel->cost = fx__kernel_cost(s->program, kernel);
+    if (has_stage(kernel, FX_STAGE_CONTRACT)) return fx__schedule_tile(s);
+    bool rows = has_stage(kernel, FX_STAGE_REDUCE) || has_inner(kernel);
+    if (rows)
+        fx__schedule_rows(s);
+    else
+        fx__schedule_flat(s);
+    kernel->cost.cycles = fx__schedule_cycles(s, all_expressions(s));
+    fx__schedule_leading_tasks(s);
+    return FX_OK;
+}
+
+fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
+{
+    for (int32_t i = 0; i < program->n_kernel; i++) {
+        fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target};
+        FX_TRY(fx__kernel_collapse(program, s.kernel));
+        FX_TRY(choose(&s));
+    }
+    program->scheduled = true;
+    return FX_OK;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passes/algo.c: chooses algorithms: how a contraction reads its factors, and how long reductions are cut.
+ *
+ * Does     CONTRACT: B goes into zero-padded panels [..., q, K..., NR] as wide as the register tile (algo_pack.c), by an init step when
+ *          it is constant, by a copy kernel when its unit stride is K; without a vector axis it becomes a REDUCE of a product.
+ *          REDUCE over a vector axis: constants along which it would jump are permuted. Long full reductions become partials.
+ * Needs    Fused kernels; values in buffers of their own.
+ * Ensures  schedule finds a tile for every CONTRACT; the same sums in the same precision.
+ * Cost     Linear in steps. */
+#include "passes/algo.h"
+#include "ir/diag.h"
+
+/* ---- Contractions ------------------------------------------------------------------------------------------------------ */
+
+/* A kernel of this step alone, to be changed. */
+static fx_kernel *own_kernel(fx_program *program, fx_step *step)
+{
+    fx_kernel *kernel = fx__kernel_clone(program, program->kernel[step->kernel]);
+    int32_t index = kernel ? fx__program_add_kernel(program, kernel) : -1;
+    if (index < 0) return NULL;
+    step->kernel = index;
+    return kernel;
+}
+
+static fx_status make_reduce(fx_program *program, fx_step *step)
+{
+    fx_kernel *kernel = own_kernel(program, step);
+    if (!kernel) return fx__diag_oom(program->context);
+    for (int s = 0; s < kernel->n_stage; s++) {
+        if (kernel->stage[s].kind != FX_STAGE_CONTRACT) continue;
+        kernel->stage[s].kind = FX_STAGE_REDUCE;
+        kernel->stage[s].combine = FX_COMBINE_SUM;
+    }
+    return FX_OK;
+}
+
+/* May the columns past the end of a last panel be cut off by the stores' own extents? Then vec stands alone in a dim of its own extent. */
+static bool tail_is_guarded(const fx_program *program, const fx_kernel *kernel, uint8_t vec)
+{
+    for (int s = 1; s < kernel->n_stage; s++) {
+        for (int o = 0; o < kernel->stage[s].n_out; o++) {
+            const fx_access *store = &kernel->access[kernel->stage[s].out[o].access];
+            bool alone = false;
+            for (int d = 0; d < store->rank; d++)
+                alone = alone || (fx__index_single(&store->at[d]) == vec &&
+                                  fx__dim_equal(program->dims, kernel->arg[store->arg].dim[d], kernel->axis[vec].extent));
+            if (!alone) return false;
+        }
+    }
+    return true;
+}
+
+/* Width of the panels; 0: B keeps the axis whole. */
+static int64_t panel_width(const fx_algo *algo, const fx_kernel *kernel, const fx_roles *roles)
+{
+    int32_t lanes = fx__tile_lanes(algo->target, &kernel->stage[0]);
+    fx_dim columns = kernel->axis[roles->vec].extent;
+    if (!fx_dim_is_const(columns)) return 0;
+    int64_t rows = fx__tile_rows(algo->program, kernel, roles);
+    fx_tile tile = fx__tile_choose(algo->target, lanes, rows, columns, fx__tile_is_window(kernel, roles), 0);
+    int64_t width = (int64_t)tile.nv * lanes;
+    return columns % width == 0 || tail_is_guarded(algo->program, kernel, roles->vec) ? width : 0;
+}
+
+static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
+{
+    fx_program *program = algo->program;
+    fx_step *step = &block->step[*at];
+    const fx_kernel *kernel = program->kernel[step->kernel];
+    fx_roles roles;
+    if (!fx__tile_roles(program, kernel, &roles)) return make_reduce(program, step);
+    const fx_access *b = &kernel->access[roles.b];
+    bool constant = program->buf[fx__buf_root(program, step->bind[b->arg].buf)].role == FX_BUF_CONST;
+    bool direct = fx__access_stride(program, kernel, b, roles.vec) == 1;
+    if (!constant && direct) return FX_OK;
+    fx_pack pack = {.access = roles.b, .expr = roles.b_expr, .constant = constant};
+    fx__algo_panel_axes(program, kernel, &roles, &pack);
+    pack.width = panel_width(algo, kernel, &roles);
+    pack.split = pack.width > 0 ? roles.vec : FX_NO_AXIS;
+    bool packed = false;
+    FX_TRY(fx__algo_pack(algo, block, at, &pack, &packed));
+    return packed || direct ? FX_OK : make_reduce(program, &block->step[*at]);
+}
+
+/* ---- Reductions over columns ------------------------------------------------------------------------------------------- */
+
+static uint8_t store_axis(const fx_program *program, const fx_kernel *kernel)
+{
+    const fx_kstage *last = &kernel->stage[kernel->n_stage - 1];
+    if (last->n_out == 0) return FX_NO_AXIS;
+    const fx_access *store = &kernel->access[last->out[0].access];
+    for (uint8_t i = 0; i < kernel->n_outer; i++)
+        if (kernel->axis[i].extent != 1 && fx__access_stride(program, kernel, store, i) == 1) return i;
+    return FX_NO_AXIS;
+}
+
+/* A constant that a reduction reads with a jump along the result's unit axis (weights of a depthwise convolution) is stored anew. */
+static fx_status permute_consts(fx_algo *algo, fx_block *block, int32_t *at)
+{
+    fx_program *program = algo->program;
+    const fx_kernel *kernel = program->kernel[block->step[*at].kernel];
+    uint8_t vec = store_axis(program, kernel);
+    for (uint16_t e = 0; vec != FX_NO_AXIS && e < kernel->stage[0].n_expr; e++) {
+        const fx_expr *expr = &kernel->stage[0].expr[e];
+        if (expr->op != FX_X_LOAD) continue;
+        const fx_access *access = &kernel->access[expr->u.access];
+        fx_dim stride = fx__access_stride(program, kernel, access, vec);
+        bool constant = program->buf[fx__buf_root(program, block->step[*at].bind[access->arg].buf)].role == FX_BUF_CONST;
+        if (!constant || stride == 0 || stride == 1 || access->guarded || access->clamped) continue;
+        fx_pack pack = {.access = expr->u.access, .expr = e, .constant = true, .split = FX_NO_AXIS};
+        fx__algo_column_axes(kernel, vec, &pack);
+        bool packed = false;
+        return fx__algo_pack(algo, block, at, &pack, &packed);
+    }
+    return FX_OK;
+}
+
+/* ---- Pass -------------------------------------------------------------------------------------------------------------- */
+
+static fx_status visit(fx_algo *algo, fx_block *block)
+{
+    for (int32_t at = 0; at < block->n; at++) {
+        for (int b = 0; b < 2; b++) FX_TRY(visit(algo, &block->step[at].body[b]));
+        if (block->step[at].kind != FX_STEP_RUN) continue;
+        const fx_kernel *kernel = algo->program->kernel[block->step[at].kernel];
+        bool contracts = false;
+        for (int s = 0; s < kernel->n_stage; s++) contracts = contracts || kernel->stage[s].kind == FX_STAGE_CONTRACT;
+        if (contracts) FX_TRY(contract(algo, block, &at));
+        kernel = algo->program->kernel[block->step[at].kernel];
+        if (kernel->n_stage > 0 && kernel->stage[0].kind == FX_STAGE_REDUCE && kernel->stage[0].n_inner == 0) {
+            FX_TRY(permute_consts(algo, block, &at));
+            FX_TRY(fx__algo_split(algo, block, &at));
+        }
+    }
+    return FX_OK;
+}
+
+fx_status fx__pass_algo(fx_program *program, const fx_pass_options *options)
+{
+    fx_algo algo = {.program = program, .target = options->target};
+    FX_TRY(visit(&algo, &program->steps));
+    return fx__kir_tidy(program);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passes/tile.c: roles and register tiles of contractions, see tile.h. The measure of a tile is cycles per step of K: FMAs, loads
+ * and the latency that too few accumulators leave open; rows are split evenly, columns are padded to whole panels. */
+#include "passes/tile.h"
+
+/* ---- Roles ------------------------------------------------------------------------------------------------------------- */
+
+static uint16_t skip_casts(const fx_kstage *stage, uint16_t expr)
+{
+    while (stage->expr[expr].op == FX_X_CAST) expr = stage->expr[expr].a;
+    return expr;
+}
+
+static void mark_axes(const fx_access *access, bool *in)
+{
+    for (int d = 0; d < access->rank; d++)
+        for (int t = 0; t < access->at[d].n; t++) in[access->at[d].term[t].axis] = true;
+}
+
+/* The outer axis along which the result is stored with stride 1. */
+static uint8_t find_unit_axis(const fx_program *program, const fx_kernel *kernel, const fx_access *store)
+{
+    for (uint8_t i = 0; i < kernel->n_outer; i++)
+        if (kernel->axis[i].extent != 1 && fx__access_stride(program, kernel, store, i) == 1) return i;
+    return FX_NO_AXIS;
+}
+
+static bool is_affine(const fx_program *program, const fx_kernel *kernel, const fx_access *access)
+{
+    for (int d = 0; d < access->rank; d++)
+        if (access->at[d].value >= 0) return false;
+    for (uint8_t i = 0; i < kernel->n_axis; i++)
+        if (fx__access_stride(program, kernel, access, i) == FX_DIM_BAD) return false;
+    return true;
+}
+
+/* A contraction first, then MAPs of the same points. */
+static bool is_plain(const fx_kernel *kernel)
+{
+    if (kernel->n_stage < 2 || kernel->stage[0].kind != FX_STAGE_CONTRACT || kernel->stage[0].n_inner > 0) return false;
+    for (int s = 1; s < kernel->n_stage; s++)
+        if (kernel->stage[s].kind != FX_STAGE_MAP || kernel->stage[s].n_inner > 0) return false;
+    return kernel->stage[0].n_out == 0 && kernel->stage[kernel->n_stage - 1].n_out > 0;
+}
+
+enum { ROW_FILLS = 6 };
+
+/* The innermost axis of A alone that fills a tile, because inner ones walk memory forward; else the longest. */
+static uint8_t find_row(const fx_program *program, const fx_kernel *kernel, const fx_roles *roles)
+{
+    uint8_t best = FX_NO_AXIS;
+    int64_t best_extent = 1;
+    for (uint8_t i = 0; i < kernel->n_outer; i++) {
+        int64_t extent = fx__dim_hint(program->dims, kernel->axis[i].extent);
+        if (!roles->in_a[i] || roles->in_b[i] || kernel->axis[i].extent == 1) continue;
+        if (best != FX_NO_AXIS && extent < best_extent && extent < ROW_FILLS) continue;
+        best = i;
+        best_extent = extent;
+    }
+    return best;
+}
+
+bool fx__tile_roles(const fx_program *program, const fx_kernel *kernel, fx_roles *out)
+{
+    if (!is_plain(kernel)) return false;
+    const fx_kstage *stage = &kernel->stage[0], *last = &kernel->stage[kernel->n_stage - 1];
+    const fx_expr *product = &stage->expr[stage->value];
+    uint16_t a = skip_casts(stage, product->a), b = skip_casts(stage, product->b);
+    *out = (fx_roles){.a = stage->expr[a].u.access, .b = stage->expr[b].u.access, .b_expr = b, .store = last->out[0].access};
+    out->vec = find_unit_axis(program, kernel, &kernel->access[out->store]);
+    if (out->vec == FX_NO_AXIS || stage->expr[a].op != FX_X_LOAD || stage->expr[b].op != FX_X_LOAD) return false;
+    mark_axes(&kernel->access[out->a], out->in_a);
+    mark_axes(&kernel->access[out->b], out->in_b);
+    if (out->in_a[out->vec] && !out->in_b[out->vec]) {
+        uint16_t access = out->a;
+        out->a = out->b;
+        out->b = access;
+        out->b_expr = a;
+        for (int i = 0; i < FX_AXES; i++) {
+            bool in = out->in_a[i];
+            out->in_a[i] = out->in_b[i];
+            out->in_b[i] = in;
+        }
+    }
+    if (out->in_a[out->vec] || !out->in_b[out->vec] || kernel->access[out->b].guarded) return false;
+    if (!is_affine(program, kernel, &kernel->access[out->a]) || !is_affine(program, kernel, &kernel->access[out->b])) return false;
+    out->row = find_row(program, kernel, out);
+    return true;
+}
+
+bool fx__tile_is_window(const fx_kernel *kernel, const fx_roles *roles)
+{
+    const fx_access *a = &kernel->access[roles->a];
+    if (a->guarded) return true;
+    for (int d = 0; d < a->rank; d++)
+        if (a->at[d].n > 1) return true;
+    return false;
+}
+
+int32_t fx__tile_lanes(const fx_target *target, const fx_kstage *stage)
+{
+    return fx__target_lanes(target, stage->acc);
+}
+
+int64_t fx__tile_rows(const fx_program *program, const fx_kernel *kernel, const fx_roles *roles)
+{
+    return roles->row == FX_NO_AXIS ? 1 : fx__dim_hint(program->dims, kernel->axis[roles->row].extent);
+}
+
+/* ---- Tile sizes -------------------------------------------------------------------------------------------------------- */
+
+enum { FMA_LATENCY = 4, LOADS_PER_CYCLE = 2 };
+
+/* Cycles of one step of K in a tile of this height. */
+static double step_cycles(const fx_target *target, int32_t height, int32_t nv)
+{
+    double fma = (double)height * nv / target->fma_per_cycle, load = (double)(height + nv) / LOADS_PER_CYCLE;
+    double cycles = fma > load ? fma : load;
+    return cycles > FMA_LATENCY ? cycles : FMA_LATENCY;
+}
+
+static double tile_cycles(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, int32_t mr, int32_t nv)
+{
+    int64_t tiles = (rows + mr - 1) / mr, height = (rows + tiles - 1) / tiles, tall = rows - tiles * (height - 1);
+    int64_t panels = (columns + (int64_t)lanes * nv - 1) / ((int64_t)lanes * nv);
+    double sweep = (double)tall * step_cycles(target, (int32_t)height, nv);
+    if (tall < tiles) sweep += (double)(tiles - tall) * step_cycles(target, (int32_t)height - 1, nv);
+    return sweep * (double)panels;
+}
+
+/* Order in which equally good widths are taken; measured: 7 x 2 vectors for convolutions, 8 x 3 and 6 x 4 for products. */
+static const int32_t window_widths[] = {2, 3, 4, 1, 6, 8, 5, 7}, product_widths[] = {3, 4, 2, 1, 8, 6, 5, 7};
+enum { WIDTHS = 8, TALLEST_WINDOW = 8, TALLEST = 14 };
+
+fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, bool window, int32_t nv)
+{
+    int32_t registers = target->vregs - target->reserve;
+    fx_tile best = {.mr = 1, .nv = 1, .cycles = 0};
+    if (rows < 1) rows = 1;
+    if (columns < 1) columns = 1;
+    for (int i = 0; i < WIDTHS; i++) {
+        int32_t width = window ? window_widths[i] : product_widths[i], tallest = (registers - 1 - width) / width;
+        if ((nv != 0 && width != nv) || tallest < 1) continue;
+        if (tallest > (window ? TALLEST_WINDOW : TALLEST)) tallest = window ? TALLEST_WINDOW : TALLEST;
+        for (int32_t mr = tallest; mr >= 1; mr--) {
+            double cycles = tile_cycles(target, lanes, rows, columns, mr, width);
+            if (best.cycles != 0 && cycles >= best.cycles * 0.98) continue;
+            best = (fx_tile){.mr = mr, .nv = width, .cycles = cycles};
+        }
+    }
+    int64_t tiles = (rows + best.mr - 1) / best.mr;
+    best.mr = (int32_t)((rows + tiles - 1) / tiles);
+    return best;
+}

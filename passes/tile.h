@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passes/tile.h: what algo (which packs panels) and schedule (which sets tiles) must agree on: the roles of a contraction's
+ * factors and axes, and the size of the register tile. */
+#ifndef FX_PASSES_TILE_H
+#define FX_PASSES_TILE_H
+
+#include "ir/kir.h"
+#include "ir/target.h"
+
+/* Stage 0 is a CONTRACT: B is the factor along whose own axis the result is stored with stride 1. */
+typedef struct fx_roles {
+    uint16_t a, b;    /* accesses */
+    uint16_t b_expr;  /* the LOAD of B in stage 0 */
+    uint16_t store;   /* access of the last stage's first store */
+    uint8_t vec, row; /* row FX_NO_AXIS: the tile has one row */
+    bool in_a[FX_AXES], in_b[FX_AXES];
+} fx_roles;
+
+/* False: no register tile serves this contraction (no such axis, or it is written with inner axes). */
+bool fx__tile_roles(const fx_program *program, const fx_kernel *kernel, fx_roles *out);
+
+typedef struct fx_tile {
+    int32_t mr, nv;
+    double cycles; /* per step of K, for all rows and columns */
+} fx_tile;
+/* The best tile for so many rows and columns; nv fixed when it is not 0. A window (convolution) prefers narrow tiles. */
+fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, bool window, int32_t nv);
+/* Is A read through a guard or at a sum of axes, as convolutions do? */
+bool fx__tile_is_window(const fx_kernel *kernel, const fx_roles *roles);
+/* Lanes of the accumulator's type. */
+int32_t fx__tile_lanes(const fx_target *target, const fx_kstage *stage);
+/* Product of the rows a tile's row axis does not cover is no concern of the tile. */
+int64_t fx__tile_rows(const fx_program *program, const fx_kernel *kernel, const fx_roles *roles);
+
+#endif
