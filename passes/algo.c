@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/algo.c: chooses algorithms: how a contraction reads its factors, and how long reductions are cut.
  *
- * Does     CONTRACT: B goes into zero-padded panels [..., q, K..., NR] as wide as the register tile (algo_pack.c), by an init step when
- *          it is constant, by a copy kernel when its unit stride is K; without a vector axis it becomes a REDUCE of a product.
- *          REDUCE over a vector axis: constants along which it would jump are permuted. Long full reductions become partials.
- * Needs    Fused kernels; values in buffers of their own.
- * Ensures  schedule finds a tile for every CONTRACT; the same sums in the same precision.
+ * Does     CONTRACT: B goes into zero-padded panels [..., q, K..., NR] as wide as the register tile (algo_pack.c), by an init step
+ * when it is constant, by a copy kernel when its unit stride is K; without a vector axis it becomes a REDUCE of a product. REDUCE
+ * over a vector axis: constants along which it would jump are permuted. Long full reductions become partials. Needs    Fused
+ * kernels; values in buffers of their own. Ensures  schedule finds a tile for every CONTRACT; the same sums in the same precision.
  * Cost     Linear in steps. */
 #include "passes/algo.h"
 #include "ir/diag.h"
@@ -34,7 +33,8 @@ static fx_status make_reduce(fx_program *program, fx_step *step)
     return FX_OK;
 }
 
-/* May the columns past the end of a last panel be cut off by the stores' own extents? Then vec stands alone in a dim of its own extent. */
+/* May the columns past the end of a last panel be cut off by the stores' own extents? Then vec stands alone in a dim of its own
+ * extent. */
 static bool tail_is_guarded(const fx_program *program, const fx_kernel *kernel, uint8_t vec)
 {
     for (int s = 1; s < kernel->n_stage; s++) {
@@ -94,7 +94,8 @@ static uint8_t store_axis(const fx_program *program, const fx_kernel *kernel)
     return FX_NO_AXIS;
 }
 
-/* A constant that a reduction reads with a jump along the result's unit axis (weights of a depthwise convolution) is stored anew. */
+/* A constant that a reduction reads with a jump along the result's unit axis (weights of a depthwise convolution) is stored anew.
+ */
 static fx_status permute_consts(fx_algo *algo, fx_block *block, int32_t *at)
 {
     fx_program *program = algo->program;

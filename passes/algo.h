@@ -17,7 +17,7 @@ typedef struct fx_pack {
     uint16_t access, expr; /* the load */
     bool constant;         /* the copy is made once, by an init step */
     uint8_t axis[FX_RANK], n_axis;
-    uint8_t split;         /* this axis becomes q (in its place among axis[]) and a last one of `width`; FX_NO_AXIS: none */
+    uint8_t split; /* this axis becomes q (in its place among axis[]) and a last one of `width`; FX_NO_AXIS: none */
     int64_t width;
 } fx_pack;
 

@@ -57,9 +57,14 @@ static int32_t add_buffer(packer *p)
 {
     const fx_buf *from = &p->program->buf[p->from];
     const fx_pack *pack = p->pack;
-    fx_buf buf = {.name = from->name,   .dtype = from->dtype, .role = pack->constant ? FX_BUF_CONST : FX_BUF_TEMP,
-                  .index = -1,          .parent = -1,         .offset = pack->constant ? -1 : 0,
-                  .first = -1,          .last = -1};
+    fx_buf buf = {.name = from->name,
+                  .dtype = from->dtype,
+                  .role = pack->constant ? FX_BUF_CONST : FX_BUF_TEMP,
+                  .index = -1,
+                  .parent = -1,
+                  .offset = pack->constant ? -1 : 0,
+                  .first = -1,
+                  .last = -1};
     /* the split axis is listed last: its panels' number goes before the reduced axes, where the others of B's own stand */
     for (int i = 0; i < pack->n_axis; i++) {
         uint8_t axis = pack->axis[i];
@@ -131,7 +136,8 @@ static fx_kernel *make_copy(packer *p)
     fx_kstage *stage = fx__kernel_add_stage(program, kernel, FX_STAGE_MAP);
     int from = fx__kernel_add_access(program, kernel, &load), to = fx__kernel_add_access(program, kernel, &store);
     if (!stage || from < 0 || to < 0) return NULL;
-    fx_expr expr = {.op = FX_X_LOAD, .dtype = (uint8_t)in.dtype, .a = FX_NO_EXPR, .b = FX_NO_EXPR, .c = FX_NO_EXPR, .u.access = (uint16_t)from};
+    fx_expr expr = {
+        .op = FX_X_LOAD, .dtype = (uint8_t)in.dtype, .a = FX_NO_EXPR, .b = FX_NO_EXPR, .c = FX_NO_EXPR, .u.access = (uint16_t)from};
     uint16_t value = fx__stage_expr(program, stage, &expr);
     stage->out[0] = (fx_store){.expr = value, .access = (uint16_t)to};
     stage->n_out = 1;
@@ -160,7 +166,11 @@ static uint16_t load_copy(fx_graft *graft, const fx_access *access, bool *failed
     }
     if (pack->split != FX_NO_AXIS) at.at[q] = fx__index_axis(u->q);
     int index = fx__kernel_add_access(graft->program, graft->to, &at);
-    fx_expr expr = {.op = FX_X_LOAD, .dtype = (uint8_t)graft->to->arg[u->panel].dtype, .a = FX_NO_EXPR, .b = FX_NO_EXPR, .c = FX_NO_EXPR,
+    fx_expr expr = {.op = FX_X_LOAD,
+                    .dtype = (uint8_t)graft->to->arg[u->panel].dtype,
+                    .a = FX_NO_EXPR,
+                    .b = FX_NO_EXPR,
+                    .c = FX_NO_EXPR,
                     .u.access = (uint16_t)index};
     *failed = index < 0;
     return *failed ? FX_NO_EXPR : fx__stage_expr(graft->program, &graft->to->stage[0], &expr);
@@ -215,7 +225,14 @@ static bool add_stage(user *u, fx_kernel *kernel, int s, const fx_index *by)
     for (int i = 0; i < made.n_inner; i++) made.inner[i] = u->map[made.inner[i]];
     for (int i = 0; i < made.n_red; i++) made.red[i] = u->map[made.red[i]];
     *to = made;
-    fx_graft graft = {.program = u->p->program, .from = u->p->old, .stage = from, .to = kernel, .to_stage = s, .by = by, .load = load_copy, .user = u};
+    fx_graft graft = {.program = u->p->program,
+                      .from = u->p->old,
+                      .stage = from,
+                      .to = kernel,
+                      .to_stage = s,
+                      .by = by,
+                      .load = load_copy,
+                      .user = u};
     if (!fx__graft_run(&graft)) return false;
     to = &kernel->stage[s];
     if (from->kind != FX_STAGE_MAP) to->value = graft.memo[from->value];

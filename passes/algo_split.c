@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/algo_split.c: long reductions to few points (a loss, a norm of everything) become partial reductions of fixed chunks, which
- * run side by side, and a reduction of the partials. Chunks depend on the shape alone, so the sum is the same for any number
+/* passes/algo_split.c: long reductions to few points (a loss, a norm of everything) become partial reductions of fixed chunks,
+ * which run side by side, and a reduction of the partials. Chunks depend on the shape alone, so the sum is the same for any number
  * of threads. */
 #include "passes/algo.h"
 #include "ir/diag.h"
@@ -21,7 +21,8 @@ static int64_t chunk_count(int64_t extent)
 static bool is_splittable(const fx_kernel *kernel)
 {
     const fx_kstage *stage = &kernel->stage[0];
-    if (stage->kind != FX_STAGE_REDUCE || stage->prefix || stage->n_inner > 0 || stage->n_out > 0 || stage->n_red == 0) return false;
+    if (stage->kind != FX_STAGE_REDUCE || stage->prefix || stage->n_inner > 0 || stage->n_out > 0 || stage->n_red == 0)
+        return false;
     if (stage->combine == FX_COMBINE_ARGMIN || stage->combine == FX_COMBINE_ARGMAX) return false;
     for (int s = 1; s < kernel->n_stage; s++)
         if (kernel->stage[s].kind != FX_STAGE_MAP || kernel->stage[s].n_inner > 0) return false;
@@ -39,7 +40,8 @@ static uint8_t longest(const fx_kernel *kernel)
 }
 
 /* Kernel of the partials: outer axes as before and the chunk; the cut axis shrinks. */
-static fx_kernel *make_partials(fx_program *program, const fx_kernel *old, uint8_t cut, int64_t chunks, const fx_arg *part, fx_bound *bound)
+static fx_kernel *make_partials(fx_program *program, const fx_kernel *old, uint8_t cut, int64_t chunks, const fx_arg *part,
+                                fx_bound *bound)
 {
     fx_index by[FX_AXES];
     fx_kernel *kernel = bound->kernel = fx__kernel_new(program);
@@ -56,7 +58,8 @@ static fx_kernel *make_partials(fx_program *program, const fx_kernel *old, uint8
     kernel->n_axis = (uint8_t)(old->n_axis + 1);
     kernel->n_outer = (uint8_t)(old->n_outer + 1);
     fx_index start = fx__index_axis(chunk);
-    if (!fx__index_scale(program->dims, &start, length, &start) || !fx__index_add(program->dims, &by[cut], &start, &by[cut])) return NULL;
+    if (!fx__index_scale(program->dims, &start, length, &start) || !fx__index_add(program->dims, &by[cut], &start, &by[cut]))
+        return NULL;
     for (int a = 0; a < old->n_arg; a++) fx__kernel_add_arg(kernel, &old->arg[a]);
     int out = fx__kernel_add_arg(kernel, part);
     fx_kstage *stage = fx__kernel_add_stage(program, kernel, FX_STAGE_REDUCE), *map;
@@ -70,7 +73,8 @@ static fx_kernel *make_partials(fx_program *program, const fx_kernel *old, uint8
     kernel->stage[0].value = graft.memo[old->stage[0].value];
     map = fx__kernel_add_stage(program, kernel, FX_STAGE_MAP);
     if (!map) return NULL;
-    fx_expr result = {.op = FX_X_STAGE, .dtype = (uint8_t)fx__stage_dtype(&old->stage[0]), .a = FX_NO_EXPR, .b = FX_NO_EXPR, .c = FX_NO_EXPR};
+    fx_expr result = {
+        .op = FX_X_STAGE, .dtype = (uint8_t)fx__stage_dtype(&old->stage[0]), .a = FX_NO_EXPR, .b = FX_NO_EXPR, .c = FX_NO_EXPR};
     fx_access store = {.arg = (uint8_t)out, .rank = part->rank};
     for (int d = 0; d < part->rank; d++) store.at[d] = fx__index_axis((uint8_t)d);
     int to = fx__kernel_add_access(program, kernel, &store);
@@ -99,7 +103,12 @@ static fx_kernel *make_final(fx_program *program, const fx_kernel *old, const fx
     load.at[part->rank - 1] = fx__index_axis((uint8_t)axis);
     int access = fx__kernel_add_access(program, kernel, &load);
     if (access < 0) return NULL;
-    fx_expr expr = {.op = FX_X_LOAD, .dtype = (uint8_t)part->dtype, .a = FX_NO_EXPR, .b = FX_NO_EXPR, .c = FX_NO_EXPR, .u.access = (uint16_t)access};
+    fx_expr expr = {.op = FX_X_LOAD,
+                    .dtype = (uint8_t)part->dtype,
+                    .a = FX_NO_EXPR,
+                    .b = FX_NO_EXPR,
+                    .c = FX_NO_EXPR,
+                    .u.access = (uint16_t)access};
     stage->value = fx__stage_expr(program, stage, &expr);
     return kernel;
 }
@@ -107,7 +116,13 @@ static fx_kernel *make_final(fx_program *program, const fx_kernel *old, const fx
 /* A buffer [outer..., chunks] for the partials. */
 static int32_t add_part(fx_program *program, const fx_kernel *old, int64_t chunks, fx_arg *out)
 {
-    fx_buf buf = {.name = "part", .dtype = fx__stage_dtype(&old->stage[0]), .role = FX_BUF_TEMP, .index = -1, .parent = -1, .first = -1, .last = -1};
+    fx_buf buf = {.name = "part",
+                  .dtype = fx__stage_dtype(&old->stage[0]),
+                  .role = FX_BUF_TEMP,
+                  .index = -1,
+                  .parent = -1,
+                  .first = -1,
+                  .last = -1};
     for (int i = 0; i < old->n_outer; i++) buf.dim[buf.rank++] = old->axis[i].extent;
     buf.dim[buf.rank++] = chunks;
     *out = (fx_arg){.name = "part", .role = FX_ARG_OUT, .dtype = buf.dtype, .rank = buf.rank, .home = -1};
