@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes torch_cases.txt: calls of operators with PyTorch's results, which test_ops_torch compares with the reference kernels.
+
+One case is
+    case TARGET ARGUMENTS          (as in .fx files; inputs are %a, %b, ...)
+    in TYPE VALUES                 (once per input)
+    out TYPE VALUES                (once per result)
+Inputs are multiples of 1/4 in [-2, 2] from a fixed seed, so that most sums are exact.
+Run with a Python that has torch: /usr/bin/python3 test/data/make_torch_cases.py
+"""
+import itertools
+import os
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(20240229)
+NAMES = {torch.float32: "f32", torch.float64: "f64", torch.int64: "i64", torch.int32: "i32", torch.int8: "i8", torch.uint8: "u8",
+         torch.bool: "bool"}
+aten = torch.ops.aten
+
+
+def tensor(spec):
+    """'2,3' or 'i64:2,3'; '+' in front: positive values."""
+    dtype, _, dims = spec.rpartition(":")
+    dtype = {v: k for k, v in NAMES.items()}[dtype.lstrip("+") or "f32"] if dtype.lstrip("+") else torch.float32
+    shape = [int(d) for d in dims.split(",") if d]
+    low = 1 if spec.startswith("+") else -8
+    values = torch.randint(low, 9, shape)
+    return (values / 4).to(dtype) if dtype.is_floating_point else values.to(dtype)
+
+
+def number(value):
+    text = f"{value:.9g}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def line(word, t):
+    dims = ", ".join(str(d) for d in t.shape)
+    return f"{word} {NAMES[t.dtype]}[{dims}] " + " ".join(number(v) for v in t.flatten().tolist())
+
+
+def pads4(x, p, value=0.0):
+    """[h_begin, w_begin, h_end, w_end] applied before a call that pads nothing."""
+    return F.pad(x, [p[1], p[3], p[0], p[2]], value=value)
+
+
+def conv_4(x, w, b, s, p, d=1, g=1):
+    return F.conv2d(pads4(x, p), w, b, s, 0, d, g)
+
+
+def max_4(x, k, s, p, d=1, ceil=False):
+    return F.max_pool2d(pads4(x, p, float("-inf")), k, s, 0, d, ceil)
+
+
+C = "torch.ops.aten."
+CASES = [
+    # matrix products
+    (C + "linear.default", "(%a, %b, %c)", ["2,5,3", "4,3", "4"], F.linear),
+    (C + "linear.default", "(%a, %b)", ["7", "3,7"], F.linear),
+    (C + "mm.default", "(%a, %b)", ["f64:3,9", "f64:9,4"], torch.mm),
+    (C + "mm.default", "(%a, %b)", ["i64:3,5", "i64:5,4"], torch.mm),
+    (C + "bmm.default", "(%a, %b)", ["3,2,4", "3,4,5"], torch.bmm),
+    (C + "addmm.default", "(%a, %b, %c, beta=2, alpha=-3)", ["4", "2,3", "3,4"], torch.addmm),
+    (C + "addmm.default", "(%a, %b, %c)", ["2,1", "2,3", "3,4"], torch.addmm),
+    (C + "baddbmm.default", "(%a, %b, %c, beta=0.5, alpha=2)", ["3,5", "2,3,4", "2,4,5"], torch.baddbmm),
+    # convolution
+    (C + "conv2d.default", "(%a, %b, %c, 2, 1)", ["2,3,7,8", "5,3,3,3", "5"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b, %c, [1, 2], [2, 1], [2, 3])", ["1,2,9,10", "3,2,3,2", "3"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b, %c, 2, 1, [2, 1], 3)", ["1,6,9,9", "9,2,3,2", "9"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b, None, 1, 1, 2, 4)", ["1,4,7,6", "8,1,3,3"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b, %c, 2, 2, 1, 5)", ["2,5,7,7", "5,1,5,5", "5"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b)", ["3,5,6", "4,3,1,1"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b, None, 3, 4)", ["1,1,2,2", "1,1,3,3"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b)", ["f64:1,2,4,4", "f64:2,2,3,3"], F.conv2d),
+    (C + "conv2d.default", "(%a, %b, %c, [2, 1], [3, 0, 1, 2], [1, 2])", ["1,2,6,5", "3,2,4,2", "3"], conv_4),
+    (C + "conv2d.default", "(%a, %b, %c, 2, [1, 2, 0, 1], [2, 1], 3)", ["1,6,9,9", "9,2,3,2", "9"], conv_4),
+    (C + "conv2d.default", "(%a, %b, None, 1, [2, 0, 1, 3], [2, 2], 4)", ["1,4,6,5", "4,1,3,2"], conv_4),
+    (C + "conv2d.padding", "(%a, %b, %c, 1, 'same', [2, 3])", ["1,2,5,6", "3,2,3,2", "3"], F.conv2d),
+    (C + "conv2d.padding", "(%a, %b, None, 2, 'valid')", ["1,2,5,6", "3,2,3,2"], F.conv2d),
+    (C + "conv1d.default", "(%a, %b, %c, 2, 1, 2, 2)", ["2,4,9", "4,2,3", "4"], F.conv1d),
+    (C + "conv3d.default", "(%a, %b, %c, [1, 2, 1], [0, 1, 1], 1, 1)", ["1,2,4,5,6", "3,2,2,3,3", "3"], F.conv3d),
+    (C + "conv3d.default", "(%a, %b, None, 1, [1, 0, 1], [1, 2, 1], 2)", ["1,2,3,5,4", "2,1,3,2,3"], F.conv3d),
+    (C + "convolution.default", "(%a, %b, None, [2], [1], [1], False, [0], 2)", ["1,4,7", "2,2,3"], torch.convolution),
+    # batch normalisation
+    (C + "batch_norm.default", "(%a, %b, %c, %d, %e, False, 0.1, 1e-05, False)", ["2,3,4,5", "3", "3", "3", "+:3"], torch.batch_norm),
+    (C + "batch_norm.default", "(%a, None, None, %b, %c, False, 0.1, 0.001, False)", ["2,7", "7", "+:7"], torch.batch_norm),
+    ("torch.nn.functional.batch_norm", "(%a, %b, %c, %d, %e)", ["2,3,5", "3", "+:3", "3", "3"], F.batch_norm),
+    (C + "native_batch_norm.default", "(%a, %b, %c, %d, %e, False, 0.1, 1e-05)", ["2,3,4", "3", "3", "3", "+:3"],
+     torch.native_batch_norm),
+    # pooling
+    (C + "max_pool2d_with_indices.default", "(%a, 3, 2, 1, 2, True)", ["1,2,9,9"], aten.max_pool2d_with_indices),
+    (C + "avg_pool1d.default", "(%a, 3, 2, 1)", ["2,3,9"], F.avg_pool1d),
+    (C + "avg_pool3d.default", "(%a, [2, 3, 2], 2, [1, 1, 0], True, False)", ["1,2,4,6,5"], F.avg_pool3d),
+    (C + "max_pool1d.default", "(%a, 3, 2, 1, 2, True)", ["2,3,9"], F.max_pool1d),
+    (C + "max_pool3d.default", "(%a, [2, 3, 2], 2, [1, 1, 0])", ["1,2,4,6,5"], F.max_pool3d),
+    (C + "max_pool2d.default", "(%a, 3, 2, [0, 0, 1, 1])", ["1,2,6,6"], max_4),
+    (C + "max_pool2d.default", "(%a, 3, 1, [2, 0, 1, 3], 2)", ["1,2,6,5"], max_4),
+    (C + "adaptive_avg_pool1d.default", "(%a, 3)", ["2,3,7"], F.adaptive_avg_pool1d),
+    (C + "adaptive_avg_pool2d.default", "(%a, [3, 2])", ["2,3,7,5"], F.adaptive_avg_pool2d),
+    (C + "adaptive_avg_pool2d.default", "(%a, [5, 7])", ["1,2,3,3"], F.adaptive_avg_pool2d),
+    (C + "adaptive_avg_pool2d.default", "(%a, 1)", ["1,3,7,7"], F.adaptive_avg_pool2d),
+    (C + "adaptive_avg_pool3d.default", "(%a, [2, 2, 1])", ["1,2,3,5,2"], F.adaptive_avg_pool3d),
+    # views
+    (C + "flatten.using_ints", "(%a, 1, -2)", ["2,3,4,5"], torch.flatten),
+    (C + "unflatten.int", "(%a, 1, [2, -1])", ["2,6,3"], lambda x, d, s: torch.nn.Unflatten(d, s)(x)),
+    (C + "permute.default", "(%a, [2, 0, -2])", ["2,3,4"], torch.permute),
+    (C + "transpose.int", "(%a, -1, 0)", ["2,3,4"], torch.transpose),
+    (C + "expand.default", "(%a, [2, -1, 4])", ["3,1"], aten.expand),
+    (C + "flip.default", "(%a, [0, -1])", ["2,3,4"], torch.flip),
+    (C + "select.int", "(%a, 1, -2)", ["2,3,4"], torch.select),
+    (C + "narrow.default", "(%a, -1, 1, 2)", ["2,3,4"], torch.narrow),
+    (C + "squeeze.default", "(%a)", ["1,2,1,3"], torch.squeeze),
+    # moves
+    (C + "cat.default", "([%a, %b, %c], 1)", ["2,1,3", "2,4,3", "2,0,3"], torch.cat),
+    (C + "cat.default", "([%a, %b], 0)", ["i32:2,2", "f32:1,2"], torch.cat),
+    (C + "stack.default", "([%a, %b], -1)", ["2,3", "2,3"], torch.stack),
+    (C + "split.Tensor", "(%a, 3, 1)", ["2,7"], torch.split),
+    (C + "split_with_sizes.default", "(%a, [2, 5], 1)", ["2,7"], torch.split),
+    (C + "chunk.default", "(%a, 4)", ["5,3"], torch.chunk),
+    (C + "unbind.int", "(%a, 1)", ["2,3,4"], torch.unbind),
+]
+for k, s, p, ceil in itertools.product([2, 3], [1, 2, 3], [0, 1], [False, True]):
+    CASES.append((C + "max_pool2d.default", f"(%a, {k}, {s}, {p}, 1, {ceil})", ["1,1,5,8"], F.max_pool2d))
+    CASES.append((C + "avg_pool2d.default", f"(%a, {k}, {s}, {p}, {ceil}, True)", ["1,1,5,8"], F.avg_pool2d))
+    CASES.append((C + "avg_pool2d.default", f"(%a, {k}, {s}, {p}, {ceil}, False)", ["1,1,8,5"], F.avg_pool2d))
+CASES.append((C + "avg_pool2d.default", "(%a, [3, 2], None, 1, False, True, 5)", ["1,2,6,6"], F.avg_pool2d))
+for a, b in [("3", "3"), ("2,3", "3"), ("3", "3,2"), ("2,3,4", "4"), ("4", "2,4,3"), ("2,3,4", "4,5"), ("3,4", "2,4,5"),
+             ("2,1,3,4", "3,4,2"), ("3,2,4", "2,3,4,2"), ("2,0", "0,3"), ("1,1,1", "1,1")]:
+    CASES.append((C + "matmul.default", "(%a, %b)", [a, b], torch.matmul))
+for size in ["[6, 4]", "[-1]", "[2, 2, -1]", "[1, 24, 1]", "[3, 8]"]:
+    CASES.append((C + "reshape.default", f"(%a, {size})", ["2,3,4"], torch.reshape))
+for start, end, step in [(0, 4, 1), (1, -1, 2), (-3, 9, 1), (4, 2, 1), (None, None, 3), (-100, 2, 1)]:
+    CASES.append((C + "slice.Tensor", f"(%a, 1, {start}, {end}, {step})", ["2,5"], aten.slice))
+for pad in ["[1, 2]", "[-1, -2]", "[1, 0, 0, 2]", "[-1, 3, 2, -1], 1.5", "[0, 0, 0, 0, 1, 1], -2"]:
+    CASES.append((C + "constant_pad_nd.default", f"(%a, {pad})", ["2,3,4"], torch.constant_pad_nd))
+
+
+def write(out):
+    for target, args, specs, function in CASES:
+        inputs = [tensor(s) for s in specs]
+        result = eval("f" + args.replace("%", ""), {"f": function, **dict(zip("abcdefgh", inputs))})
+        results = list(result) if isinstance(result, (tuple, list)) else [result]
+        print("case", target, args.replace("'", '"'), file=out)
+        for t in inputs:
+            print(line("in", t), file=out)
+        for t in results:
+            print(line("out", t), file=out)
+
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_cases.txt"), "w") as out:
+    write(out)
