@@ -66,8 +66,6 @@ typedef struct fx_trace_arg {
     int32_t n;
 } fx_trace_arg;
 FX_API fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc);
-/* The line recorded for operators called next on this scope; the macros of ops.h set it. */
-FX_API fx_value fx_at(fx_value value, const char *file, int32_t line, const char *function);
 
 #ifdef __cplusplus
 }
