@@ -47,7 +47,7 @@ int32_t fx__calls_step(fx_rt_call *call, int32_t index)
     for (int32_t i = 0; i < step->n_view; i++) tensors[i] = tensor_of(call, it->program, &step->view[i]);
     fx_status status = fx__interp_kernel(step->node, it->program->dims, tensors, call->dim, tensors + step->n_view_in);
     free(tensors);
-    return status;
+    return (int32_t)status;
 }
 
 static int32_t count_calls(const fx_block *block)

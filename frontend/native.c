@@ -130,7 +130,7 @@ static int32_t closure_target(void *user, void *const *args)
     }
     free(tensors);
     free(symbols);
-    return status;
+    return (int32_t)status;
 }
 
 void *fx_compiled_closure(fx_compiled *it)
