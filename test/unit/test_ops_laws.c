@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Laws that every row of the operator table obeys, over every case of the row. A new row is tested without registration. Each law
+ * prints all cases that break it; exceptions are counted and pinned. */
+#include "cases.h"
+#include "harness.h"
+#include "ir/interp.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct law {
+    const char *name;
+    int failures, checked, exceptions;
+} law;
+
+/* One case under a law. */
+typedef struct subject {
+    law *law;
+    const fx_op *op;
+    const fx_case *test;
+    fx_context *context;
+} subject;
+
+static void report(const subject *s, const char *what)
+{
+    fprintf(stderr, "%s: %s%s: %s\n", s->law->name, s->op->name, s->test ? s->test->args : "", what);
+    fx_context_print(s->context, stderr);
+    fx_context_clear(s->context);
+    s->law->failures++;
+}
+
+static bool holds(const subject *s, bool condition, const char *what)
+{
+    s->law->checked++;
+    if (!condition) report(s, what);
+    return condition;
+}
+
+/* Runs one law over all cases of all rows. */
+static void each_case(law *l, void (*check)(subject *s))
+{
+    for (int32_t i = 0; i < fx_op_count(); i++) {
+        const fx_op *op = fx_op_at(i);
+        for (const fx_case *test = op->cases; test && test->args; test++) {
+            subject s = {l, op, test, fx_context_new()};
+            check(&s);
+            fx_context_free(s.context);
+        }
+    }
+    printf("%s: %d checks, %d exceptions\n", l->name, l->checked, l->exceptions);
+    ck_assert_msg(l->failures == 0, "%s: %d of %d checks fail", l->name, l->failures, l->checked);
+}
+
+static fx_status infer(fx_module *module)
+{
+    return fx__op_infer(fx_case_call(module));
+}
+
+/* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
+
+static int count_claims(const char *name, const fx_op *op)
+{
+    const fx_op *owner = fx__op_find(name);
+    if (owner == op) return 0;
+    fprintf(stderr, "row %s: its name %s belongs to %s\n", op->name, name, owner ? owner->name : "nobody");
+    return 1;
+}
+
+static int count_foreign_names(const fx_op *op)
+{
+    char words[2048], *save = NULL;
+    int foreign = count_claims(op->target, op) + count_claims(op->name, op);
+    snprintf(words, sizeof words, "%s", op->names ? op->names : "");
+    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) foreign += count_claims(word, op);
+    return foreign;
+}
+
+START_TEST(rows_are_complete_and_names_are_unique)
+{
+    int bad = 0;
+    for (int32_t i = 0; i < fx_op_count(); i++) {
+        const fx_op *op = fx_op_at(i);
+        int32_t n;
+        bool complete = fx__op_params(op, &n) && op->reference && op->dtypes && op->cases && op->family && op->target && op->names;
+        if (!complete) fprintf(stderr, "row %s is incomplete\n", op->name);
+        bad += !complete + count_foreign_names(op);
+    }
+    ck_assert_int_eq(bad, 0);
+}
+END_TEST
+
+START_TEST(rows_are_in_alphabetical_order)
+{
+    for (int32_t i = 1; i < fx_op_count(); i++) ck_assert_str_lt(fx_op_at(i - 1)->name, fx_op_at(i)->name);
+}
+END_TEST
+
+/* ---- Shapes ---------------------------------------------------------------------------------------------------------------- */
+
+static void check_shape(subject *s)
+{
+    fx_module *module = fx_case_module(s->context, s->op, s->test->args, NULL);
+    if (holds(s, infer(module) == FX_OK, "the shape rule fails")) holds(s, fx_case_call(module)->n_result > 0, "no results");
+    fx_module_free(module);
+}
+
+START_TEST(shape_rules_know_every_case)
+{
+    law l = {.name = "shapes"};
+    each_case(&l, check_shape);
+}
+END_TEST
+
+static bool equal_at_hints(const fx_node *symbolic, const fx_node *fixed)
+{
+    if (symbolic->n_result != fixed->n_result) return false;
+    for (int32_t r = 0; r < fixed->n_result; r++) {
+        const fx_type *a = &symbolic->result[r], *b = &fixed->result[r];
+        if (a->rank != b->rank || a->dtype != b->dtype) return false;
+        for (int32_t d = 0; d < b->rank; d++)
+            if (fx__dim_hint(symbolic->graph->dims, a->dim[d]) != fx__dim_hint(fixed->graph->dims, b->dim[d])) return false;
+    }
+    return true;
+}
+
+/* The first size as a symbol gives the same result as the number, at that number. */
+static void check_symbolic_shape(subject *s)
+{
+    fx_module *fixed = fx_case_module(s->context, s->op, s->test->args, NULL);
+    fx_module *symbolic = fx_case_module(s->context, s->op, s->test->args, &(fx_case_change){.symbolic = true});
+    ck_assert_int_eq(infer(fixed), FX_OK);
+    if (infer(symbolic) != FX_OK) { /* a rule may need a constant here; it must say so */
+        s->law->exceptions++;
+        holds(s, fx_context_diag_count(s->context) > 0, "refused without a word");
+        printf("symbolic shapes: %s%s is refused: %s\n", s->op->name, s->test->args, fx_context_diag(s->context, 0, NULL));
+        fx_context_clear(s->context);
+    } else {
+        holds(s, equal_at_hints(fx_case_call(symbolic), fx_case_call(fixed)), "the symbolic shape differs");
+    }
+    fx_module_free(symbolic);
+    fx_module_free(fixed);
+}
+
+enum { SYMBOLIC_EXCEPTIONS = 6 };
+
+START_TEST(shape_rules_know_symbols)
+{
+    law l = {.name = "symbolic shapes"};
+    each_case(&l, check_symbolic_shape);
+    ck_assert_int_le(l.exceptions, SYMBOLIC_EXCEPTIONS);
+}
+END_TEST
+
+/* ---- Text ------------------------------------------------------------------------------------------------------------------ */
+
+static void check_text(subject *s)
+{
+    fx_module *module = fx_case_module(s->context, s->op, s->test->args, NULL);
+    fx_graph *again = NULL;
+    infer(module);
+    char *text = fx_graph_to_fx(fx_module_graph(module));
+    ck_assert_ptr_nonnull(text);
+    if (holds(s, fx_graph_parse(s->context, "case", text, strlen(text), &again) == FX_OK, "its text is not read back")) {
+        char *second = fx_graph_to_fx(again);
+        holds(s, second && strcmp(text, second) == 0, "print, parse, print is no fixed point");
+        fx_text_free(second);
+        fx_graph_free(again);
+    }
+    fx_text_free(text);
+    fx_module_free(module);
+}
+
+START_TEST(texts_are_fixed_points)
+{
+    law l = {.name = "texts"};
+    each_case(&l, check_text);
+}
+END_TEST
+
+/* ---- Values ---------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t seed_of(const subject *s)
+{
+    uint64_t seed = 7;
+    for (const char *c = s->op->name; *c; c++) seed = seed * 31 + (unsigned char)*c;
+    for (const char *c = s->test->args; *c; c++) seed = seed * 31 + (unsigned char)*c;
+    return seed;
+}
+
+/* Integers of operators outside these families are indices: they must lie inside every extent. */
+static bool is_arithmetic(const fx_op *op)
+{
+    return strcmp(op->family, "element-wise") == 0 || strcmp(op->family, "reduction") == 0;
+}
+
+static fx_case_tensors inputs_of(const subject *s, fx_module *module)
+{
+    uint64_t seed = seed_of(s);
+    return is_arithmetic(s->op) ? fx_case_random(module, &seed, -2, 2, -4, 4) : fx_case_random(module, &seed, -2, 2, 0, 1);
+}
+
+typedef struct outputs {
+    fx_tensor tensor[FX_RESULTS], bound[FX_RESULTS];
+    int32_t n;
+} outputs;
+
+static void release(outputs *out)
+{
+    for (int32_t i = 0; i < out->n; i++) {
+        fx_tensor_release(&out->tensor[i]);
+        fx_tensor_release(&out->bound[i]);
+    }
+}
+
+static fx_status interpret(fx_module *module, const fx_case_tensors *in, outputs *out)
+{
+    *out = (outputs){.n = 0};
+    fx_status status = infer(module);
+    if (status != FX_OK) return status;
+    out->n = fx_case_call(module)->n_result;
+    return fx_interpret_bound(module, in->tensor, in->n, out->tensor, out->bound, out->n);
+}
+
+/* Bit for bit, except that any NaN equals any other. */
+static bool equal_tensors(const fx_tensor *a, const fx_tensor *b)
+{
+    if (a->dtype != b->dtype || fx_tensor_elems(a) != fx_tensor_elems(b)) return false;
+    for (int64_t i = 0; i < fx_tensor_elems(a); i++) {
+        double x = fx_tensor_get(a, i), y = fx_tensor_get(b, i);
+        if (!(x == y && signbit(x) == signbit(y)) && !(isnan(x) && isnan(y))) return false;
+    }
+    return true;
+}
+
+static bool equal_outputs(const outputs *a, const outputs *b)
+{
+    bool equal = a->n == b->n;
+    for (int32_t i = 0; equal && i < a->n; i++) equal = equal_tensors(&a->tensor[i], &b->tensor[i]);
+    return equal;
+}
+
+/* |a - b| <= bound, element by element. */
+static bool within(const fx_tensor *a, const fx_tensor *b, const fx_tensor *bound)
+{
+    if (fx_tensor_elems(a) != fx_tensor_elems(b)) return false;
+    for (int64_t i = 0; i < fx_tensor_elems(a); i++) {
+        double x = fx_tensor_get(a, i), y = fx_tensor_get(b, i);
+        if (x == y || (isnan(x) && isnan(y))) continue;
+        if (!(fabs(x - y) <= fx_tensor_get(bound, i))) {
+            fprintf(stderr, "element %lld: %.9g and %.9g, bound %.3g\n", (long long)i, x, y, fx_tensor_get(bound, i));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Dtypes: a result in any float type lies within its bound of the result in f64 ------------------------------------------- */
+
+static void to_f64(const fx_case_tensors *from, fx_module *module, fx_case_tensors *out)
+{
+    uint64_t seed = 0;
+    *out = fx_case_random(module, &seed, 0, 1, 0, 0);
+    for (int32_t i = 0; i < from->n; i++)
+        for (int64_t e = 0; e < fx_tensor_elems(&from->tensor[i]); e++)
+            fx_tensor_set(&out->tensor[i], e, fx_tensor_get(&from->tensor[i], e));
+}
+
+static void compare_with_f64(subject *s, fx_dtype from, const fx_case_tensors *in, const outputs *narrow)
+{
+    fx_case_change change = {.recast = true, .from = from, .to = FX_F64};
+    fx_module *module = fx_case_module(s->context, s->op, s->test->args, &change);
+    fx_case_tensors wide_in;
+    outputs wide;
+    to_f64(in, module, &wide_in);
+    if (holds(s, interpret(module, &wide_in, &wide) == FX_OK, "f64 fails"))
+        for (int32_t i = 0; i < wide.n; i++)
+            holds(s, within(&narrow->tensor[i], &wide.tensor[i], &narrow->bound[i]), "far from f64");
+    release(&wide);
+    fx_case_release(&wide_in);
+    fx_module_free(module);
+}
+
+/* With exact inputs in f32 no operator is off by more than this, relative to 1 + |y|: a bound that says so says nothing. */
+static const double useful = 1e-4;
+
+static bool is_useful(const fx_tensor *value, const fx_tensor *bound)
+{
+    for (int64_t i = 0; value->dtype == FX_F32 && i < fx_tensor_elems(value); i++) {
+        double y = fx_tensor_get(value, i), b = fx_tensor_get(bound, i);
+        if (isfinite(y) && !(b >= 0 && b <= useful * (1 + fabs(y)))) return false;
+    }
+    return true;
+}
+
+static void check_dtype(subject *s, fx_dtype from, fx_dtype to)
+{
+    fx_case_change change = {.recast = true, .from = from, .to = to};
+    fx_module *module = fx_case_module(s->context, s->op, s->test->args, &change);
+    fx_case_tensors in = inputs_of(s, module);
+    outputs out;
+    if (holds(s, interpret(module, &in, &out) == FX_OK, fx_dtype_name(to)) && fx_dtype_is_float(to) && to != FX_F64 &&
+        fx_dtype_is_float(from))
+        compare_with_f64(s, from, &in, &out);
+    for (int32_t i = 0; i < out.n; i++) holds(s, is_useful(&out.tensor[i], &out.bound[i]), "its bound is useless");
+    release(&out);
+    fx_case_release(&in);
+    fx_module_free(module);
+}
+
+static void check_dtypes(subject *s)
+{
+    fx_dtype own = fx_case_dtype(s->test->args);
+    if (own == FX_DTYPE_COUNT) return;
+    check_dtype(s, own, own);
+    if (!(s->op->dtypes >> own & 1)) return; /* the row's dtypes speak of another argument (where) */
+    for (fx_dtype to = 0; to < FX_DTYPE_COUNT; to++)
+        if (to != own && (s->op->dtypes >> to & 1) && fx_dtype_is_float(to) == fx_dtype_is_float(own)) check_dtype(s, own, to);
+}
+
+START_TEST(declared_dtypes_work)
+{
+    law l = {.name = "dtypes"};
+    each_case(&l, check_dtypes);
+}
+END_TEST
+
+/* ---- Layouts: strided, reversed and expanded inputs ----------------------------------------------------------------------------
+ */
+
+/* The same values behind other strides: every second element of a larger memory, dims in reverse memory order, last dim reversed.
+ */
+static fx_tensor scatter(const fx_tensor *from, void **out_memory)
+{
+    int64_t elems = fx_tensor_elems(from), step = 2;
+    fx_tensor to = *from;
+    *out_memory = calloc((size_t)(2 * elems + 1), fx_dtype_bytes(from->dtype));
+    ck_assert_ptr_nonnull(*out_memory);
+    to.data = *out_memory;
+    for (int32_t d = 0; d < from->rank; d++) {
+        to.stride[d] = step;
+        step *= from->dim[d] ? from->dim[d] : 1;
+    }
+    int32_t last = from->rank - 1;
+    if (last >= 0 && from->dim[last] > 0) {
+        to.data = (char *)to.data + (from->dim[last] - 1) * to.stride[last] * (int64_t)fx_dtype_bytes(from->dtype);
+        to.stride[last] = -to.stride[last];
+    }
+    ck_assert_int_eq(fx_tensor_copy(&to, from), FX_OK);
+    return to;
+}
+
+static void check_strides(subject *s)
+{
+    fx_module *module = fx_case_module(s->context, s->op, s->test->args, NULL);
+    fx_case_tensors in = inputs_of(s, module), strided = in;
+    void *memory[FX_CASE_INPUTS];
+    outputs dense, other;
+    for (int32_t i = 0; i < in.n; i++) strided.tensor[i] = scatter(&in.tensor[i], &memory[i]);
+    bool ran = holds(s, interpret(module, &in, &dense) == FX_OK, "dense inputs fail");
+    if (holds(s, interpret(module, &strided, &other) == FX_OK, "strided inputs fail") && ran)
+        holds(s, equal_outputs(&dense, &other), "strided inputs give another result");
+    release(&dense);
+    release(&other);
+    for (int32_t i = 0; i < in.n; i++) free(memory[i]);
+    fx_case_release(&in);
+    fx_module_free(module);
+}
+
+START_TEST(strides_do_not_matter)
+{
+    law l = {.name = "strides"};
+    each_case(&l, check_strides);
+}
+END_TEST
+
+/* Expanded along dim 0: every row is the first one. */
+static void check_expanded(subject *s)
+{
+    fx_module *module = fx_case_module(s->context, s->op, s->test->args, NULL);
+    fx_case_tensors in = inputs_of(s, module), expanded = in;
+    outputs dense, other;
+    for (int32_t i = 0; i < in.n; i++) {
+        if (in.tensor[i].rank == 0) continue;
+        expanded.tensor[i].stride[0] = 0;
+        fx_tensor copy;
+        ck_assert_int_eq(fx_tensor_alloc(in.tensor[i].dtype, in.tensor[i].rank, in.tensor[i].dim, &copy), FX_OK);
+        ck_assert_int_eq(fx_tensor_copy(&copy, &expanded.tensor[i]), FX_OK);
+        ck_assert_int_eq(fx_tensor_copy(&in.tensor[i], &copy), FX_OK);
+        fx_tensor_release(&copy);
+    }
+    bool ran = holds(s, interpret(module, &in, &dense) == FX_OK, "dense inputs fail");
+    if (holds(s, interpret(module, &expanded, &other) == FX_OK, "expanded inputs fail") && ran)
+        holds(s, equal_outputs(&dense, &other), "expanded inputs give another result");
+    release(&dense);
+    release(&other);
+    fx_case_release(&in);
+    fx_module_free(module);
+}
+
+START_TEST(expanded_inputs_are_their_values)
+{
+    law l = {.name = "expanded"};
+    each_case(&l, check_expanded);
+}
+END_TEST
+
+FX_TESTS("operator laws", rows_are_complete_and_names_are_unique, rows_are_in_alphabetical_order, shape_rules_know_every_case,
+         shape_rules_know_symbols, texts_are_fixed_points, declared_dtypes_work, strides_do_not_matter,
+         expanded_inputs_are_their_values)
