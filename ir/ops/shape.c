@@ -299,16 +299,6 @@ static fx_status view_identity(fx_view *view, const fx_call *call)
     return FX_OK;
 }
 
-static fx_status lower_copy(fx_lower *lw, const fx_call *call)
-{
-    const fx_type *out = &call->result[0];
-    fx_kb *k = fx__lower_kernel(lw, call);
-    fx_index at[FX_RANK];
-    for (int32_t d = 0; d < out->rank; d++) at[d] = outer(k, d, out->dim[d]);
-    fx__kb_store(k, fx__lower_result(lw, call, 0), at, fx__kb_load(k, fx__lower_arg(lw, call, 0), at));
-    return fx__kb_finish(k);
-}
-
 static fx_node *decompose_identity(fx_graph *graph, const fx_call *call)
 {
     (void)graph;
@@ -327,7 +317,6 @@ const fx_op fx_op_clone = {
     .family = "moves",
     .dtypes = FX_ANY,
     .reference = fx__copy_ref,
-    .lower = lower_copy,
     .decompose = decompose_identity,
     .cases = cases_identity,
 };
@@ -340,7 +329,6 @@ const fx_op fx_op_contiguous = {
     .family = "moves",
     .dtypes = FX_ANY,
     .reference = fx__copy_ref,
-    .lower = lower_copy,
     .decompose = decompose_identity,
     .cases = cases_identity,
 };
@@ -378,7 +366,6 @@ const fx_op fx_op_dropout = {
     .dtypes = FX_ANY,
     .shape = shape_dropout,
     .reference = fx__copy_ref,
-    .lower = lower_copy,
     .decompose = decompose_identity,
     .cases = cases_dropout,
 };
@@ -392,7 +379,6 @@ const fx_op fx_op_functional_dropout = {
     .dtypes = FX_ANY,
     .shape = shape_dropout,
     .reference = fx__copy_ref,
-    .lower = lower_copy,
     .decompose = decompose_identity,
     .cases = cases_dropout,
 };

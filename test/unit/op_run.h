@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/unit/op_run.h: runs one operator through the interpreter. Tensors are written as text ("f32[2, 3] 1 2 3 4 5 6"), arguments
- * as in .fx files, with %a, %b, ... for the inputs. */
+/* test/unit/op_run.h: runs one operator through the interpreter and, lowered, through the evaluator. Tensors are written as text
+ * ("f32[2, 3] 1 2 3 4 5 6"), arguments as in .fx files, with %a, %b, ... for the inputs. */
 #ifndef FX_TEST_OP_RUN_H
 #define FX_TEST_OP_RUN_H
 
 #include "fxjit/compile.h"
 #include "harness.h"
-#include "ir/graph.h"
+#include "passes/pass.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,7 @@ typedef struct op_run {
     fx_module *module;
     fx_tensor in[OP_INPUTS], out[OP_OUTPUTS];
     int32_t n_in, n_out;
+    int32_t calls; /* of the program: nodes without a kernel */
 } op_run;
 
 /* "f32[2, 3] v v v ...": values may be fewer than elements, then they are repeated; none: 0. */
@@ -119,20 +120,85 @@ static bool op_same_value(double got, double want, double tolerance)
     return got == want || fabs(got - want) <= tolerance * (1 + fabs(want));
 }
 
+static void op_compare_tensors(const fx_tensor *got, const fx_tensor *want, double tolerance, const char *what)
+{
+    ck_assert_msg(got->dtype == want->dtype, "%s: dtype %s, expected %s", what, fx_dtype_name(got->dtype),
+                  fx_dtype_name(want->dtype));
+    ck_assert_msg(got->rank == want->rank, "%s: rank %d, expected %d", what, got->rank, want->rank);
+    for (int32_t d = 0; d < got->rank; d++)
+        ck_assert_msg(got->dim[d] == want->dim[d], "%s: dim %d is %lld, expected %lld", what, d, (long long)got->dim[d],
+                      (long long)want->dim[d]);
+    for (int64_t i = 0; i < fx_tensor_elems(got); i++) {
+        double g = fx_tensor_get(got, i), w = fx_tensor_get(want, i);
+        ck_assert_msg(op_same_value(g, w, tolerance), "%s: element %lld is %.9g, expected %.9g", what, (long long)i, g, w);
+    }
+}
+
 static void op_compare(const fx_tensor *got, const char *want_text, double tolerance, const char *what)
 {
     fx_tensor want = op_tensor(want_text);
-    ck_assert_msg(got->dtype == want.dtype, "%s: dtype %s, expected %s", what, fx_dtype_name(got->dtype),
-                  fx_dtype_name(want.dtype));
-    ck_assert_msg(got->rank == want.rank, "%s: rank %d, expected %d", what, got->rank, want.rank);
-    for (int32_t d = 0; d < got->rank; d++)
-        ck_assert_msg(got->dim[d] == want.dim[d], "%s: dim %d is %lld, expected %lld", what, d, (long long)got->dim[d],
-                      (long long)want.dim[d]);
-    for (int64_t i = 0; i < fx_tensor_elems(got); i++) {
-        double g = fx_tensor_get(got, i), w = fx_tensor_get(&want, i);
-        ck_assert_msg(op_same_value(g, w, tolerance), "%s: element %lld is %.9g, expected %.9g", what, (long long)i, g, w);
-    }
+    op_compare_tensors(got, &want, tolerance, what);
     fx_tensor_release(&want);
+}
+
+/* ---- The same call as a program ------------------------------------------------------------------------------------------- */
+
+/* Binds a call's arguments, types it and puts its decomposition in its place, until none is left. */
+static void op_make_core(fx_context *context, fx_node *node)
+{
+    fx_attr bound[FX_PARAMS];
+    fx_graph *graph = node->graph;
+    const fx_op *op = fx__op_of(node);
+    int32_t n;
+    fx__op_params(op, &n);
+    CHECK_OK(context, fx__op_bind(graph, node, op, bound));
+    CHECK_OK(context, fx_node_set_target(node, op->target));
+    CHECK_OK(context, fx_node_set_args(node, fx_tuple(graph, bound, n), fx_none()));
+    CHECK_OK(context, fx__op_infer(node));
+    if (op->lower || !op->decompose) return;
+    fx_call call;
+    fx__op_call(node, &call);
+    fx_node *instead = op->decompose(graph, &call);
+    if (!instead || instead == node) return;
+    fx_node_replace_all_uses(node, instead);
+    fx_graph_erase(graph, node);
+}
+
+static void op_core_graph(fx_context *context, fx_graph *graph)
+{
+    graph->core = true; /* arguments stand by position from here on */
+    for (fx_node *node = graph->first, *next; node; node = next) {
+        next = node->next;
+        if (node->opcode == FX_CALL_FUNCTION) op_make_core(context, node);
+    }
+    fx_graph_eliminate_dead_code(graph);
+}
+
+/* Nodes that became CALL steps. */
+static int32_t op_calls(const fx_program *program)
+{
+    int32_t calls = 0;
+    for (int32_t i = 0; i < program->steps.n; i++) calls += program->steps.step[i].kind == FX_STEP_CALL;
+    return calls;
+}
+
+/* Lowers the call and evaluates the program on dense inputs: the results must be those of the interpreter. */
+static void op_check_program(op_run *run, double tolerance, const char *what)
+{
+    fx_program *program = NULL;
+    fx_graph *graph = fx_module_graph(run->module);
+    op_core_graph(run->context, graph);
+    CHECK_OK(run->context, fx__lower_graph(graph, false, &program));
+    fx_tensor got[OP_OUTPUTS] = {{0}};
+    for (int32_t i = 0; i < run->n_out; i++)
+        ck_assert_int_eq(fx_tensor_alloc(run->out[i].dtype, run->out[i].rank, run->out[i].dim, &got[i]), FX_OK);
+    CHECK_OK(run->context, fx__program_eval(program, run->in, got, NULL, NULL));
+    for (int32_t i = 0; i < run->n_out; i++) {
+        op_compare_tensors(&got[i], &run->out[i], tolerance, what);
+        fx_tensor_release(&got[i]);
+    }
+    run->calls = op_calls(program);
+    fx__program_free(program);
 }
 
 #define OP_COUNT(list) ((int32_t)(sizeof(list) / sizeof *(list)))
@@ -147,6 +213,7 @@ static inline void op_expect(const char *target, const char *args, const char *c
     char what[160];
     snprintf(what, sizeof what, "%s%s", target, args);
     op_compare(&run.out[0], want, 0, what);
+    op_check_program(&run, 1e-6, what);
     op_done(&run);
 }
 

@@ -33,6 +33,7 @@ static void run_case(const torch_case *c)
     fx_status status = op_start(&run, c->target, c->args, c->in, c->n_in, c->n_out);
     CHECK_OK(run.context, status);
     for (int32_t i = 0; i < c->n_out; i++) op_compare(&run.out[i], c->out[i], tolerance, what);
+    op_check_program(&run, tolerance, what);
     op_done(&run);
 }
 
