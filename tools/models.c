@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* models.c: inputs of a model: from files, from folders, or random. */
+#include "tool.h"
+#include <stdlib.h>
+#include <string.h>
+
+tool_tensors tool_tensors_new(int32_t n)
+{
+    tool_tensors tensors = {calloc((size_t)(n ? n : 1), sizeof(fx_tensor)), n};
+    if (!tensors.tensor) exit(TOOL_FAILED);
+    return tensors;
+}
+
+void tool_tensors_free(tool_tensors *tensors)
+{
+    for (int32_t i = 0; tensors->tensor && i < tensors->n; i++) fx_tensor_release(&tensors->tensor[i]);
+    free(tensors->tensor);
+    *tensors = (tool_tensors){0};
+}
+
+bool tool_has_types(const fx_module *module)
+{
+    for (int32_t i = 0; i < fx_module_input_count(module); i++)
+        if (!fx_module_input_type(module, i)) return false;
+    return true;
+}
+
+const char *tool_type_text(const fx_tensor *tensor, char *text, size_t bytes)
+{
+    size_t used = (size_t)snprintf(text, bytes, "%s[", fx_dtype_name(tensor->dtype));
+    for (int32_t i = 0; i < tensor->rank && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, i ? ", %lld" : "%lld", (long long)tensor->dim[i]);
+    if (used < bytes) snprintf(text + used, bytes - used, "]");
+    return text;
+}
+
+/* ---- Symbolic sizes ---------------------------------------------------------------------------------------------------------- */
+
+/* Texts of the symbolic sizes of all inputs. */
+static int symbol_names(const fx_module *module, const char *names[TOOL_LIST])
+{
+    int n = 0;
+    for (int32_t i = 0; i < fx_module_input_count(module); i++) {
+        const fx_type *type = fx_module_input_type(module, i);
+        for (int32_t k = 0; type && k < type->rank && n < TOOL_LIST; k++)
+            if (!fx_dim_is_const(type->dim[k])) names[n++] = fx_graph_dim_text(fx_module_graph(module), type->dim[k]);
+    }
+    return n;
+}
+
+/* A --dim whose name no input has is a mistake worth telling. */
+static void check_dims(const fx_module *module, const tool_options *o)
+{
+    const char *names[TOOL_LIST];
+    int n = symbol_names(module, names);
+    for (int d = 0; d < o->n_dims; d++) {
+        bool found = false;
+        for (int i = 0; i < n; i++) found = found || strcmp(names[i], o->dims[d].name) == 0;
+        const char *near = found ? NULL : tool_nearest(o->dims[d].name, names, n);
+        if (near) tool_usage(o->verb, "--dim: the model has no symbol '%s'; did you mean '%s'?", o->dims[d].name, near);
+        if (!found) tool_usage(o->verb, "--dim: the model has no symbol '%s'", o->dims[d].name);
+    }
+}
+
+static int64_t size_of_dim(const fx_module *module, const tool_options *o, fx_dim dim)
+{
+    if (fx_dim_is_const(dim)) return dim;
+    const char *name = fx_graph_dim_text(fx_module_graph(module), dim);
+    for (int i = 0; i < o->n_dims; i++)
+        if (strcmp(o->dims[i].name, name) == 0) return strtol(o->dims[i].value, NULL, 10);
+    return fx_graph_dim_hint(fx_module_graph(module), dim);
+}
+
+/* ---- Random inputs ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15)); /* splitmix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Near enough to a normal distribution: a sum of four uniform ones, of mean 0 and variance 1. */
+static double next_normal(uint64_t *state)
+{
+    double sum = 0;
+    for (int i = 0; i < 4; i++) sum += (double)(next_random(state) >> 11) * 0x1p-53;
+    return (sum - 2) * 1.7320508075688772;
+}
+
+static void fill_random(fx_tensor *tensor, uint64_t *state)
+{
+    int64_t n = fx_tensor_elems(tensor);
+    bool whole = !fx_dtype_is_float(tensor->dtype);
+    for (int64_t i = 0; i < n; i++) fx_tensor_set(tensor, i, whole ? (double)(next_random(state) % 2) : next_normal(state));
+}
+
+static fx_status random_input(fx_module *module, const tool_options *o, int32_t index, uint64_t *state, fx_tensor *out)
+{
+    const fx_type *type = fx_module_input_type(module, index);
+    int64_t dim[FX_RANK] = {0};
+    if (!type) tool_usage(o->verb, "the shape of input '%s' is not known: give it with --input", fx_module_input_name(module, index));
+    for (int32_t i = 0; i < type->rank; i++) dim[i] = size_of_dim(module, o, type->dim[i]);
+    fx_status status = fx_tensor_alloc(type->dtype, type->rank, dim, out);
+    if (status == FX_OK) fill_random(out, state);
+    return status;
+}
+
+/* ---- Inputs from files ----------------------------------------------------------------------------------------------------------- */
+
+static fx_status load_tensor(fx_context *context, const char *path, fx_tensor *out)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && strcmp(dot, ".pb") == 0 ? fx_tensor_load_pb(context, path, out, NULL) : fx_tensor_load_npy(context, path, out);
+}
+
+static int32_t input_index(const fx_module *module, const tool_options *o, const char *name)
+{
+    const char *names[TOOL_LIST];
+    int32_t n = fx_module_input_count(module);
+    if (!*name && n == 1) return 0;
+    if (!*name) tool_usage(o->verb, "--input: the model has %d inputs, so give NAME=FILE", (int)n);
+    for (int32_t i = 0; i < n; i++) {
+        if (i < TOOL_LIST) names[i] = fx_module_input_name(module, i);
+        if (strcmp(fx_module_input_name(module, i), name) == 0) return i;
+    }
+    const char *near = tool_nearest(name, names, n < TOOL_LIST ? n : TOOL_LIST);
+    if (near) tool_usage(o->verb, "--input: the model has no input '%s'; did you mean '%s'?", name, near);
+    tool_usage(o->verb, "--input: the model has no input '%s'", name);
+}
+
+fx_status tool_inputs(fx_context *context, fx_module *module, const tool_options *o, tool_tensors *out)
+{
+    uint64_t state = o->seed;
+    fx_status status = FX_OK;
+    *out = tool_tensors_new(fx_module_input_count(module));
+    check_dims(module, o);
+    for (int i = 0; i < o->n_inputs && status == FX_OK; i++) {
+        fx_tensor *tensor = &out->tensor[input_index(module, o, o->inputs[i].name)];
+        fx_tensor_release(tensor);
+        status = load_tensor(context, o->inputs[i].value, tensor);
+    }
+    for (int32_t i = 0; i < out->n && status == FX_OK; i++)
+        if (!out->tensor[i].data) status = random_input(module, o, i, &state, &out->tensor[i]);
+    return status;
+}
+
+fx_status tool_load_named(fx_context *context, fx_module *module, const char *directory, bool inputs, tool_tensors *out)
+{
+    char path[4096];
+    fx_status status = FX_OK;
+    *out = tool_tensors_new(inputs ? fx_module_input_count(module) : fx_module_output_count(module));
+    for (int32_t i = 0; i < out->n && status == FX_OK; i++) {
+        const char *name = inputs ? fx_module_input_name(module, i) : fx_module_output_name(module, i);
+        snprintf(path, sizeof path, "%s/%s.npy", directory, name);
+        status = fx_tensor_load_npy(context, path, &out->tensor[i]);
+    }
+    return status;
+}

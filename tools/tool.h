@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tools/tool.h: what the verbs of the program share: exit codes, common options, models with their inputs, comparing tensors,
+ * JSON and progress. The program uses public headers only. */
+#ifndef FX_TOOLS_TOOL_H
+#define FX_TOOLS_TOOL_H
+
+#include "fxjit/compile.h"
+#include <argp.h>
+#include <jansson.h>
+
+enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
+
+/* ---- Verbs ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct tool_verb {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is "fxjit VERB" */
+} tool_verb;
+int tool_show(int argc, char **argv);
+int tool_run(int argc, char **argv);
+int tool_verify(int argc, char **argv);
+int tool_bench(int argc, char **argv);
+int tool_compile(int argc, char **argv);
+int tool_ops(int argc, char **argv);
+
+/* The one of `names` that is nearest to `word`; NULL: none is near. */
+const char *tool_nearest(const char *word, const char *const *names, int n);
+/* Parses argv; an unknown option is answered with the nearest one. Usage errors end the program with TOOL_USAGE. */
+void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
+/* A usage error of one's own: message, hint at --help, exit. */
+void tool_usage(const char *verb, const char *format, ...) FX_PRINTF(2, 3) __attribute__((noreturn));
+
+/* ---- Common options --------------------------------------------------------------------------------------------------------- */
+
+enum { TOOL_LIST = 64 };
+typedef struct tool_pair {
+    char *name; /* "" when only a value was given */
+    const char *value;
+} tool_pair;
+
+typedef struct tool_options {
+    const char *verb;
+    fx_compile_options compile;
+    bool compiled, interpreted; /* engines wanted; both at first */
+    bool json;
+    uint64_t seed;
+    tool_pair dims[TOOL_LIST], inputs[TOOL_LIST];
+    int n_dims, n_inputs;
+} tool_options;
+tool_options tool_defaults(const char *verb);
+void tool_options_free(tool_options *options);
+/* Child parsers; each takes the same tool_options as input. */
+extern const struct argp tool_argp_compile; /* --threads --precision --target --cpu --features --check */
+extern const struct argp tool_argp_input;   /* --input --dim --seed */
+extern const struct argp tool_argp_engine;  /* --engine */
+extern const struct argp tool_argp_json;    /* --json */
+long tool_number(const char *verb, const char *option, const char *text, long lo, long hi);
+/* Index of `text` in `words` (NULL-terminated); a usage error when it is none of them. */
+int tool_choice(const char *verb, const char *option, const char *text, const char *const *words);
+
+/* ---- Models ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct tool_tensors {
+    fx_tensor *tensor;
+    int32_t n;
+} tool_tensors;
+tool_tensors tool_tensors_new(int32_t n);
+void tool_tensors_free(tool_tensors *tensors);
+
+/* The module's inputs: files as told by --input, the rest random. */
+fx_status tool_inputs(fx_context *context, fx_module *module, const tool_options *options, tool_tensors *out);
+/* DIR/NAME.npy for every input or output. */
+fx_status tool_load_named(fx_context *context, fx_module *module, const char *directory, bool inputs, tool_tensors *out);
+/* "f32[1, 3, 224, 224]" */
+const char *tool_type_text(const fx_tensor *tensor, char *text, size_t bytes);
+/* True when every input's type is known, so that nothing but the model is needed to compile it. */
+bool tool_has_types(const fx_module *module);
+
+/* ---- Comparing ---------------------------------------------------------------------------------------------------------------- */
+
+typedef struct tool_error {
+    bool same_type;          /* dtype and shape */
+    double max_abs;          /* largest difference; infinite where only one value is NaN */
+    double max_rel;          /* the same by the largest expected magnitude */
+    double ratio;            /* largest difference by its tolerance atol + rtol * |expected|: at most 1 is good */
+    int64_t worst;           /* element of ratio */
+    double actual, expected; /* there */
+} tool_error;
+tool_error tool_compare(const fx_tensor *actual, const fx_tensor *expected, double rtol, double atol);
+/* Distance in units of the last place of the type; 0 for integers. */
+double tool_ulp(fx_dtype dtype, double actual, double expected);
+
+/* ---- Output ------------------------------------------------------------------------------------------------------------------- */
+
+/* Prints an object on one line and frees it. */
+void tool_print_json(json_t *object);
+/* Prints what the context knows, or only the status; returns TOOL_FAILED. With json: {"error": ...} on stdout too. */
+int tool_fail(fx_context *context, fx_status status, bool json);
+double tool_seconds(void); /* monotonic */
+/* Seconds since this process was started, program loading included. */
+double tool_process_seconds(void);
+/* Shows progress on a terminal once work has taken a second. */
+void tool_progress_begin(tool_options *options);
+void tool_progress_items(const char *what, int64_t done, int64_t total);
+void tool_progress_end(void);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verb_run.c: `fxjit run`: one run of a model; outputs go to .npy files or are summed up on the screen. */
+#include "tool.h"
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct run_options {
+    tool_options common;
+    const char *model, *directory;
+} run_options;
+
+static const struct argp_option options[] = {{"output-dir", 'o', "DIR", 0, "write every output to DIR/NAME.npy", 0}, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    run_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        for (int i = 0; i < 4; i++) state->child_inputs[i] = &o->common;
+        return 0;
+    case 'o':
+        o->directory = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->model) tool_usage("run", "one model at a time, not '%s' too", arg);
+        o->model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->model) tool_usage("run", "which model?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {
+    {&tool_argp_input, 0, NULL, 0}, {&tool_argp_engine, 0, NULL, 0}, {&tool_argp_compile, 0, NULL, 0}, {&tool_argp_json, 0, NULL, 0}, {0}};
+static const struct argp argp = {options, parse, "MODEL",
+                                 "Runs a model once, compiled unless told otherwise."
+                                 "\vExamples:\n"
+                                 "  fxjit run resnet18.onnx\n"
+                                 "  fxjit run --input image.npy --output-dir out resnet18.onnx\n"
+                                 "  fxjit run --input ids=ids.npy --input mask=mask.npy --engine interpreter bert.onnx\n"
+                                 "  fxjit run --dim batch=4 mlp_dynamic.onnx\n",
+                                 children, NULL, NULL};
+
+static fx_status run_compiled(fx_context *context, fx_module *module, run_options *o, const tool_tensors *in, tool_tensors *out)
+{
+    fx_compiled *compiled = NULL;
+    const fx_tensor *examples = tool_has_types(module) ? NULL : in->tensor;
+    fx_status status = fx_compile(module, examples, examples ? in->n : 0, &o->common.compile, &compiled);
+    if (status == FX_OK) status = fx_run(compiled, context, in->tensor, in->n, out->tensor, out->n);
+    fx_compiled_free(compiled);
+    return status;
+}
+
+static void summarise(const char *name, const fx_tensor *tensor)
+{
+    char type[256];
+    int64_t n = fx_tensor_elems(tensor);
+    double lo = INFINITY, hi = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double value = fx_tensor_get(tensor, i);
+        lo = fmin(lo, value);
+        hi = fmax(hi, value);
+        sum += value;
+    }
+    printf("%s: %s", name, tool_type_text(tensor, type, sizeof type));
+    if (n > 0) printf(" min %.6g max %.6g mean %.6g", lo, hi, sum / (double)n);
+    printf(" [");
+    for (int64_t i = 0; i < n && i < 4; i++) printf(i ? ", %.6g" : "%.6g", fx_tensor_get(tensor, i));
+    printf(n > 4 ? ", ...]\n" : "]\n");
+}
+
+/* Names of a file may hold slashes; those of files may not. */
+static void file_name(char *path, size_t capacity, const char *directory, const char *name)
+{
+    int start = snprintf(path, capacity, "%s/", directory);
+    snprintf(path + start, capacity - (size_t)start, "%s.npy", name);
+    for (char *c = path + start; *c; c++)
+        if (*c == '/') *c = '_';
+}
+
+static fx_status save_outputs(fx_context *context, const fx_module *module, const char *directory, const tool_tensors *out)
+{
+    char path[4096];
+    fx_status status = FX_OK;
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        fprintf(stderr, "error: %s: %s\n", directory, strerror(errno));
+        return FX_E_IO;
+    }
+    for (int32_t i = 0; i < out->n && status == FX_OK; i++) {
+        file_name(path, sizeof path, directory, fx_module_output_name(module, i));
+        status = fx_tensor_save_npy(context, path, &out->tensor[i]);
+    }
+    return status;
+}
+
+static void print_outputs(const fx_module *module, const run_options *o, const tool_tensors *out)
+{
+    json_t *list = json_array();
+    char type[256];
+    for (int32_t i = 0; i < out->n; i++) {
+        const char *name = fx_module_output_name(module, i);
+        if (o->common.json)
+            json_array_append_new(list, json_pack("{s:s,s:s}", "name", name, "type", tool_type_text(&out->tensor[i], type, sizeof type)));
+        else
+            summarise(name, &out->tensor[i]);
+    }
+    if (o->common.json)
+        tool_print_json(json_pack("{s:s,s:o}", "model", o->model, "outputs", list));
+    else
+        json_decref(list);
+}
+
+static fx_status run_model(fx_context *context, fx_module *module, run_options *o)
+{
+    tool_tensors in, out = tool_tensors_new(fx_module_output_count(module));
+    fx_status status = tool_inputs(context, module, &o->common, &in);
+    tool_progress_begin(&o->common);
+    if (status == FX_OK)
+        status = o->common.compiled ? run_compiled(context, module, o, &in, &out)
+                                    : fx_interpret(module, in.tensor, in.n, out.tensor, out.n);
+    tool_progress_end();
+    if (status == FX_OK && o->directory) status = save_outputs(context, module, o->directory, &out);
+    if (status == FX_OK) print_outputs(module, o, &out);
+    tool_tensors_free(&in);
+    tool_tensors_free(&out);
+    return status;
+}
+
+int tool_run(int argc, char **argv)
+{
+    run_options o = {.common = tool_defaults("run")};
+    tool_parse(&argp, argc, argv, &o);
+    fx_context *context = fx_context_new();
+    fx_module *module = NULL;
+    fx_status status = fx_load(context, o.model, &module);
+    if (status == FX_OK) status = run_model(context, module, &o);
+    int result = status == FX_OK ? TOOL_OK : tool_fail(context, status, o.common.json);
+    fx_module_free(module);
+    fx_context_free(context);
+    tool_options_free(&o.common);
+    return result;
+}

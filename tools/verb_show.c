@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verb_show.c: `fxjit show`: the text of any form of a model. */
+#include "tool.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const stages[] = {"fx", "core", "program", "llvm", "asm", "obj", NULL};
+static const char *const formats[] = {"text", "table", "dot", "svg", "fx", NULL};
+enum { FORMAT_TEXT, FORMAT_TABLE, FORMAT_DOT, FORMAT_SVG, FORMAT_FX };
+enum { KEY_STAGE = 512, KEY_FORMAT };
+
+typedef struct show_options {
+    tool_options common;
+    const char *model, *output;
+    int stage, format;
+} show_options;
+
+static const struct argp_option options[] = {
+    {"stage", KEY_STAGE, "FORM", 0, "fx (the graph as it was read, the default), core, program, llvm, asm or obj", 0},
+    {"format", KEY_FORMAT, "FORMAT", 0, "of the graph: text (the default), table, dot, svg or fx (which is read back)", 0},
+    {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    show_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        for (int i = 0; i < 2; i++) state->child_inputs[i] = &o->common;
+        return 0;
+    case KEY_STAGE:
+        o->stage = tool_choice("show", "stage", arg, stages);
+        return 0;
+    case KEY_FORMAT:
+        o->format = tool_choice("show", "format", arg, formats);
+        return 0;
+    case 'o':
+        o->output = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->model) tool_usage("show", "one model at a time, not '%s' too", arg);
+        o->model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->model) tool_usage("show", "which model?");
+        if (o->stage != FX_STAGE_FX && o->format != FORMAT_TEXT) tool_usage("show", "--format is for --stage fx");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {0}};
+static const struct argp argp = {options, parse, "MODEL",
+                                 "Prints a form of a model: the graph, what the compiler makes of it, or machine code."
+                                 "\vExamples:\n"
+                                 "  fxjit show resnet18.onnx\n"
+                                 "  fxjit show --format svg -o graph.svg resnet18.onnx\n"
+                                 "  fxjit show --stage program mlp.fx\n"
+                                 "  fxjit show --stage asm --threads 1 --cpu x86-64-v3 mlp.onnx\n",
+                                 children, NULL, NULL};
+
+/* ---- Output -------------------------------------------------------------------------------------------------------------------- */
+
+static int write_failed(const char *path)
+{
+    fprintf(stderr, "error: %s: %s\n", path ? path : "standard output", strerror(errno));
+    return TOOL_FAILED;
+}
+
+static int write_text(const char *path, const char *text, size_t bytes)
+{
+    FILE *out = path ? fopen(path, "wb") : stdout;
+    if (!out) return write_failed(path);
+    bool failed = fwrite(text, 1, bytes, out) != bytes || fflush(out) != 0;
+    if (path) failed = fclose(out) != 0 || failed;
+    return failed ? write_failed(path) : TOOL_OK;
+}
+
+/* The child: Graphviz, from the pipe to the file or standard output. */
+static void run_dot(int from, const char *path)
+{
+    if (dup2(from, STDIN_FILENO) < 0 || (path && !freopen(path, "wb", stdout))) _exit(126);
+    execlp("dot", "dot", "-Tsvg", (char *)NULL);
+    _exit(127);
+}
+
+static bool write_all(int to, const char *text, size_t bytes)
+{
+    while (bytes) {
+        ssize_t n = write(to, text, bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        text += n;
+        bytes -= (size_t)n;
+    }
+    return true;
+}
+
+static int draw(const char *path, const char *text)
+{
+    int ends[2], status = 0;
+    fflush(stdout);
+    if (pipe(ends) != 0) return write_failed(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends[1]);
+        run_dot(ends[0], path);
+    }
+    close(ends[0]);
+    bool sent = child > 0 && write_all(ends[1], text, strlen(text));
+    close(ends[1]);
+    if (child > 0) waitpid(child, &status, 0);
+    if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 && sent) return TOOL_OK;
+    bool absent = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127;
+    fprintf(stderr, "error: %s\n", absent ? "--format svg needs the program `dot` of Graphviz" : "`dot` failed");
+    return TOOL_FAILED;
+}
+
+/* ---- Forms ---------------------------------------------------------------------------------------------------------------------- */
+
+static char *graph_text(const fx_graph *graph, int format)
+{
+    switch (format) {
+    case FORMAT_TABLE:
+        return fx_graph_to_table(graph);
+    case FORMAT_DOT:
+    case FORMAT_SVG:
+        return fx_graph_to_dot(graph);
+    case FORMAT_FX:
+        return fx_graph_to_fx(graph);
+    default:
+        return fx_graph_to_string(graph);
+    }
+}
+
+static int show_graph(fx_context *context, fx_module *module, const show_options *o)
+{
+    char *text = graph_text(fx_module_graph(module), o->format);
+    if (!text) return tool_fail(context, FX_E_OOM, false);
+    int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
+    fx_text_free(text);
+    if (result == TOOL_OK && !o->output && o->format != FORMAT_SVG) putchar('\n');
+    return result;
+}
+
+static int show_stage(fx_context *context, fx_module *module, show_options *o)
+{
+    tool_tensors inputs = {0};
+    char *text = NULL;
+    size_t bytes = 0;
+    fx_status status = tool_has_types(module) ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
+    tool_progress_begin(&o->common);
+    if (status == FX_OK)
+        status = fx_compile_text(module, inputs.tensor, inputs.n, &o->common.compile, (fx_stage_form)o->stage, &text, &bytes);
+    tool_progress_end();
+    int result = status == FX_OK ? write_text(o->output, text, bytes) : tool_fail(context, status, false);
+    fx_text_free(text);
+    tool_tensors_free(&inputs);
+    return result;
+}
+
+int tool_show(int argc, char **argv)
+{
+    show_options o = {.common = tool_defaults("show")};
+    tool_parse(&argp, argc, argv, &o);
+    fx_context *context = fx_context_new();
+    fx_module *module = NULL;
+    fx_status status = fx_load(context, o.model, &module);
+    int result = status != FX_OK ? tool_fail(context, status, false)
+                                 : (o.stage == FX_STAGE_FX ? show_graph(context, module, &o) : show_stage(context, module, &o));
+    fx_module_free(module);
+    fx_context_free(context);
+    tool_options_free(&o.common);
+    return result;
+}
