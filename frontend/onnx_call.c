@@ -292,7 +292,7 @@ static fx_node *build(fx_onnx_call *call, const char *target, const char *name, 
     fx_graph *graph = call->import->graph;
     const fx_op *op = fx__op_find(target);
     if (!op) {
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "fxjit has no operator %s", target);
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "the operator table lacks %s", target);
         return NULL;
     }
     fx_node_spec spec = {.opcode = FX_CALL_FUNCTION, .target = op->target, .name = name, .loc = call->loc};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_cases.c: cases with expected outputs: those of ONNX (tolerance rtol 1e-3, atol 1e-7, as its own runner has it) and those of
+ * benchmarks (largest error below 1e-4 of the largest expected value). */
+#include "verify.h"
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define ONNX_RTOL 1e-3
+#define ONNX_ATOL 1e-7
+#define BENCH_TOLERANCE 1e-4
+
+/* ---- Reasons ----------------------------------------------------------------------------------------------------------------------- */
+
+bool verify_fault(subject *s, const char *format, ...)
+{
+    va_list args;
+    if (s->why[0]) return false;
+    va_start(args, format);
+    vsnprintf(s->why, sizeof s->why, format, args);
+    va_end(args);
+    return false;
+}
+
+/* All errors are about value types that fxjit lacks. */
+static bool lacks_types_only(const fx_context *context)
+{
+    int errors = 0;
+    for (int32_t i = 0; i < fx_context_diag_count(context); i++) {
+        fx_severity severity;
+        const char *text = fx_context_diag(context, i, &severity);
+        if (severity != FX_ERROR) continue;
+        if (!strstr(text, "fxjit has no ")) return false;
+        errors++;
+    }
+    return errors > 0;
+}
+
+bool verify_status(subject *s, const char *what, fx_status status)
+{
+    if (status == FX_OK) return true;
+    s->skip = lacks_types_only(s->context);
+    for (int32_t i = 0; i < fx_context_diag_count(s->context); i++) {
+        fx_severity severity;
+        const char *text = fx_context_diag(s->context, i, &severity);
+        if (severity == FX_ERROR) return verify_fault(s, "%s", text);
+    }
+    return verify_fault(s, "%s: %s", what, fx_status_text(status));
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------------------------------------ */
+
+bool verify_wants(const subject *s, verify_engine engine)
+{
+    return engine == ENGINE_COMPILED ? s->o->common.compiled : s->o->common.interpreted;
+}
+
+const char *verify_engine_name(verify_engine engine) { return engine == ENGINE_COMPILED ? "compiled" : "interpreter"; }
+
+bool verify_compile(subject *s, const tool_tensors *examples)
+{
+    if (s->compiled || !verify_wants(s, ENGINE_COMPILED)) return true;
+    bool typed = tool_has_types(s->module);
+    return verify_status(s, "compiling", fx_compile(s->module, typed ? NULL : examples->tensor, typed ? 0 : examples->n,
+                                                    &s->o->common.compile, &s->compiled));
+}
+
+bool verify_run(subject *s, verify_engine engine, const tool_tensors *inputs, tool_tensors *out)
+{
+    *out = tool_tensors_new(fx_module_output_count(s->module));
+    if (engine == ENGINE_COMPILED)
+        return verify_status(s, "running", fx_run(s->compiled, s->context, inputs->tensor, inputs->n, out->tensor, out->n));
+    return verify_status(s, "interpreting", fx_interpret(s->module, inputs->tensor, inputs->n, out->tensor, out->n));
+}
+
+bool verify_widen(subject *s, tool_tensors *tensors)
+{
+    for (int32_t i = 0; s->o->in_f64 && i < tensors->n; i++) {
+        fx_tensor wide, *narrow = &tensors->tensor[i];
+        if (narrow->dtype != FX_F32) continue;
+        if (!verify_status(s, "widening", fx_tensor_alloc(FX_F64, narrow->rank, narrow->dim, &wide))) return false;
+        for (int64_t k = 0; k < fx_tensor_elems(narrow); k++) fx_tensor_set(&wide, k, fx_tensor_get(narrow, k));
+        fx_tensor_release(narrow);
+        *narrow = wide;
+    }
+    return true;
+}
+
+/* ---- Against expected outputs ------------------------------------------------------------------------------------------------------- */
+
+typedef enum verify_rule { RULE_ONNX, RULE_BENCH } verify_rule;
+
+static bool check_output(subject *s, verify_engine engine, int32_t index, verify_rule rule, const fx_tensor *actual, const fx_tensor *expected)
+{
+    char got[256], wanted[256];
+    const char *name = fx_module_output_name(s->module, index), *by = verify_engine_name(engine);
+    tool_error e = rule == RULE_ONNX ? tool_compare(actual, expected, ONNX_RTOL, ONNX_ATOL) : tool_compare(actual, expected, 0, 0);
+    if (!e.same_type)
+        return verify_fault(s, "%s: output \"%s\" is %s, expected %s", by, name, tool_type_text(actual, got, sizeof got),
+                            tool_type_text(expected, wanted, sizeof wanted));
+    if (rule == RULE_ONNX && !(e.ratio <= 1))
+        return verify_fault(s, "%s: output \"%s\" element %lld is %.9g, expected %.9g: %.3g times the tolerance", by, name,
+                            (long long)e.worst, e.actual, e.expected, e.ratio);
+    if (rule == RULE_BENCH && !(e.max_rel <= BENCH_TOLERANCE))
+        return verify_fault(s, "%s: output \"%s\" is off by %.3g of its largest value", by, name, e.max_rel);
+    return true;
+}
+
+/* Every wanted engine on one set of inputs. */
+static bool check_set(subject *s, verify_rule rule, tool_tensors *inputs, tool_tensors *expected)
+{
+    bool good = verify_widen(s, inputs) && verify_widen(s, expected) && verify_compile(s, inputs);
+    for (int e = 0; e < ENGINES && good; e++) {
+        tool_tensors out = {0};
+        if (!verify_wants(s, (verify_engine)e)) continue;
+        good = verify_run(s, (verify_engine)e, inputs, &out);
+        for (int32_t i = 0; i < out.n && good; i++) good = check_output(s, (verify_engine)e, i, rule, &out.tensor[i], &expected->tensor[i]);
+        tool_tensors_free(&out);
+    }
+    return good;
+}
+
+/* ---- Cases of ONNX ------------------------------------------------------------------------------------------------------------------- */
+
+static bool load_protos(subject *s, const char *folder, int set, const char *kind, int32_t n, tool_tensors *out)
+{
+    char path[4096];
+    bool good = true;
+    *out = tool_tensors_new(n);
+    for (int32_t i = 0; i < n && good; i++) {
+        snprintf(path, sizeof path, "%s/test_data_set_%d/%s_%d.pb", folder, set, kind, (int)i);
+        good = verify_status(s, path, fx_tensor_load_pb(s->context, path, &out->tensor[i], NULL));
+    }
+    return good;
+}
+
+static bool has_set(const char *folder, int set)
+{
+    char path[4096];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/test_data_set_%d", folder, set);
+    return stat(path, &info) == 0;
+}
+
+bool verify_onnx_case(subject *s, const char *folder)
+{
+    bool good = true;
+    for (int set = 0; good && has_set(folder, set); set++) {
+        tool_tensors inputs = {0}, expected = {0};
+        good = load_protos(s, folder, set, "input", fx_module_input_count(s->module), &inputs) &&
+               load_protos(s, folder, set, "output", fx_module_output_count(s->module), &expected) &&
+               check_set(s, RULE_ONNX, &inputs, &expected);
+        tool_tensors_free(&inputs);
+        tool_tensors_free(&expected);
+    }
+    return good;
+}
+
+/* ---- Cases of benchmarks --------------------------------------------------------------------------------------------------------------- */
+
+static bool check_folder(subject *s, const char *folder)
+{
+    char in[4096], out[4096];
+    tool_tensors inputs = {0}, expected = {0};
+    snprintf(in, sizeof in, "%s/in", folder);
+    snprintf(out, sizeof out, "%s/out", folder);
+    bool good = verify_status(s, in, tool_load_named(s->context, s->module, in, true, &inputs)) &&
+                verify_status(s, out, tool_load_named(s->context, s->module, out, false, &expected)) &&
+                check_set(s, RULE_BENCH, &inputs, &expected);
+    tool_tensors_free(&inputs);
+    tool_tensors_free(&expected);
+    return good;
+}
+
+static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+/* One compiled artefact serves all sizes. */
+static bool check_sizes(subject *s, const char *folder)
+{
+    struct dirent **entries;
+    char path[4096];
+    bool good = true;
+    int64_t before = fx_compile_count();
+    snprintf(path, sizeof path, "%s/sizes", folder);
+    int n = scandir(path, &entries, visible, versionsort);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/sizes/%s", folder, entries[i]->d_name);
+        good = good && (check_folder(s, path) || verify_fault(s, "size %s", entries[i]->d_name));
+        free(entries[i]);
+    }
+    if (n >= 0) free(entries);
+    if (n <= 0) return verify_fault(s, "no sizes");
+    if (good && verify_wants(s, ENGINE_COMPILED) && fx_compile_count() - before != 1)
+        return verify_fault(s, "%d sizes took %lld compilations", n, (long long)(fx_compile_count() - before));
+    return good;
+}
+
+bool verify_bench_case(subject *s, const char *folder)
+{
+    char path[4096];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/sizes", folder);
+    return stat(path, &info) == 0 ? check_sizes(s, folder) : check_folder(s, folder);
+}
