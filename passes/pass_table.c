@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passes/pass_table.c: the built-in graph passes by name, each with what must have run before it. */
+#include "passes/pass.h"
+#include <string.h>
+
+static const char *const after_normalise[] = {"normalise", NULL};
+
+static const fx_pass passes[] = {
+    {"inline", fx__pass_inline, NULL, NULL},
+    {"functionalise", fx__pass_functionalise, NULL, NULL},
+    {"normalise", fx__pass_normalise, NULL, NULL},
+    {"decompose", fx__pass_decompose, NULL, after_normalise},
+    {"rewrite", fx__pass_rewrite, NULL, after_normalise},
+    {"fold", fx__pass_fold, NULL, after_normalise},
+    {"cse", fx__pass_cse, NULL, NULL},
+    {"dce", fx__pass_dce, NULL, NULL},
+    {"layout", fx__pass_layout, NULL, after_normalise},
+};
+
+const fx_pass *fx_pass_find(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof passes / sizeof passes[0]; i++)
+        if (strcmp(passes[i].name, name) == 0) return &passes[i];
+    return NULL;
+}
