@@ -21,9 +21,11 @@ static void fail(binding *b, fx_status status)
 
 /* ---- Which value goes to which parameter --------------------------------------------------------------------------------- */
 
+/* A call that is bound already gives every parameter by position, also those that are keywords elsewhere. */
 static int32_t count_positional(const binding *b)
 {
     int32_t n = 0;
+    if (b->node->args.n == b->n && b->node->kwargs.n == 0) return b->n;
     while (n < b->n && !b->param[n].keyword_only) n++;
     return n;
 }
