@@ -23,6 +23,46 @@ static fx_status view_renumber(fx_view *view, const fx_call *call)
     return fx__view_reshape(view);
 }
 
+/* Row-major number of a point whose axes are numbered from 0, as one sum. */
+static bool number_of(fx_dims *dims, const fx_type *type, fx_index *out)
+{
+    fx_dim stride = 1;
+    *out = fx__index_const(0);
+    for (int32_t d = type->rank - 1; d >= 0; d--) {
+        fx_index axis = fx__index_axis((uint8_t)d);
+        if (type->dim[d] != 1 && (!fx__index_scale(dims, &axis, stride, &axis) || !fx__index_add(dims, out, &axis, out)))
+            return false;
+        stride = fx__dim_mul(dims, stride, type->dim[d]);
+    }
+    return true;
+}
+
+/* Copies between a value and a row of all its elements. */
+static fx_status copy_row(fx_lower *lw, const fx_call *call, const fx_type *type, fx_lvalue value, fx_lvalue row, bool to_row)
+{
+    fx_kb *k = fx__lower_kernel(lw, call);
+    fx_index at[FX_RANK], number;
+    for (int32_t d = 0; d < type->rank; d++) {
+        const char name[8] = {'i', (char)('0' + d), 0};
+        at[d] = fx__index_axis(fx__kb_axis(k, name, type->dim[d], true));
+    }
+    if (!number_of(fx__lower_dims(lw), type, &number)) return fx__lower_decline(lw, "a reshape of too many dimensions at once");
+    uint16_t e = fx__kb_load(k, to_row ? value : row, to_row ? at : &number);
+    fx__kb_store(k, to_row ? row : value, to_row ? &number : at, e);
+    return fx__kb_finish(k);
+}
+
+/* Where one index would need digits of a sum: through a row of all elements. */
+static fx_status lower_renumber(fx_lower *lw, const fx_call *call)
+{
+    const fx_type *x = fx__call_type(call, 0), *out = &call->result[0];
+    fx_type flat = {.dtype = x->dtype, .rank = 1, .dim = {1}};
+    for (int32_t d = 0; d < x->rank; d++) flat.dim[0] = fx__dim_mul(fx__lower_dims(lw), flat.dim[0], x->dim[d]);
+    fx_lvalue row = fx__lower_temp(lw, "row", &flat);
+    FX_TRY(copy_row(lw, call, x, fx__lower_arg(lw, call, 0), row, true));
+    return copy_row(lw, call, out, fx__lower_result(lw, call, 0), row, false);
+}
+
 /* ---- Sizes anew ---------------------------------------------------------------------------------------------------------- */
 
 /* Replaces the -1 among n sizes so that their product is `elems`, or checks that it is. */
@@ -289,7 +329,7 @@ static const fx_case cases_view[] = {{"(f32[2, 3, 4], [6, 4])", "merge"},
                                      {"(f32[s0, s1], [-1])", "symbolic, flat"},
                                      {NULL, NULL}};
 
-#define VIEW(name_, target_, schema_, names_, onnx_, reference_, hook, cases_)                                                     \
+#define VIEW(name_, target_, schema_, names_, onnx_, reference_, hook, lower_, cases_)                                             \
     const fx_op fx_op_##name_ = {                                                                                                  \
         .name = #name_,                                                                                                            \
         .target = "torch.ops.aten." target_,                                                                                       \
@@ -305,7 +345,8 @@ static const fx_case cases_view[] = {{"(f32[2, 3, 4], [6, 4])", "merge"},
     };
 
 VIEW(view, "view.default", "view(Tensor self, SymInt[] size) -> Tensor",
-     "torch.ops.aten._unsafe_view.default torch.ops.aten.view_copy.default method:view", "Reshape", reshape, renumber, cases_view)
+     "torch.ops.aten._unsafe_view.default torch.ops.aten.view_copy.default method:view", "Reshape", reshape, renumber,
+     lower_renumber, cases_view)
 
 const fx_op fx_op_reshape = {
     .name = "reshape",
@@ -318,6 +359,7 @@ const fx_op fx_op_reshape = {
     .shape = shape_view,
     .reference = fx__reshape_ref,
     .view = view_renumber,
+    .lower = lower_renumber,
     .cases = cases_view,
 };
 
@@ -331,28 +373,28 @@ static const fx_case cases_flatten[] = {{"(f32[2, 3, 4], 1)", "tail"},
                                         {"(f32[2, s0, 4], 0, 1)", "symbolic, merged"},
                                         {NULL, NULL}};
 VIEW(flatten, "flatten.using_ints", "flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor",
-     "torch.flatten method:flatten", "Flatten", reshape, renumber, cases_flatten)
+     "torch.flatten method:flatten", "Flatten", reshape, renumber, lower_renumber, cases_flatten)
 
 static const fx_case cases_unflatten[] = {{"(f32[2, 12], 1, [3, 4])", NULL},
                                           {"(f32[2, 12, 5], -2, [2, -1, 3])", "inferred"},
                                           {"(f32[s0, 8], 1, [2, 4])", "symbolic batch"},
                                           {NULL, NULL}};
 VIEW(unflatten, "unflatten.int", "unflatten.int(Tensor self, int dim, SymInt[] sizes) -> Tensor",
-     "torch.unflatten method:unflatten", NULL, reshape, renumber, cases_unflatten)
+     "torch.unflatten method:unflatten", NULL, reshape, renumber, lower_renumber, cases_unflatten)
 
 static const fx_case cases_squeeze[] = {{"(f32[1, 2, 1, 3, 1])", "all"},         {"(f32[1, 2, 1], 0)", "one"},
                                         {"(f32[2, 3], 0)", "a dim that stays"},  {"(f32[1, 2, 1, 3], [0, -2])", "two"},
                                         {"(f32[1, 1])", "to a scalar"},          {"(f32[], 0)", "scalar"},
                                         {"(f32[1, s0, 1], [0, 2])", "symbolic"}, {NULL, NULL}};
 VIEW(squeeze, "squeeze.default", "squeeze(Tensor self, int[]? dim=None) -> Tensor",
-     "torch.ops.aten.squeeze.dim torch.ops.aten.squeeze.dims torch.squeeze method:squeeze", "Squeeze", reshape, squeeze,
+     "torch.ops.aten.squeeze.dim torch.ops.aten.squeeze.dims torch.squeeze method:squeeze", "Squeeze", reshape, squeeze, NULL,
      cases_squeeze)
 
 static const fx_case cases_unsqueeze[] = {{"(f32[2, 3], 0)", "front"},     {"(f32[2, 3], -1)", "back"},
                                           {"(f32[2, 3], 1)", "middle"},    {"(f32[], 0)", "scalar"},
                                           {"(f32[s0, 3], 1)", "symbolic"}, {NULL, NULL}};
 VIEW(unsqueeze, "unsqueeze.default", "unsqueeze(Tensor self, int dim) -> Tensor", "torch.unsqueeze method:unsqueeze", "Unsqueeze",
-     reshape, unsqueeze, cases_unsqueeze)
+     reshape, unsqueeze, NULL, cases_unsqueeze)
 
 static const fx_case cases_permute[] = {{"(f32[2, 3, 4], [2, 0, 1])", "cycle"},
                                         {"(f32[2, 3, 4, 5], [0, 2, 3, 1])", "channels last"},
@@ -362,18 +404,18 @@ static const fx_case cases_permute[] = {{"(f32[2, 3, 4], [2, 0, 1])", "cycle"},
                                         {"(f32[2, s0, 4], [0, 2, 1])", "symbolic"},
                                         {NULL, NULL}};
 VIEW(permute, "permute.default", "permute(Tensor self, int[] dims) -> Tensor", "torch.permute method:permute", "Transpose", permute,
-     permute, cases_permute)
+     permute, NULL, cases_permute)
 
 static const fx_case cases_transpose[] = {{"(f32[2, 3, 4], 0, 2)", NULL},         {"(f32[2, 3, 4], -1, -2)", "negative"},
                                           {"(f32[2, 3], 1, 1)", "nothing to do"}, {"(f32[], 0, -1)", "scalar"},
                                           {"(f32[2, s0, 4], 1, 2)", "symbolic"},  {NULL, NULL}};
 VIEW(transpose, "transpose.int", "transpose.int(Tensor self, int dim0, int dim1) -> Tensor",
      "torch.transpose method:transpose torch.swapaxes torch.swapdims method:swapaxes method:swapdims", "Transpose", transpose,
-     transpose, cases_transpose)
+     transpose, NULL, cases_transpose)
 
 static const fx_case cases_t[] = {
     {"(f32[2, 3])", NULL}, {"(f32[3])", "vector"}, {"(f32[])", "scalar"}, {"(f32[s0, 3])", "symbolic"}, {NULL, NULL}};
-VIEW(t, "t.default", "t(Tensor self) -> Tensor", "torch.t method:t", "Transpose", t, t, cases_t)
+VIEW(t, "t.default", "t(Tensor self) -> Tensor", "torch.t method:t", "Transpose", t, t, NULL, cases_t)
 
 static const fx_case cases_expand[] = {{"(f32[2, 1, 3], [2, 4, 3])", "repeat"},
                                        {"(f32[3], [2, -1])", "new dim"},
@@ -384,5 +426,5 @@ static const fx_case cases_expand[] = {{"(f32[2, 1, 3], [2, 4, 3])", "repeat"},
                                        {"(f32[s0, 1], [-1, 5])", "symbolic dim stays"},
                                        {NULL, NULL}};
 VIEW(expand, "expand.default", "expand(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor",
-     "torch.ops.aten.broadcast_to.default torch.broadcast_to method:expand method:broadcast_to", "Expand", expand, expand,
+     "torch.ops.aten.broadcast_to.default torch.broadcast_to method:expand method:broadcast_to", "Expand", expand, expand, NULL,
      cases_expand)
