@@ -223,7 +223,7 @@ const fx_op fx_op_linear = {
                                {"(f32[2, 3], f32[4, 3])", "no bias"},
                                {"(f32[3], f32[4, 3], f32[4])", "vector input"},
                                {"(f32[2, 5, 3], f32[17, 3], f32[17])", "batch, columns beyond a vector"},
-                               {"(f32[2, 1, 2, 37], f32[1, 37], f32[1])", "one output feature"},
+                               {"(f32[2, 1, 2, 19], f32[1, 19], f32[1])", "one output feature"},
                                {"(f32[0, 3], f32[4, 3], f32[4])", "empty batch"},
                                {"(f32[2, 0], f32[4, 0], f32[4])", "empty sum: the bias"},
                                {"(f32[1, 1], f32[1, 1], None)", "size 1"},
