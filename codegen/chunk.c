@@ -29,24 +29,6 @@ LLVMValueRef fx__frame_chunk_count(fx_e *e, const fx_kernel *kernel, const LLVMV
 
 /* ---- Axis loops --------------------------------------------------------------------------------------------------------- */
 
-/* What the axis's digit terms add at a coordinate. */
-static LLVMValueRef digit_terms(fx_frame *f, const fx_access *access, uint8_t axis, LLVMValueRef coord)
-{
-    fx_e *e = &f->e;
-    LLVMValueRef sum = e_i64(e, 0);
-    for (int d = 0; d < access->rank; d++) {
-        for (int t = 0; t < access->at[d].n; t++) {
-            const fx_term *term = &access->at[d].term[t];
-            if (term->axis != axis || (term->div == 1 && term->mod == 0)) continue;
-            LLVMValueRef digit = e_floordiv(e, coord, fx__frame_dim(f, term->div));
-            if (term->mod != 0) digit = e_floormod(e, digit, fx__frame_dim(f, term->mod));
-            LLVMValueRef step = e_mul(e, fx__frame_dim(f, term->coef), fx__index_arg_stride(f, access, d));
-            sum = e_add(e, sum, e_mul(e, digit, step));
-        }
-    }
-    return sum;
-}
-
 LLVMValueRef *fx__frame_enter(fx_frame *f, uint8_t axis, LLVMValueRef coord)
 {
     int n = f->kernel->n_access;
@@ -60,7 +42,9 @@ LLVMValueRef *fx__frame_enter(fx_frame *f, uint8_t axis, LLVMValueRef coord)
         fx_acc *acc = &f->acc[i];
         saved[i] = acc->offset;
         if (acc->coef[axis]) acc->offset = e_add(&f->e, acc->offset, e_mul(&f->e, coord, acc->coef[axis]));
-        if (acc->digits >> axis & 1) acc->offset = e_add(&f->e, acc->offset, digit_terms(f, &f->kernel->access[i], axis, coord));
+        if ((acc->digits & ~f->late) >> axis & 1) {
+            acc->offset = e_add(&f->e, acc->offset, fx__index_digits(f, &f->kernel->access[i], axis, coord));
+        }
     }
     return saved;
 }

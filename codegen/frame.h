@@ -23,13 +23,13 @@
 #include "codegen/codegen.h"
 #include "codegen/emit.h"
 
-/* Element offset of an access: offset + sum of coef[axis] * coordinate, plus what is not affine. Values are i64; constants are
- * LLVM constants. */
+/* Element offset of an access: offset + sum of coef[axis] * coordinate, plus digits and gathered dims. Values are i64;
+ * constants are LLVM constants. */
 typedef struct fx_acc {
-    LLVMValueRef offset;        /* base and all axes entered so far */
+    LLVMValueRef offset;        /* base and all axes entered so far; gathered dims are left out */
     LLVMValueRef coef[FX_AXES]; /* NULL: does not move along the axis, or only by digits */
     uint32_t digits;            /* axes with digit terms */
-    bool gathers;               /* some index is an expression's value */
+    uint32_t gathered;          /* dims whose index is an expression's value */
 } fx_acc;
 
 typedef struct fx_frame {
@@ -47,6 +47,7 @@ typedef struct fx_frame {
     bool point[FX_AXES];                       /* one iteration: needs no loop */
     uint8_t order[FX_AXES], n_order;           /* sched.order; all outer axes for a kernel without a schedule */
     LLVMValueRef coord[FX_AXES];               /* coordinate inside the axis's loop; NULL outside */
+    uint32_t late;                             /* axes whose digits are added where they are used (lanes and tiles) */
     fx_acc *acc;                               /* [kernel's accesses] */
     LLVMBasicBlockRef entry;                   /* dims and constants of the whole call are computed here */
     struct fx_dim_memo *memo;
@@ -113,8 +114,13 @@ void fx__frame_nest_end(fx_frame *f, fx_nest *nest);
 fx_status fx__index_open(fx_frame *f);
 /* Pointer of an access that does not gather, at the coordinates entered so far. */
 LLVMValueRef fx__index_ptr(fx_frame *f, uint16_t access);
-/* Index into dim d of an access at the current coordinates: scalar, or a vector where it moves along `axis` (FX_NO_AXIS: never). */
-LLVMValueRef fx__index_dim(fx_frame *f, const fx_access *access, int d, uint8_t axis, int lanes);
+/* Index into dim d of an access at coordinates (scalars or vectors), without the gathered part. */
+LLVMValueRef fx__index_dim(fx_frame *f, const fx_access *access, int d, const LLVMValueRef *coord);
+/* What an axis's digit terms add to the element offset at a coordinate (scalar or vector). */
+LLVMValueRef fx__index_digits(fx_frame *f, const fx_access *access, uint8_t axis, LLVMValueRef coord);
+/* a + b and a * b where either may be a scalar beside a vector. */
+LLVMValueRef fx__index_add_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef fx__index_mul_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b);
 /* One dim's index as base + coef * axis without the axis's term (other axes at their coordinates): for clipping. coef 0: it
  * does not move; false: not affine along the axis or coef is not constant. */
 bool fx__index_split(fx_frame *f, const fx_access *access, int d, uint8_t axis, LLVMValueRef *out_rest, int64_t *out_coef);

@@ -44,8 +44,11 @@ static void add_terms(fx_frame *f, fx_acc *acc, const fx_access *access, bool ou
     for (int d = 0; d < access->rank; d++) {
         const fx_index *index = &access->at[d];
         LLVMValueRef stride = fx__index_arg_stride(f, access, d);
+        if (index->value >= 0) {
+            acc->gathered |= UINT32_C(1) << d;
+            continue;
+        }
         acc->offset = e_add(e, acc->offset, e_mul(e, fx__frame_dim(f, index->base), stride));
-        if (index->value >= 0) acc->gathers = true;
         for (int t = 0; t < index->n; t++) {
             const fx_term *term = &index->term[t];
             if (outer_only && term->axis >= f->kernel->n_outer) continue;
@@ -91,28 +94,42 @@ LLVMValueRef fx__index_ptr(fx_frame *f, uint16_t access)
     return e_at(&f->e, e_mem_type(&f->e, f->kernel->arg[a->arg].dtype), f->arg[a->arg], f->acc[access].offset);
 }
 
-static LLVMValueRef widen(fx_e *e, LLVMValueRef value, LLVMValueRef like)
+static LLVMValueRef widen(fx_e *e, LLVMValueRef value, LLVMValueRef like) { return e_splat(e, value, e_lanes(like)); }
+
+LLVMValueRef fx__index_add_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b) { return e_add(e, widen(e, a, b), widen(e, b, a)); }
+LLVMValueRef fx__index_mul_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b) { return e_mul(e, widen(e, a, b), widen(e, b, a)); }
+
+/* (at / div) % mod */
+static LLVMValueRef digit_of(fx_frame *f, const fx_term *term, LLVMValueRef at)
 {
-    return e_splat(e, value, e_lanes(like));
+    if (term->div != 1) at = e_floordiv(&f->e, at, widen(&f->e, fx__frame_dim(f, term->div), at));
+    if (term->mod != 0) at = e_floormod(&f->e, at, widen(&f->e, fx__frame_dim(f, term->mod), at));
+    return at;
 }
 
-static LLVMValueRef add_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b)
+LLVMValueRef fx__index_dim(fx_frame *f, const fx_access *access, int d, const LLVMValueRef *coord)
 {
-    return e_add(e, widen(e, a, b), widen(e, b, a));
-}
-
-LLVMValueRef fx__index_dim(fx_frame *f, const fx_access *access, int d, uint8_t axis, int lanes)
-{
-    fx_e *e = &f->e;
     const fx_index *index = &access->at[d];
     LLVMValueRef sum = fx__frame_dim(f, index->base);
     for (int t = 0; t < index->n; t++) {
         const fx_term *term = &index->term[t];
-        LLVMValueRef at = f->coord[term->axis];
-        if (term->axis == axis && lanes > 1) at = LLVMBuildAdd(e->builder, e_splat(e, at, lanes), e_iota(e, e->ty_i64, lanes), "");
-        if (term->div != 1) at = e_floordiv(e, at, widen(e, fx__frame_dim(f, term->div), at));
-        if (term->mod != 0) at = e_floormod(e, at, widen(e, fx__frame_dim(f, term->mod), at));
-        sum = add_wide(e, sum, e_mul(e, at, widen(e, fx__frame_dim(f, term->coef), at)));
+        LLVMValueRef part = fx__index_mul_wide(&f->e, digit_of(f, term, coord[term->axis]), fx__frame_dim(f, term->coef));
+        sum = fx__index_add_wide(&f->e, sum, part);
+    }
+    return sum;
+}
+
+LLVMValueRef fx__index_digits(fx_frame *f, const fx_access *access, uint8_t axis, LLVMValueRef coord)
+{
+    fx_e *e = &f->e;
+    LLVMValueRef sum = e_i64(e, 0);
+    for (int d = 0; d < access->rank; d++) {
+        for (int t = 0; t < access->at[d].n; t++) {
+            const fx_term *term = &access->at[d].term[t];
+            if (term->axis != axis || !is_digit(term) || access->at[d].value >= 0) continue;
+            LLVMValueRef step = e_mul(e, fx__frame_dim(f, term->coef), fx__index_arg_stride(f, access, d));
+            sum = fx__index_add_wide(e, sum, fx__index_mul_wide(e, digit_of(f, term, coord), step));
+        }
     }
     return sum;
 }
@@ -131,11 +148,8 @@ bool fx__index_split(fx_frame *f, const fx_access *access, int d, uint8_t axis, 
             *out_coef += term->coef;
             continue;
         }
-        LLVMValueRef at = f->coord[term->axis];
-        if (!at) return false;
-        if (term->div != 1) at = e_floordiv(e, at, fx__frame_dim(f, term->div));
-        if (term->mod != 0) at = e_floormod(e, at, fx__frame_dim(f, term->mod));
-        rest = e_add(e, rest, e_mul(e, at, fx__frame_dim(f, term->coef)));
+        if (!f->coord[term->axis]) return false;
+        rest = e_add(e, rest, e_mul(e, digit_of(f, term, f->coord[term->axis]), fx__frame_dim(f, term->coef)));
     }
     *out_rest = rest;
     return true;
@@ -154,7 +168,8 @@ bool fx__index_moves(const fx_frame *f, uint16_t access, uint8_t axis)
     const fx_acc *acc = &f->acc[access];
     const fx_access *a = &f->kernel->access[access];
     if (acc->coef[axis] || acc->digits >> axis & 1) return true;
-    for (int d = 0; a->guarded && d < a->rank; d++) {
+    for (int d = 0; d < a->rank; d++) {
+        if (!a->guarded && a->at[d].value < 0) continue; /* all of its terms are in acc */
         for (int t = 0; t < a->at[d].n; t++) {
             if (a->at[d].term[t].axis == axis) return true;
         }
