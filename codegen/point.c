@@ -5,9 +5,9 @@
 #include "codegen/point.h"
 #include <string.h>
 
-static const fx_kstage *stage_of(const fx_point *p, int stage) { return &p->f->kernel->stage[stage]; }
+static const fx_kstage *stage_of(const fx_kpoint *p, int stage) { return &p->f->kernel->stage[stage]; }
 
-static LLVMValueRef *new_results(fx_point *p, const LLVMValueRef *from)
+static LLVMValueRef *new_results(fx_kpoint *p, const LLVMValueRef *from)
 {
     int n = p->f->kernel->n_stage;
     LLVMValueRef *results = FX_NEW_ARRAY(p->f->arena, LLVMValueRef, n + 1);
@@ -16,10 +16,10 @@ static LLVMValueRef *new_results(fx_point *p, const LLVMValueRef *from)
     return results;
 }
 
-fx_status fx__point_open(fx_point *p, fx_frame *f)
+fx_status fx__point_open(fx_kpoint *p, fx_frame *f)
 {
     const fx_kernel *k = f->kernel;
-    *p = (fx_point){.f = f, .vec = FX_NO_AXIS, .row = FX_NO_AXIS, .sweep = FX_NO_AXIS, .lanes = 1, .rows = 1, .n_copy = 1};
+    *p = (fx_kpoint){.f = f, .vec = FX_NO_AXIS, .row = FX_NO_AXIS, .sweep = FX_NO_AXIS, .lanes = 1, .rows = 1, .n_copy = 1};
     p->hoisted = FX_NEW_ARRAY(f->arena, LLVMValueRef *, k->n_stage + 1);
     p->safe = FX_NEW_ARRAY(f->arena, uint8_t, k->n_access + 1);
     p->copy[0].result = new_results(p, NULL);
@@ -29,7 +29,7 @@ fx_status fx__point_open(fx_point *p, fx_frame *f)
 /* ---- Vector loops ------------------------------------------------------------------------------------------------------- */
 
 /* nv vectors for each of the rows, knowing the results that `from` knows. */
-static bool make_copies(fx_point *p, const LLVMValueRef *from, int nv, LLVMValueRef mask)
+static bool make_copies(fx_kpoint *p, const LLVMValueRef *from, int nv, LLVMValueRef mask)
 {
     p->n_copy = 0;
     for (int r = 0; r < p->rows; r++) {
@@ -43,7 +43,7 @@ static bool make_copies(fx_point *p, const LLVMValueRef *from, int nv, LLVMValue
 }
 
 typedef struct vec_loop {
-    fx_point *p;
+    fx_kpoint *p;
     uint8_t axis;
     const LLVMValueRef *known; /* results from before the loop */
     int width;
@@ -53,7 +53,7 @@ typedef struct vec_loop {
 
 static void run_body(vec_loop *l, LLVMValueRef at, int nv, LLVMValueRef mask, LLVMValueRef *carry)
 {
-    fx_point *p = l->p;
+    fx_kpoint *p = l->p;
     if (!make_copies(p, l->known, nv, mask)) return;
     LLVMValueRef *saved = fx__frame_enter(p->f, l->axis, at);
     l->body(p, l->user, carry);
@@ -104,10 +104,10 @@ static void run_rest(vec_loop *l, LLVMValueRef begin, LLVMValueRef end, LLVMValu
     run_loop(l, begin, end, 1, true, carry);
 }
 
-void fx__point_vec_loop(fx_point *p, uint8_t axis, int unroll, LLVMValueRef *carry, int width, fx_vec_body body, void *user)
+void fx__point_vec_loop(fx_kpoint *p, uint8_t axis, int unroll, LLVMValueRef *carry, int width, fx_vec_body body, void *user)
 {
     fx_frame *f = p->f;
-    fx_point outside = *p;
+    fx_kpoint outside = *p;
     uint32_t late = f->late;
     vec_loop l = {p, axis, outside.copy[0].result, width, body, user};
     LLVMValueRef begin = f->begin[axis], end = f->end[axis];
@@ -143,18 +143,18 @@ static uint32_t set_of(const uint8_t *axis, int n)
 }
 
 /* A REDUCE whose reduced axes are the sweep itself, with the vector axis among them. A running result has an order: no lanes. */
-static bool is_across(const fx_point *p, const fx_kstage *st)
+static bool is_across(const fx_kpoint *p, const fx_kstage *st)
 {
     if (st->kind == FX_STAGE_MAP || st->prefix || p->sweep == FX_NO_AXIS || st->n_inner > 0) return false;
     return set_of(st->red, st->n_red) >> p->sweep & 1;
 }
 
-static uint32_t sweep_axes(const fx_point *p, const fx_kstage *st)
+static uint32_t sweep_axes(const fx_kpoint *p, const fx_kstage *st)
 {
     return is_across(p, st) ? set_of(st->red, st->n_red) : set_of(st->inner, st->n_inner);
 }
 
-static const fx_access *access_of(const fx_point *p, uint16_t id) { return &p->f->kernel->access[id]; }
+static const fx_access *access_of(const fx_kpoint *p, uint16_t id) { return &p->f->kernel->access[id]; }
 
 static bool same_place(const fx_access *a, const fx_access *b)
 {
@@ -165,7 +165,7 @@ static bool same_place(const fx_access *a, const fx_access *b)
 }
 
 /* The local is stored by stage `by` at another index than `load` reads. */
-static bool reads_elsewhere(const fx_point *p, const fx_access *load, const fx_kstage *by)
+static bool reads_elsewhere(const fx_kpoint *p, const fx_access *load, const fx_kstage *by)
 {
     for (int o = 0; o < by->n_out; o++) {
         const fx_access *store = access_of(p, by->out[o].access);
@@ -175,7 +175,7 @@ static bool reads_elsewhere(const fx_point *p, const fx_access *load, const fx_k
 }
 
 /* Stage t needs more of stage s, which runs before it in the same body, than the current point. */
-static bool must_wait(const fx_point *p, int t, int s)
+static bool must_wait(const fx_kpoint *p, int t, int s)
 {
     const fx_kstage *later = stage_of(p, t), *earlier = stage_of(p, s);
     bool whole_result = is_across(p, earlier) || earlier->prefix;
@@ -191,7 +191,7 @@ static bool must_wait(const fx_point *p, int t, int s)
     return false;
 }
 
-static bool joins(const fx_point *p, const sweep *w, int t)
+static bool joins(const fx_kpoint *p, const sweep *w, int t)
 {
     if (sweep_axes(p, stage_of(p, t)) != w->axes) return false;
     for (int s = w->first; s < t; s++) {
@@ -200,13 +200,13 @@ static bool joins(const fx_point *p, const sweep *w, int t)
     return true;
 }
 
-static sweep sweep_from(const fx_point *p, int first)
+static sweep sweep_from(const fx_kpoint *p, int first)
 {
     const fx_kstage *st = stage_of(p, first);
     const uint8_t *axis = is_across(p, st) ? st->red : st->inner;
     int n = is_across(p, st) ? st->n_red : st->n_inner;
     sweep w = {.first = first, .last = first + 1, .axes = sweep_axes(p, st)};
-    w.vector = p->sweep != FX_NO_AXIS && (w.axes >> p->sweep & 1) && !(st->prefix && !is_across(p, st) && false);
+    w.vector = p->sweep != FX_NO_AXIS && (w.axes >> p->sweep & 1);
     for (int i = 0; i < n; i++) {
         if (!w.vector || axis[i] != p->sweep) w.axis[w.n_axis++] = axis[i];
     }
@@ -219,7 +219,7 @@ static sweep sweep_from(const fx_point *p, int first)
 
 /* ---- What runs inside --------------------------------------------------------------------------------------------------- */
 
-static void map_stage(fx_point *p, int stage)
+static void map_stage(fx_kpoint *p, int stage)
 {
     const fx_kstage *st = stage_of(p, stage);
     for (int c = 0; c < p->n_copy; c++) {
@@ -235,7 +235,7 @@ static void map_stage(fx_point *p, int stage)
     }
 }
 
-static void store_results(fx_point *p, int stage)
+static void store_results(fx_kpoint *p, int stage)
 {
     const fx_kstage *st = stage_of(p, stage);
     for (int c = 0; c < p->n_copy; c++) {
@@ -247,7 +247,7 @@ static void store_results(fx_point *p, int stage)
     }
 }
 
-static void sweep_body(fx_point *p, void *user, LLVMValueRef *carry)
+static void sweep_body(fx_kpoint *p, void *user, LLVMValueRef *carry)
 {
     const sweep *w = user;
     int at = 0;
@@ -266,14 +266,14 @@ static void sweep_body(fx_point *p, void *user, LLVMValueRef *carry)
 }
 
 /* A loop that surely runs may have its unchanging loads and divisions in front of it. */
-static bool surely_runs(const fx_point *p, uint8_t axis)
+static bool surely_runs(const fx_kpoint *p, uint8_t axis)
 {
     int64_t lo, hi;
     fx__dim_range(p->f->program->dims, p->f->kernel->axis[axis].extent, &lo, &hi);
     return lo >= 1;
 }
 
-static void vector_loop(fx_point *p, sweep *w, int unroll, LLVMValueRef *carry)
+static void vector_loop(fx_kpoint *p, sweep *w, int unroll, LLVMValueRef *carry)
 {
     bool hoists = surely_runs(p, p->sweep);
     for (int s = w->first; hoists && s < w->last; s++) {
@@ -286,7 +286,7 @@ static void vector_loop(fx_point *p, sweep *w, int unroll, LLVMValueRef *carry)
     for (int s = w->first; s < w->last; s++) fx__value_unhoist(p, s);
 }
 
-static void sweep_nest(fx_point *p, sweep *w, int depth, int unroll, LLVMValueRef *carry)
+static void sweep_nest(fx_kpoint *p, sweep *w, int depth, int unroll, LLVMValueRef *carry)
 {
     if (depth == w->n_axis) {
         if (w->vector) vector_loop(p, w, unroll, carry);
@@ -303,7 +303,7 @@ static void sweep_nest(fx_point *p, sweep *w, int depth, int unroll, LLVMValueRe
     memcpy(carry, loop.loop.carry, (size_t)n * sizeof *carry);
 }
 
-static void start_accumulators(fx_point *p, const sweep *w, int unroll, LLVMValueRef *carry)
+static void start_accumulators(fx_kpoint *p, const sweep *w, int unroll, LLVMValueRef *carry)
 {
     int lanes = p->lanes;
     p->lanes = p->f->kernel->sched.lanes;
@@ -317,7 +317,7 @@ static void start_accumulators(fx_point *p, const sweep *w, int unroll, LLVMValu
     p->lanes = lanes;
 }
 
-static void finish_accumulators(fx_point *p, const sweep *w, int unroll, const LLVMValueRef *carry)
+static void finish_accumulators(fx_kpoint *p, const sweep *w, int unroll, const LLVMValueRef *carry)
 {
     int at = 0;
     for (int s = w->first; s < w->last; s++) {
@@ -331,7 +331,7 @@ static void finish_accumulators(fx_point *p, const sweep *w, int unroll, const L
     }
 }
 
-static void run_sweep(fx_point *p, sweep *w)
+static void run_sweep(fx_kpoint *p, sweep *w)
 {
     int unroll = w->vector && p->f->kernel->sched.unroll > 1 ? p->f->kernel->sched.unroll : 1, n = p->f->kernel->n_stage;
     if (unroll > FX_COPIES || unroll * w->width > E_CARRY) unroll = 1;
@@ -353,7 +353,7 @@ static void run_sweep(fx_point *p, sweep *w)
     finish_accumulators(p, w, unroll, carry);
 }
 
-void fx__point_stages(fx_point *p)
+void fx__point_stages(fx_kpoint *p)
 {
     for (int s = 0; s < p->f->kernel->n_stage && p->f->status == FX_OK;) {
         sweep w = sweep_from(p, s);

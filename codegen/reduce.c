@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static const fx_kstage *stage_of(const fx_point *p, int stage) { return &p->f->kernel->stage[stage]; }
+static const fx_kstage *stage_of(const fx_kpoint *p, int stage) { return &p->f->kernel->stage[stage]; }
 
 static bool is_arg(const fx_kstage *stage) { return stage->combine == FX_COMBINE_ARGMIN || stage->combine == FX_COMBINE_ARGMAX; }
 
@@ -19,7 +19,7 @@ static fx_dtype combine_dtype(const fx_kstage *stage) { return is_arg(stage) ? v
 
 fx_dtype fx__reduce_dtype(const fx_kstage *stage) { return is_arg(stage) ? FX_I64 : stage->acc; }
 
-void fx__reduce_identity(fx_point *p, int stage, LLVMValueRef *acc)
+void fx__reduce_identity(fx_kpoint *p, int stage, LLVMValueRef *acc)
 {
     const fx_kstage *st = stage_of(p, stage);
     acc[0] = fx__math_identity(&p->f->e, st->combine, combine_dtype(st), p->lanes);
@@ -56,7 +56,7 @@ static void combine(fx_e *e, const fx_kstage *st, LLVMValueRef *acc, const LLVMV
     acc[0] = fx__math_combine(e, st->combine, st->acc, acc[0], next[0]);
 }
 
-static LLVMValueRef coordinate_of_red(fx_point *p, const fx_kstage *st, const fx_copy *copy)
+static LLVMValueRef coordinate_of_red(fx_kpoint *p, const fx_kstage *st, const fx_copy *copy)
 {
     fx_e *e = &p->f->e;
     LLVMValueRef at = p->f->coord[st->red[0]];
@@ -65,7 +65,7 @@ static LLVMValueRef coordinate_of_red(fx_point *p, const fx_kstage *st, const fx
     return p->lanes == 1 ? at : e_add(e, at, e_iota(e, e->ty_i64, p->lanes));
 }
 
-void fx__reduce_step(fx_point *p, int stage, int copy, LLVMValueRef *acc)
+void fx__reduce_step(fx_kpoint *p, int stage, int copy, LLVMValueRef *acc)
 {
     fx_e *e = &p->f->e;
     const fx_kstage *st = stage_of(p, stage);
@@ -99,7 +99,7 @@ static void fold_lanes(fx_e *e, const fx_kstage *st, LLVMValueRef *acc)
     }
 }
 
-LLVMValueRef fx__reduce_fold(fx_point *p, int stage, LLVMValueRef *acc, int n)
+LLVMValueRef fx__reduce_fold(fx_kpoint *p, int stage, LLVMValueRef *acc, int n)
 {
     const fx_kstage *st = stage_of(p, stage);
     int width = fx__reduce_width(st);
@@ -113,7 +113,7 @@ LLVMValueRef fx__reduce_fold(fx_point *p, int stage, LLVMValueRef *acc, int n)
 /* ---- Clipping ----------------------------------------------------------------------------------------------------------- */
 
 /* Whether an expression is the combiner's identity wherever access id is outside and yields its fill. */
-static bool vanishes(const fx_point *p, const fx_kstage *st, uint16_t expr, uint16_t id)
+static bool vanishes(const fx_kpoint *p, const fx_kstage *st, uint16_t expr, uint16_t id)
 {
     if (expr == FX_NO_EXPR) return false;
     const fx_expr *x = &st->expr[expr];
@@ -136,7 +136,7 @@ static bool index_has_axis(const fx_index *index, uint8_t axis)
 }
 
 /* Copies that lie apart in a dim would need bounds of their own. */
-static bool copies_share_index(const fx_point *p, const fx_index *index)
+static bool copies_share_index(const fx_kpoint *p, const fx_index *index)
 {
     if (p->vec != FX_NO_AXIS && index_has_axis(index, p->vec)) return false;
     return p->row == FX_NO_AXIS || p->rows == 1 || !index_has_axis(index, p->row);
@@ -158,7 +158,7 @@ static void narrow(fx_frame *f, uint8_t axis, LLVMValueRef rest, int64_t coef, L
     f->end[axis] = e_min(e, f->end[axis], hi);
 }
 
-static void clip_access(fx_point *p, int stage, uint8_t axis, uint16_t id)
+static void clip_access(fx_kpoint *p, int stage, uint8_t axis, uint16_t id)
 {
     const fx_access *access = &p->f->kernel->access[id];
     if (!access->guarded || !vanishes(p, stage_of(p, stage), stage_of(p, stage)->value, id)) return;
@@ -172,7 +172,7 @@ static void clip_access(fx_point *p, int stage, uint8_t axis, uint16_t id)
     }
 }
 
-static void clip(fx_point *p, int stage, uint8_t axis)
+static void clip(fx_kpoint *p, int stage, uint8_t axis)
 {
     const fx_kstage *st = stage_of(p, stage);
     if (st->prefix || is_arg(st)) return;
@@ -183,7 +183,7 @@ static void clip(fx_point *p, int stage, uint8_t axis)
 
 /* ---- Loops over reduced axes -------------------------------------------------------------------------------------------- */
 
-static void store_running(fx_point *p, int stage, int copy, const LLVMValueRef *acc)
+static void store_running(fx_kpoint *p, int stage, int copy, const LLVMValueRef *acc)
 {
     const fx_kstage *st = stage_of(p, stage);
     LLVMValueRef *memo = fx__value_memo(p, stage);
@@ -192,26 +192,34 @@ static void store_running(fx_point *p, int stage, int copy, const LLVMValueRef *
     }
 }
 
-static void step_all(fx_point *p, int stage, LLVMValueRef *acc)
+/* Results of other stages that one step has to compute may depend on the reduced axes: they are forgotten behind it. */
+static void step_all(fx_kpoint *p, int stage, LLVMValueRef *acc)
 {
-    int width = fx__reduce_width(stage_of(p, stage));
+    int width = fx__reduce_width(stage_of(p, stage)), n = p->f->kernel->n_stage;
+    LLVMValueRef *known = FX_NEW_ARRAY(p->f->arena, LLVMValueRef, p->n_copy * n + 1);
+    if (!known) {
+        p->f->status = FX_E_OOM;
+        return;
+    }
+    for (int c = 0; c < p->n_copy; c++) memcpy(known + c * n, p->copy[c].result, (size_t)n * sizeof *known);
     for (int c = 0; c < p->n_copy; c++) {
         fx__reduce_step(p, stage, c, acc + c * width);
         if (stage_of(p, stage)->prefix) store_running(p, stage, c, acc + c * width);
     }
+    for (int c = 0; c < p->n_copy; c++) memcpy(p->copy[c].result, known + c * n, (size_t)n * sizeof *known);
 }
 
 /* A short innermost loop with known ends is written out: its addresses become displacements. */
-static bool writes_out(const fx_point *p, const fx_kstage *st, uint8_t axis)
+static bool writes_out(const fx_kpoint *p, const fx_kstage *st, uint8_t axis)
 {
     int64_t lo, hi;
     if (!e_const(p->f->begin[axis], &lo) || !e_const(p->f->end[axis], &hi)) return false;
     return hi > lo && (hi - lo) * p->n_copy * st->n_expr <= 160 && hi - lo <= 8;
 }
 
-static void red_loop(fx_point *p, int stage, int depth, LLVMValueRef *acc);
+static void red_loop(fx_kpoint *p, int stage, int depth, LLVMValueRef *acc);
 
-static void written_out(fx_point *p, int stage, int depth, LLVMValueRef *acc)
+static void written_out(fx_kpoint *p, int stage, int depth, LLVMValueRef *acc)
 {
     uint8_t axis = stage_of(p, stage)->red[depth];
     int64_t lo = 0, hi = 0;
@@ -224,7 +232,7 @@ static void written_out(fx_point *p, int stage, int depth, LLVMValueRef *acc)
     }
 }
 
-static void counted(fx_point *p, int stage, int depth, LLVMValueRef *acc)
+static void counted(fx_kpoint *p, int stage, int depth, LLVMValueRef *acc)
 {
     uint8_t axis = stage_of(p, stage)->red[depth];
     int n = p->n_copy * fx__reduce_width(stage_of(p, stage));
@@ -237,7 +245,7 @@ static void counted(fx_point *p, int stage, int depth, LLVMValueRef *acc)
     memcpy(acc, loop.loop.carry, (size_t)n * sizeof *acc);
 }
 
-static void red_loop(fx_point *p, int stage, int depth, LLVMValueRef *acc)
+static void red_loop(fx_kpoint *p, int stage, int depth, LLVMValueRef *acc)
 {
     fx_frame *f = p->f;
     const fx_kstage *st = stage_of(p, stage);
@@ -262,22 +270,15 @@ static void red_loop(fx_point *p, int stage, int depth, LLVMValueRef *acc)
     f->end[axis] = end;
 }
 
-void fx__reduce_stage(fx_point *p, int stage)
+void fx__reduce_stage(fx_kpoint *p, int stage)
 {
-    const fx_kstage *st = stage_of(p, stage);
-    int width = fx__reduce_width(st), n_stage = p->f->kernel->n_stage;
-    LLVMValueRef acc[FX_COPIES * 2], *saved = FX_NEW_ARRAY(p->f->arena, LLVMValueRef, p->n_copy * n_stage + 1);
-    if (!saved || p->n_copy * width > E_CARRY) {
-        p->f->status = saved ? fx__frame_refuse(p->f, "too many accumulators side by side") : FX_E_OOM;
+    int width = fx__reduce_width(stage_of(p, stage));
+    LLVMValueRef acc[FX_COPIES * 2];
+    if (p->n_copy * width > E_CARRY) {
+        fx__frame_refuse(p->f, "too many accumulators side by side");
         return;
     }
-    for (int c = 0; c < p->n_copy; c++) {
-        memcpy(saved + c * n_stage, p->copy[c].result, (size_t)n_stage * sizeof *saved);
-        fx__reduce_identity(p, stage, acc + c * width);
-    }
+    for (int c = 0; c < p->n_copy; c++) fx__reduce_identity(p, stage, acc + c * width);
     red_loop(p, stage, 0, acc);
-    for (int c = 0; c < p->n_copy; c++) { /* what was computed inside the loops is not known behind them */
-        memcpy(p->copy[c].result, saved + c * n_stage, (size_t)n_stage * sizeof *saved);
-        p->copy[c].result[stage] = acc[c * width + width - 1];
-    }
+    for (int c = 0; c < p->n_copy; c++) p->copy[c].result[stage] = acc[c * width + width - 1];
 }

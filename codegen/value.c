@@ -8,7 +8,7 @@
 /* ---- Coordinates -------------------------------------------------------------------------------------------------------- */
 
 /* Coordinate of an axis for a copy: a vector along the vector axis, NULL outside the axis's loop. */
-static LLVMValueRef coordinate(fx_point *p, const fx_copy *copy, uint8_t axis)
+static LLVMValueRef coordinate(fx_kpoint *p, const fx_copy *copy, uint8_t axis)
 {
     fx_e *e = &p->f->e;
     LLVMValueRef at = p->f->coord[axis];
@@ -20,7 +20,7 @@ static LLVMValueRef coordinate(fx_point *p, const fx_copy *copy, uint8_t axis)
     return e_add(e, e_splat(e, at, p->lanes), e_iota(e, e->ty_i64, p->lanes));
 }
 
-static void coordinates(fx_point *p, const fx_copy *copy, const fx_access *access, LLVMValueRef out[FX_AXES])
+static void coordinates(fx_kpoint *p, const fx_copy *copy, const fx_access *access, LLVMValueRef out[FX_AXES])
 {
     memset(out, 0, FX_AXES * sizeof *out);
     for (int d = 0; d < access->rank; d++) {
@@ -44,7 +44,7 @@ typedef struct place {
 } place;
 
 /* Index into a gathered dim, clamped; what lies outside is noted in *outside. */
-static LLVMValueRef gathered_index(fx_point *p, const fx_access *access, int d, const LLVMValueRef *coord, LLVMValueRef value,
+static LLVMValueRef gathered_index(fx_kpoint *p, const fx_access *access, int d, const LLVMValueRef *coord, LLVMValueRef value,
                                    LLVMValueRef *outside)
 {
     fx_e *e = &p->f->e;
@@ -58,7 +58,7 @@ static LLVMValueRef gathered_index(fx_point *p, const fx_access *access, int d, 
 }
 
 /* Sets the call's error where an active lane is outside. */
-static void note_outside(fx_point *p, const fx_copy *copy, LLVMValueRef outside)
+static void note_outside(fx_kpoint *p, const fx_copy *copy, LLVMValueRef outside)
 {
     fx_e *e = &p->f->e;
     if (!outside || !p->f->error) return;
@@ -76,7 +76,7 @@ static void note_outside(fx_point *p, const fx_copy *copy, LLVMValueRef outside)
 }
 
 /* A gathered dim that may be empty has no element to clamp to. */
-static bool may_be_empty(const fx_point *p, const fx_access *access, int d)
+static bool may_be_empty(const fx_kpoint *p, const fx_access *access, int d)
 {
     int64_t lo, hi;
     fx__dim_range(p->f->program->dims, p->f->kernel->arg[access->arg].dim[d], &lo, &hi);
@@ -84,7 +84,7 @@ static bool may_be_empty(const fx_point *p, const fx_access *access, int d)
 }
 
 /* Offsets of gathered dims and of digits along the copies' axes, and what they add to the guard. */
-static LLVMValueRef irregular_offset(fx_point *p, int stage, int c, uint16_t id, LLVMValueRef *memo, place *at)
+static LLVMValueRef irregular_offset(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueRef *memo, place *at)
 {
     fx_e *e = &p->f->e;
     const fx_access *access = &p->f->kernel->access[id];
@@ -113,7 +113,7 @@ static LLVMValueRef irregular_offset(fx_point *p, int stage, int c, uint16_t id,
 }
 
 /* Whether dim d of a guarded access can leave its extents at all. */
-static bool must_test(const fx_point *p, uint16_t id, int d)
+static bool must_test(const fx_kpoint *p, uint16_t id, int d)
 {
     const fx_frame *f = p->f;
     const fx_access *access = &f->kernel->access[id];
@@ -124,7 +124,7 @@ static bool must_test(const fx_point *p, uint16_t id, int d)
     return !fx__dim_le(f->program->dims, 0, lo) || !fx__dim_le(f->program->dims, fx__dim_add(f->program->dims, hi, 1), f->kernel->arg[access->arg].dim[d]);
 }
 
-static LLVMValueRef guard_of(fx_point *p, const fx_copy *copy, uint16_t id)
+static LLVMValueRef guard_of(fx_kpoint *p, const fx_copy *copy, uint16_t id)
 {
     fx_e *e = &p->f->e;
     const fx_access *access = &p->f->kernel->access[id];
@@ -141,7 +141,7 @@ static LLVMValueRef guard_of(fx_point *p, const fx_copy *copy, uint16_t id)
 }
 
 /* Offset of a copy from the loops' coordinates. */
-static LLVMValueRef displacement(fx_point *p, const fx_copy *copy, const fx_acc *acc)
+static LLVMValueRef displacement(fx_kpoint *p, const fx_copy *copy, const fx_acc *acc)
 {
     fx_e *e = &p->f->e;
     LLVMValueRef sum = e_i64(e, 0);
@@ -150,7 +150,7 @@ static LLVMValueRef displacement(fx_point *p, const fx_copy *copy, const fx_acc 
     return sum;
 }
 
-static place place_of(fx_point *p, int stage, int c, uint16_t id, LLVMValueRef *memo)
+static place place_of(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueRef *memo)
 {
     fx_e *e = &p->f->e;
     const fx_access *access = &p->f->kernel->access[id];
@@ -184,7 +184,7 @@ static LLVMValueRef load_if(fx_e *e, LLVMTypeRef type, LLVMValueRef ptr, LLVMVal
     return e_phi2(e, value, then, other, from);
 }
 
-static LLVMValueRef load_vector(fx_point *p, const place *at, LLVMValueRef mask, LLVMValueRef other)
+static LLVMValueRef load_vector(fx_kpoint *p, const place *at, LLVMValueRef mask, LLVMValueRef other)
 {
     fx_e *e = &p->f->e;
     LLVMTypeRef type = e_vec(at->element, p->lanes);
@@ -200,7 +200,7 @@ static LLVMValueRef load_vector(fx_point *p, const place *at, LLVMValueRef mask,
     return e_load_masked(e, type, at->ptr, e_splat(e, all, p->lanes), other);
 }
 
-static LLVMValueRef load(fx_point *p, int stage, int c, uint16_t id, LLVMValueRef *memo)
+static LLVMValueRef load(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueRef *memo)
 {
     fx_e *e = &p->f->e;
     const fx_access *access = &p->f->kernel->access[id];
@@ -228,7 +228,7 @@ static int widest(LLVMValueRef a, LLVMValueRef b)
     return n > m ? n : m;
 }
 
-static LLVMValueRef operand(fx_point *p, int stage, int c, uint16_t expr, LLVMValueRef *memo)
+static LLVMValueRef operand(fx_kpoint *p, int stage, int c, uint16_t expr, LLVMValueRef *memo)
 {
     return expr == FX_NO_EXPR ? NULL : fx__value_expr(p, stage, c, expr, memo);
 }
@@ -240,13 +240,13 @@ static LLVMValueRef select_value(fx_e *e, LLVMValueRef a, LLVMValueRef b, LLVMVa
     return e_select(e, a, e_splat(e, b, lanes), e_splat(e, c, lanes)); /* a scalar condition may choose vectors */
 }
 
-static LLVMValueRef stage_result(fx_point *p, int c, int of)
+static LLVMValueRef stage_result(fx_kpoint *p, int c, int of)
 {
     if (!p->copy[c].result[of]) fx__reduce_stage(p, of); /* its loops ended before these: computed anew here */
     return p->copy[c].result[of];
 }
 
-static LLVMValueRef compute(fx_point *p, int stage, int c, const fx_expr *x, LLVMValueRef *memo)
+static LLVMValueRef compute(fx_kpoint *p, int stage, int c, const fx_expr *x, LLVMValueRef *memo)
 {
     fx_e *e = &p->f->e;
     const fx_kstage *st = &p->f->kernel->stage[stage];
@@ -266,13 +266,13 @@ static LLVMValueRef compute(fx_point *p, int stage, int c, const fx_expr *x, LLV
     return fx__math_scalar(e, (fx_scalar_op)x->scalar, (fx_dtype)st->expr[x->a].dtype, e_splat(e, a, lanes), b);
 }
 
-LLVMValueRef fx__value_expr(fx_point *p, int stage, int copy, uint16_t expr, LLVMValueRef *memo)
+LLVMValueRef fx__value_expr(fx_kpoint *p, int stage, int copy, uint16_t expr, LLVMValueRef *memo)
 {
     if (!memo[expr]) memo[expr] = compute(p, stage, copy, &p->f->kernel->stage[stage].expr[expr], memo);
     return memo[expr];
 }
 
-LLVMValueRef *fx__value_memo(fx_point *p, int stage)
+LLVMValueRef *fx__value_memo(fx_kpoint *p, int stage)
 {
     int n = p->f->kernel->stage[stage].n_expr;
     LLVMValueRef *memo = FX_NEW_ARRAY(p->f->arena, LLVMValueRef, n + 1);
@@ -283,7 +283,7 @@ LLVMValueRef *fx__value_memo(fx_point *p, int stage)
 
 /* ---- Stores ------------------------------------------------------------------------------------------------------------- */
 
-static void store_vector(fx_point *p, const place *at, LLVMValueRef value, LLVMValueRef mask)
+static void store_vector(fx_kpoint *p, const place *at, LLVMValueRef value, LLVMValueRef mask)
 {
     fx_e *e = &p->f->e;
     LLVMValueRef all = e_and(e, at->guard, mask);
@@ -293,7 +293,7 @@ static void store_vector(fx_point *p, const place *at, LLVMValueRef value, LLVMV
     else e_store(e, value, at->ptr);
 }
 
-void fx__value_store(fx_point *p, int stage, int copy, uint16_t access, fx_dtype from, LLVMValueRef value, LLVMValueRef *memo)
+void fx__value_store(fx_kpoint *p, int stage, int copy, uint16_t access, fx_dtype from, LLVMValueRef value, LLVMValueRef *memo)
 {
     fx_e *e = &p->f->e;
     place at = place_of(p, stage, copy, access, memo);
@@ -309,7 +309,7 @@ void fx__value_store(fx_point *p, int stage, int copy, uint16_t access, fx_dtype
 
 /* ---- What depends on what ----------------------------------------------------------------------------------------------- */
 
-static uint32_t access_axes(const fx_point *p, int stage, const fx_access *access)
+static uint32_t access_axes(const fx_kpoint *p, int stage, const fx_access *access)
 {
     uint32_t axes = 0;
     for (int d = 0; d < access->rank; d++) {
@@ -327,7 +327,7 @@ static uint32_t stage_axes(const fx_kernel *kernel, int stage)
     return axes;
 }
 
-uint32_t fx__value_axes(const fx_point *p, int stage, uint16_t expr)
+uint32_t fx__value_axes(const fx_kpoint *p, int stage, uint16_t expr)
 {
     if (expr == FX_NO_EXPR) return 0;
     const fx_expr *x = &p->f->kernel->stage[stage].expr[expr];
@@ -345,7 +345,7 @@ uint32_t fx__value_axes(const fx_point *p, int stage, uint16_t expr)
 /* Worth a register over a loop: neither a constant nor a result that is in one already. */
 static bool is_worth_hoisting(const fx_expr *x) { return x->op != FX_X_IMM && x->op != FX_X_SYM && x->op != FX_X_STAGE; }
 
-void fx__value_hoist(fx_point *p, int stage, uint32_t axes)
+void fx__value_hoist(fx_kpoint *p, int stage, uint32_t axes)
 {
     const fx_kstage *st = &p->f->kernel->stage[stage];
     LLVMValueRef *memo = fx__value_memo(p, stage);
@@ -356,4 +356,4 @@ void fx__value_hoist(fx_point *p, int stage, uint32_t axes)
     p->hoisted[stage] = memo;
 }
 
-void fx__value_unhoist(fx_point *p, int stage) { p->hoisted[stage] = NULL; }
+void fx__value_unhoist(fx_kpoint *p, int stage) { p->hoisted[stage] = NULL; }

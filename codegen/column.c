@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codegen/column.c: COLUMN, reductions whose vector axis is kept: accumulators of mr points of `row` times nv vectors stand side by
+ * side while the reduced axes are plain loops.
+ *
+ * Guards that depend on the row axis (the width of a padded convolution or pooling window) cannot clip the loops of several
+ * rows at once. So a tile that lies inside in every such guard runs without tests, and a tile at the border runs row by row,
+ * where clipping works again. */
+#include "codegen/point.h"
+#include <string.h>
+
+static void vector_body(fx_kpoint *p, void *user, LLVMValueRef *carry)
+{
+    (void)user;
+    (void)carry;
+    fx__point_stages(p);
+}
+
+static void vectors(fx_kpoint *p)
+{
+    const fx_sched *sched = &p->f->kernel->sched;
+    if (sched->vec == FX_NO_AXIS) {
+        fx__point_stages(p);
+        return;
+    }
+    p->lanes = sched->lanes;
+    fx__point_vec_loop(p, sched->vec, sched->nv, NULL, 0, vector_body, NULL);
+    p->lanes = 1;
+}
+
+/* ---- Interior and border ------------------------------------------------------------------------------------------------ */
+
+/* Range of an index over a tile: the row axis runs over mr rows, the axes not entered over all of their extents. */
+typedef struct range {
+    LLVMValueRef lo, hi;
+} range;
+
+static void widen_range(fx_e *e, range *r, LLVMValueRef coef, LLVMValueRef first, LLVMValueRef last)
+{
+    LLVMValueRef a = e_mul(e, coef, first), b = e_mul(e, coef, last);
+    r->lo = e_add(e, r->lo, e_min(e, a, b));
+    r->hi = e_add(e, r->hi, e_max(e, a, b));
+}
+
+/* False: the index has digits or is gathered. */
+static bool tile_range(fx_frame *f, const fx_index *index, range *out)
+{
+    fx_e *e = &f->e;
+    const fx_sched *sched = &f->kernel->sched;
+    *out = (range){fx__frame_dim(f, index->base), fx__frame_dim(f, index->base)};
+    for (int t = 0; t < index->n; t++) {
+        const fx_term *term = &index->term[t];
+        LLVMValueRef at = f->coord[term->axis], last;
+        if (index->value >= 0 || term->div != 1 || term->mod != 0) return false;
+        if (term->axis == sched->row) last = e_add(e, at, e_i64(e, sched->mr - 1));
+        else if (at) last = at;
+        else last = e_sub(e, f->extent[term->axis], e_i64(e, 1));
+        widen_range(e, out, fx__frame_dim(f, term->coef), at ? at : e_i64(e, 0), last);
+    }
+    return true;
+}
+
+static bool moves_with_row(const fx_frame *f, const fx_index *index)
+{
+    for (int t = 0; t < index->n; t++) {
+        if (index->term[t].axis == f->kernel->sched.row) return true;
+    }
+    return false;
+}
+
+/* Condition under which every guard that moves with the row axis holds for a whole tile, those dims then marked in safe; NULL:
+ * there are none. */
+static LLVMValueRef interior(fx_kpoint *p, uint8_t *safe)
+{
+    fx_frame *f = p->f;
+    fx_e *e = &f->e;
+    LLVMValueRef all = NULL;
+    for (int i = 0; i < f->kernel->n_access; i++) {
+        const fx_access *access = &f->kernel->access[i];
+        for (int d = 0; access->guarded && d < access->rank; d++) {
+            range r;
+            if (!moves_with_row(f, &access->at[d]) || !tile_range(f, &access->at[d], &r)) continue;
+            all = e_and(e, all, e_icmp(e, LLVMIntSGE, r.lo, e_i64(e, 0)));
+            all = e_and(e, all, e_icmp(e, LLVMIntSLT, r.hi, fx__index_arg_dim(f, access, d)));
+            safe[i] |= (uint8_t)(1u << d);
+        }
+    }
+    return all;
+}
+
+/* ---- Rows --------------------------------------------------------------------------------------------------------------- */
+
+static void single_rows(fx_kpoint *p, uint8_t row)
+{
+    fx_axis_loop loop;
+    p->rows = 1;
+    fx__frame_axis_begin(p->f, &loop, row, 1, 0, NULL);
+    vectors(p);
+    fx__frame_axis_end(p->f, &loop, NULL);
+}
+
+/* Rows [begin, begin + mr) side by side, or one by one where some lie at the border. */
+static void full_tile(fx_kpoint *p, uint8_t row, LLVMValueRef begin)
+{
+    fx_frame *f = p->f;
+    fx_e *e = &f->e;
+    int mr = f->kernel->sched.mr;
+    uint8_t *outside = p->safe, *safe = FX_NEW_ARRAY(f->arena, uint8_t, f->kernel->n_access + 1);
+    if (!safe) {
+        f->status = FX_E_OOM;
+        return;
+    }
+    memcpy(safe, outside, f->kernel->n_access);
+    LLVMValueRef *saved = fx__frame_enter(f, row, begin), inside = interior(p, safe);
+    LLVMBasicBlockRef after = NULL, border = NULL;
+    if (inside) {
+        LLVMBasicBlockRef tile = e_block(e, "interior");
+        border = e_block(e, "border");
+        after = e_block(e, "tile.end");
+        e_branch(e, inside, tile, border);
+        e_put(e, tile);
+    }
+    p->rows = mr;
+    p->safe = safe;
+    vectors(p);
+    p->safe = outside;
+    fx__frame_leave(f, row, saved);
+    if (!inside) return;
+    e_goto(e, after);
+    e_put(e, border);
+    f->begin[row] = begin;
+    f->end[row] = e_add(e, begin, e_i64(e, mr));
+    single_rows(p, row);
+    e_goto(e, after);
+    e_put(e, after);
+}
+
+static void rows(fx_kpoint *p, uint8_t row)
+{
+    fx_frame *f = p->f;
+    fx_e *e = &f->e;
+    LLVMValueRef begin = f->begin[row], end = f->end[row], mr = e_i64(e, f->kernel->sched.mr);
+    LLVMValueRef full = e_add(e, begin, e_mul(e, e_floordiv(e, e_sub(e, end, begin), mr), mr));
+    uint32_t late = f->late;
+    p->row = row;
+    f->late |= UINT32_C(1) << row;
+    fx_loop loop = e_loop_begin(e, f->kernel->axis[row].name, begin, full, f->kernel->sched.mr, 0, NULL);
+    full_tile(p, row, loop.index);
+    e_loop_end(e, &loop, NULL);
+    f->begin[row] = full;
+    f->end[row] = end;
+    single_rows(p, row);
+    f->begin[row] = begin;
+    f->late = late;
+    p->row = FX_NO_AXIS;
+}
+
+fx_status fx__emit_column(fx_frame *f)
+{
+    const fx_sched *sched = &f->kernel->sched;
+    fx_kpoint p;
+    fx_nest nest;
+    bool tiled = sched->row != FX_NO_AXIS && sched->mr > 1;
+    int left = (sched->vec != FX_NO_AXIS) + (sched->row != FX_NO_AXIS); /* row, then vec are the last ones */
+    FX_TRY(fx__point_open(&p, f));
+    fx__frame_nest_begin(f, &nest, f->n_order - left);
+    if (tiled) {
+        rows(&p, sched->row);
+    } else if (sched->row != FX_NO_AXIS) {
+        single_rows(&p, sched->row);
+    } else {
+        vectors(&p);
+    }
+    fx__frame_nest_end(f, &nest);
+    return f->status;
+}
