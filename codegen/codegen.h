@@ -15,7 +15,7 @@ fx_status fx__session_target(fx_context *context, const char *triple, const char
 typedef struct fx_codegen_options {
     const fx_target *target;
     int32_t threads;    /* 1: calls bodies directly, no fx_rt_* symbols */
-    const char *symbol; /* entry name; NULL: "fx_entry" */
+    const char *symbol; /* of the typed wrapper, SYMBOL_entry is the fx_rt_entry; NULL: "fx_entry" */
     bool (*progress)(void *user, const char *phase, int32_t percent);
     void *progress_user;
 } fx_codegen_options;

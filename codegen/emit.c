@@ -6,11 +6,14 @@
 
 /* ---- Life --------------------------------------------------------------------------------------------------------------- */
 
-void e_open(fx_e *e, const fx_target *target, const char *name)
+void e_open(fx_e *e, const fx_target *target, const char *name) { e_open_in(e, NULL, target, name); }
+
+void e_open_in(fx_e *e, LLVMContextRef context, const fx_target *target, const char *name)
 {
-    *e = (fx_e){.target = target};
-    e->context = LLVMContextCreate();
+    *e = (fx_e){.target = target, .owns_context = !context};
+    e->context = context ? context : LLVMContextCreate();
     e->module = LLVMModuleCreateWithNameInContext(name, e->context);
+    LLVMSetTarget(e->module, target->triple);
     e->builder = LLVMCreateBuilderInContext(e->context);
     e->ty_void = LLVMVoidTypeInContext(e->context);
     e->ty_ptr = LLVMPointerTypeInContext(e->context, 0);
@@ -28,7 +31,7 @@ void e_close(fx_e *e)
 {
     LLVMDisposeBuilder(e->builder);
     if (e->module) LLVMDisposeModule(e->module);
-    LLVMContextDispose(e->context);
+    if (e->owns_context) LLVMContextDispose(e->context);
 }
 
 static void add_word(fx_e *e, LLVMValueRef fn, LLVMAttributeIndex at, const char *word)

@@ -16,12 +16,14 @@ typedef struct fx_e {
     LLVMValueRef fn;
     LLVMTypeRef ty_void, ty_ptr, ty_i1, ty_i8, ty_i16, ty_i32, ty_i64, ty_f16, ty_f32, ty_f64;
     const fx_target *target;
+    bool owns_context;
     bool exact; /* neither contract nor fma: equal results on every host */
 } fx_e;
 
 /* ---- Life: a module in a context of its own ------------------------------------------------------------------------------ */
 void e_open(fx_e *e, const fx_target *target, const char *name);
-void e_close(fx_e *e); /* disposes of builder, module and context */
+void e_open_in(fx_e *e, LLVMContextRef context /* NULL: its own */, const fx_target *target, const char *name);
+void e_close(fx_e *e); /* disposes of builder, module (unless it was taken: set to NULL) and its own context */
 /* Adds a function and puts the builder at its entry block: nounwind, noalias pointers, target attributes; section may be NULL. */
 LLVMValueRef e_function(fx_e *e, const char *name, LLVMTypeRef result, const LLVMTypeRef *param, unsigned n_param,
                         const char *section);

@@ -218,13 +218,14 @@ static void build_thunk(fx_frame *f, const char *section)
     LLVMBuildRetVoid(e->builder);
 }
 
-fx_status fx__frame_build(fx_frame *f, const fx_program *program, const fx_kernel *kernel, const fx_target *target)
+fx_status fx__frame_build(fx_frame *f, LLVMContextRef context, const fx_program *program, const fx_kernel *kernel,
+                          const fx_target *target)
 {
     char name[40], section[48];
     *f = (fx_frame){.context = program->context, .program = program, .kernel = kernel};
     fx__frame_name(kernel, false, name);
     snprintf(section, sizeof section, ".text.%s", name);
-    e_open(&f->e, target, name);
+    e_open_in(&f->e, context, target, name);
     f->e.exact = kernel->exact;
     f->arena = fx__arena_new(program->context);
     if (!f->arena) return FX_E_OOM;

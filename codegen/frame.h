@@ -65,7 +65,8 @@ fx_status fx__emit_tile(fx_frame *f);
 
 /* Builds the module of a kernel: body and thunk. The caller emits f->e.module and then closes the frame. Not thread-safe for
  * one program (it reads the program's dims and reports to its context). */
-fx_status fx__frame_build(fx_frame *f, const fx_program *program, const fx_kernel *kernel, const fx_target *target);
+fx_status fx__frame_build(fx_frame *f, LLVMContextRef context /* NULL: its own */, const fx_program *program,
+                          const fx_kernel *kernel, const fx_target *target);
 void fx__frame_close(fx_frame *f);
 /* "k_<hash>" and "k_<hash>.body". */
 void fx__frame_name(const fx_kernel *kernel, bool body, char out[40]);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codegen/object.c: modules to objects. A program's kernels are compiled by several threads, each with its own target machine
+ * and one LLVM context per kernel; building the IR (a tenth of a millisecond) is done under a lock, because it reads the
+ * program's dims and reports to its context. The bytes of a kernel do not depend on the number of threads. */
+#include "codegen/object.h"
+#include "ir/diag.h"
+#include <elf.h>
+#include <inttypes.h>
+#include <llvm-c/Analysis.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+static fx_status fail(fx_context *context, const char *what, const char *how, char *problem)
+{
+    fx_status status = fx__diag(context, FX_E_CODEGEN, NULL, "%s: %s: %s", what, how, problem ? problem : "no reason given");
+    LLVMDisposeMessage(problem);
+    return status;
+}
+
+static void set_layout(LLVMTargetMachineRef machine, LLVMModuleRef module)
+{
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetModuleDataLayout(module, layout);
+    LLVMDisposeTargetData(layout);
+}
+
+/* The part that may run beside others: touches neither program nor fx_context. */
+static bool generate(LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType type, const char **how, char **problem,
+                     LLVMMemoryBufferRef *out)
+{
+    set_layout(machine, module);
+    *how = "LLVM's verifier";
+    *problem = NULL;
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, problem)) return false;
+    LLVMDisposeMessage(*problem);
+    *problem = NULL;
+    *how = "code generation";
+    return !LLVMTargetMachineEmitToMemoryBuffer(machine, module, type, problem, out);
+}
+
+fx_status fx__object_emit(fx_context *context, LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType type,
+                          const char *what, LLVMMemoryBufferRef *out)
+{
+    const char *how;
+    char *problem;
+    *out = NULL;
+    return generate(machine, module, type, &how, &problem, out) ? FX_OK : fail(context, what, how, problem);
+}
+
+fx_status fx__object_kernel(const fx_program *program, const fx_kernel *kernel, const fx_target *target, LLVMTargetMachineRef machine,
+                            LLVMCodeGenFileType type, LLVMMemoryBufferRef *out)
+{
+    fx_frame f;
+    char name[40];
+    fx__frame_name(kernel, false, name);
+    fx_status status = fx__frame_build(&f, NULL, program, kernel, target);
+    if (status == FX_OK) status = fx__object_emit(program->context, machine, f.e.module, type, name, out);
+    fx__frame_close(&f);
+    return status;
+}
+
+/* ---- Several at a time -------------------------------------------------------------------------------------------------- */
+
+typedef struct crew {
+    const fx_program *program;
+    const fx_codegen_options *options;
+    LLVMMemoryBufferRef *out;
+    pthread_mutex_t lock; /* program, its context, status */
+    atomic_int next;
+    int32_t done;
+    fx_status status;
+} crew;
+
+typedef struct worker {
+    crew *crew;
+    LLVMTargetMachineRef machine;
+    pthread_t thread;
+    bool started;
+} worker;
+
+static void report(crew *c, fx_status status)
+{
+    const fx_codegen_options *options = c->options;
+    if (status != FX_OK && c->status == FX_OK) c->status = status;
+    c->done++;
+    if (!options->progress) return;
+    if (!options->progress(options->progress_user, "codegen", (int32_t)((int64_t)c->done * 100 / c->program->n_kernel)) && c->status == FX_OK) {
+        c->status = FX_E_ARG; /* cancelled */
+    }
+}
+
+static void compile_one(crew *c, LLVMTargetMachineRef machine, int32_t index)
+{
+    const fx_kernel *kernel = c->program->kernel[index];
+    const char *how = NULL;
+    char *problem = NULL, name[40];
+    fx_frame f;
+    fx__frame_name(kernel, false, name);
+    pthread_mutex_lock(&c->lock);
+    fx_status status = fx__frame_build(&f, NULL, c->program, kernel, c->options->target);
+    pthread_mutex_unlock(&c->lock);
+    bool good = status == FX_OK && generate(machine, f.e.module, LLVMObjectFile, &how, &problem, &c->out[index]);
+    pthread_mutex_lock(&c->lock);
+    if (status == FX_OK && !good) status = fail(c->program->context, name, how, problem);
+    fx__frame_close(&f);
+    report(c, status);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool has_failed(crew *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool failed = c->status != FX_OK;
+    pthread_mutex_unlock(&c->lock);
+    return failed;
+}
+
+static void *work(void *user)
+{
+    worker *w = user;
+    for (;;) {
+        int32_t index = atomic_fetch_add(&w->crew->next, 1);
+        if (index >= w->crew->program->n_kernel || has_failed(w->crew)) return NULL;
+        compile_one(w->crew, w->machine, index);
+    }
+}
+
+enum { MAX_WORKERS = 4 };
+
+static int worker_count(const fx_program *program)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int n = cores < 1 ? 1 : cores > MAX_WORKERS ? MAX_WORKERS : (int)cores;
+    return n < program->n_kernel ? n : program->n_kernel;
+}
+
+fx_status fx__object_kernels(const fx_program *program, const fx_codegen_options *options, LLVMMemoryBufferRef *out)
+{
+    crew c = {.program = program, .options = options, .out = out};
+    worker workers[MAX_WORKERS] = {0};
+    int n = worker_count(program);
+    pthread_mutex_init(&c.lock, NULL);
+    for (int i = 0; i < n && c.status == FX_OK; i++) {
+        workers[i].crew = &c;
+        c.status = fx__session_machine(program->context, options->target, &workers[i].machine);
+    }
+    if (c.status == FX_OK && n > 0) {
+        for (int i = 1; i < n; i++) workers[i].started = pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
+        work(&workers[0]);
+        for (int i = 1; i < n; i++) {
+            if (workers[i].started) pthread_join(workers[i].thread, NULL);
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (workers[i].machine) LLVMDisposeTargetMachine(workers[i].machine);
+    }
+    pthread_mutex_destroy(&c.lock);
+    return c.status;
+}
+
+/* ---- ELF ---------------------------------------------------------------------------------------------------------------- */
+
+static bool section_header(const char *object, size_t bytes, const Elf64_Ehdr *head, unsigned index, Elf64_Shdr *out)
+{
+    if (index >= head->e_shnum || head->e_shentsize != sizeof *out) return false;
+    uint64_t at = head->e_shoff + (uint64_t)index * sizeof *out;
+    if (at > bytes || bytes - at < sizeof *out) return false;
+    memcpy(out, object + at, sizeof *out);
+    return out->sh_type == SHT_NOBITS || (out->sh_offset <= bytes && bytes - out->sh_offset >= out->sh_size);
+}
+
+bool fx__object_section(const char *object, size_t bytes, const char *name, const char **out, size_t *out_bytes)
+{
+    Elf64_Ehdr head;
+    Elf64_Shdr names, section;
+    if (bytes < sizeof head) return false;
+    memcpy(&head, object, sizeof head);
+    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || !section_header(object, bytes, &head, head.e_shstrndx, &names)) return false;
+    for (unsigned i = 1; i < head.e_shnum; i++) {
+        if (!section_header(object, bytes, &head, i, &section) || section.sh_name >= names.sh_size) continue;
+        const char *have = object + names.sh_offset + section.sh_name;
+        size_t room = names.sh_size - section.sh_name, length = strlen(name) + 1;
+        if (room < length || memcmp(have, name, length) != 0) continue;
+        *out = object + section.sh_offset;
+        *out_bytes = section.sh_size;
+        return true;
+    }
+    return false;
+}
