@@ -48,7 +48,8 @@ static fx_status link_kernels(fx_entry_module *m)
         if (status == FX_OK) {
             f.e.module = NULL; /* linking takes it */
             LLVMSetDataLayout(module, LLVMGetDataLayoutStr(m->e.module));
-            if (LLVMLinkModules2(m->e.module, module)) status = fx__diag(m->context, FX_E_CODEGEN, NULL, "kernels cannot be linked");
+            if (LLVMLinkModules2(m->e.module, module))
+                status = fx__diag(m->context, FX_E_CODEGEN, NULL, "kernels cannot be linked");
         }
         fx__frame_close(&f);
         FX_TRY(status);
@@ -109,7 +110,8 @@ static fx_status put_module(fx_text *text, fx_e *e, LLVMTargetMachineRef machine
     return FX_OK;
 }
 
-static fx_status put_kernels(fx_text *text, const fx_program *program, const fx_target *target, LLVMTargetMachineRef machine, bool assembly)
+static fx_status put_kernels(fx_text *text, const fx_program *program, const fx_target *target, LLVMTargetMachineRef machine,
+                             bool assembly)
 {
     for (int32_t i = 0; i < program->n_kernel; i++) {
         fx_frame f;
@@ -121,8 +123,8 @@ static fx_status put_kernels(fx_text *text, const fx_program *program, const fx_
     return FX_OK;
 }
 
-static fx_status put_entry(fx_text *text, const fx_program *program, const fx_codegen_options *options, LLVMTargetMachineRef machine,
-                           bool assembly)
+static fx_status put_entry(fx_text *text, const fx_program *program, const fx_codegen_options *options,
+                           LLVMTargetMachineRef machine, bool assembly)
 {
     fx_entry_module m;
     fx_status status = fx__entry_build(&m, NULL, program, options, FX_ENTRY_JIT);
@@ -153,7 +155,8 @@ fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *
 
 /* ---- One kernel --------------------------------------------------------------------------------------------------------- */
 
-static fx_status copy_section(fx_context *context, const fx_kernel *kernel, LLVMMemoryBufferRef object, char **out, size_t *out_bytes)
+static fx_status copy_section(fx_context *context, const fx_kernel *kernel, LLVMMemoryBufferRef object, char **out,
+                              size_t *out_bytes)
 {
     char name[40], section[48];
     const char *code;

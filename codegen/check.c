@@ -39,7 +39,10 @@ static void check_counts(fx_entry_module *m)
     require_equal(m, e_field(e, e->ty_i32, m->call, offsetof(fx_rt_call, n_out)), e_i32(e, m->program->n_output), FX_E_ARG);
 }
 
-static bool is_interface(const fx_buf *buf) { return buf->parent < 0 && (buf->role == FX_BUF_INPUT || buf->role == FX_BUF_OUTPUT); }
+static bool is_interface(const fx_buf *buf)
+{
+    return buf->parent < 0 && (buf->role == FX_BUF_INPUT || buf->role == FX_BUF_OUTPUT);
+}
 
 static void check_kind(fx_entry_module *m, const fx_buf *buf)
 {
@@ -75,16 +78,19 @@ static bool is_bound(const fx_entry_module *m, fx_dim dim)
     return is_bound(m, node.a) && is_bound(m, node.b);
 }
 
-/* Sizes as compiled, rows behind each other; the stride of a dim of size 1 (or 0) is never used. */
+/* Sizes as compiled, rows behind each other; strides of a dim of size 1 or of an empty tensor are never used. */
 static void check_sizes(fx_entry_module *m, const fx_buf *buf)
 {
     fx_e *e = &m->e;
-    LLVMValueRef tensor = tensor_at(m, buf->role, buf->index), packed = e_i64(e, 1);
+    LLVMValueRef tensor = tensor_at(m, buf->role, buf->index), packed = e_i64(e, 1), empty = e_i1(e, false);
+    for (int d = 0; d < buf->rank; d++) {
+        empty = LLVMBuildOr(e->builder, empty, e_icmp(e, LLVMIntEQ, dim_at(m, tensor, d), e_i64(e, 0)), "");
+    }
     for (int d = buf->rank - 1; d >= 0; d--) {
         LLVMValueRef have = dim_at(m, tensor, d);
         if (is_bound(m, buf->dim[d])) require_equal(m, have, fx__entry_dim(m, buf->dim[d]), FX_E_SHAPE);
         LLVMValueRef stride = e_field(e, e->ty_i64, tensor, offsetof(fx_tensor, stride) + (size_t)d * sizeof(int64_t));
-        LLVMValueRef unused = e_icmp(e, LLVMIntSLE, have, e_i64(e, 1));
+        LLVMValueRef unused = LLVMBuildOr(e->builder, empty, e_icmp(e, LLVMIntSLE, have, e_i64(e, 1)), "");
         require(m, LLVMBuildOr(e->builder, unused, e_icmp(e, LLVMIntEQ, stride, packed), ""), FX_E_ARG);
         packed = e_mul(e, packed, have);
     }
@@ -92,8 +98,7 @@ static void check_sizes(fx_entry_module *m, const fx_buf *buf)
 
 static void check_guard(fx_entry_module *m, const fx_guard *guard)
 {
-    static const LLVMIntPredicate predicate[] = {
-        [FX_GUARD_EQ] = LLVMIntEQ, [FX_GUARD_NE] = LLVMIntNE, [FX_GUARD_LE] = LLVMIntSLE};
+    static const LLVMIntPredicate predicate[] = {[FX_GUARD_EQ] = LLVMIntEQ, [FX_GUARD_NE] = LLVMIntNE, [FX_GUARD_LE] = LLVMIntSLE};
     if (!is_bound(m, guard->a) || !is_bound(m, guard->b)) return;
     LLVMValueRef a = fx__entry_dim(m, guard->a), b = fx__entry_dim(m, guard->b);
     require(m, e_icmp(&m->e, predicate[guard->kind], a, b), FX_E_GUARD);

@@ -51,9 +51,12 @@ static bool tile_range(fx_frame *f, const fx_index *index, range *out)
         const fx_term *term = &index->term[t];
         LLVMValueRef at = f->coord[term->axis], last;
         if (index->value >= 0 || term->div != 1 || term->mod != 0) return false;
-        if (term->axis == sched->row) last = e_add(e, at, e_i64(e, sched->mr - 1));
-        else if (at) last = at;
-        else last = e_sub(e, f->extent[term->axis], e_i64(e, 1));
+        if (term->axis == sched->row)
+            last = e_add(e, at, e_i64(e, sched->mr - 1));
+        else if (at)
+            last = at;
+        else
+            last = e_sub(e, f->extent[term->axis], e_i64(e, 1));
         widen_range(e, out, fx__frame_dim(f, term->coef), at ? at : e_i64(e, 0), last);
     }
     return true;

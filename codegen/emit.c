@@ -6,7 +6,10 @@
 
 /* ---- Life --------------------------------------------------------------------------------------------------------------- */
 
-void e_open(fx_e *e, const fx_target *target, const char *name) { e_open_in(e, NULL, target, name); }
+void e_open(fx_e *e, const fx_target *target, const char *name)
+{
+    e_open_in(e, NULL, target, name);
+}
 
 void e_open_in(fx_e *e, LLVMContextRef context, const fx_target *target, const char *name)
 {

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *fx__entry_symbol(const fx_codegen_options *options) { return options->symbol ? options->symbol : "fx_entry"; }
+const char *fx__entry_symbol(const fx_codegen_options *options)
+{
+    return options->symbol ? options->symbol : "fx_entry";
+}
 
 /* ---- Symbols and buffers ------------------------------------------------------------------------------------------------ */
 
@@ -38,11 +41,16 @@ static LLVMValueRef root_pointer(fx_entry_module *m, int32_t root)
     fx_e *e = &m->e;
     const fx_buf *buf = &m->program->buf[root];
     switch (buf->role) {
-    case FX_BUF_INPUT: return m->in[buf->index];
-    case FX_BUF_OUTPUT: return m->out[buf->index];
-    case FX_BUF_STATE: return e_at_bytes(e, m->state, fx__entry_dim(m, buf->offset));
-    case FX_BUF_TEMP: return e_at_bytes(e, m->workspace, fx__entry_dim(m, buf->offset));
-    case FX_BUF_CONST: break;
+    case FX_BUF_INPUT:
+        return m->in[buf->index];
+    case FX_BUF_OUTPUT:
+        return m->out[buf->index];
+    case FX_BUF_STATE:
+        return e_at_bytes(e, m->state, fx__entry_dim(m, buf->offset));
+    case FX_BUF_TEMP:
+        return e_at_bytes(e, m->workspace, fx__entry_dim(m, buf->offset));
+    case FX_BUF_CONST:
+        break;
     }
     if (buf->offset < 0 && m->table) return e_field(e, e->ty_ptr, m->table, (size_t)root * sizeof(void *));
     return e_at_bytes(e, m->consts, fx__entry_dim(m, buf->offset));
@@ -152,7 +160,9 @@ static void return_if_failed(fx_entry_module *m, LLVMValueRef status)
 static fx_status emit_call(fx_entry_module *m, const fx_step *step)
 {
     fx_e *e = &m->e;
-    if (!m->call) return fx__diag(m->context, FX_E_CODEGEN, NULL, "an init step has no compiled form: %s", step->why_call ? step->why_call : "");
+    if (!m->call)
+        return fx__diag(m->context, FX_E_CODEGEN, NULL, "an init step has no compiled form: %s",
+                        step->why_call ? step->why_call : "");
     LLVMValueRef fn = e_field(e, e->ty_ptr, m->call, offsetof(fx_rt_call, step));
     LLVMBasicBlockRef missing = e_block(e, "no_step"), present = e_block(e, "step");
     e_branch(e, LLVMBuildIsNull(e->builder, fn, ""), missing, present);
@@ -215,13 +225,18 @@ static fx_status emit_step(fx_entry_module *m, const fx_step *step)
     switch (step->kind) {
     case FX_STEP_RUN: {
         const fx_kernel *kernel = m->program->kernel[step->kernel];
-        if (is_shared(m, kernel)) call_parallel(m, step, kernel);
-        else call_body(m, step, kernel);
+        if (is_shared(m, kernel))
+            call_parallel(m, step, kernel);
+        else
+            call_body(m, step, kernel);
         return FX_OK;
     }
-    case FX_STEP_CALL: return emit_call(m, step);
-    case FX_STEP_IF: return emit_if(m, step);
-    case FX_STEP_LOOP: break;
+    case FX_STEP_CALL:
+        return emit_call(m, step);
+    case FX_STEP_IF:
+        return emit_if(m, step);
+    case FX_STEP_LOOP:
+        break;
     }
     return emit_loop(m, step);
 }

@@ -25,13 +25,13 @@ typedef struct fx_entry_module {
     const fx_codegen_options *options;
     const char *symbol;
     fx_entry_use use;
-    LLVMValueRef call;                      /* fx_rt_call; NULL in init */
-    LLVMValueRef *sym;                      /* [symbols] i64, those bound at entry; others NULL */
-    LLVMValueRef consts, state, workspace;  /* base pointers */
-    LLVMValueRef *in, *out;                 /* data pointers */
-    LLVMValueRef table, scratch;            /* init's */
-    LLVMValueRef job_arg, job_dim, job;     /* memory for parallel kernels */
-    int32_t n_call;                         /* CALL steps met so far */
+    LLVMValueRef call;                     /* fx_rt_call; NULL in init */
+    LLVMValueRef *sym;                     /* [symbols] i64, those bound at entry; others NULL */
+    LLVMValueRef consts, state, workspace; /* base pointers */
+    LLVMValueRef *in, *out;                /* data pointers */
+    LLVMValueRef table, scratch;           /* init's */
+    LLVMValueRef job_arg, job_dim, job;    /* memory for parallel kernels */
+    int32_t n_call;                        /* CALL steps met so far */
     fx_arena *arena;
 } fx_entry_module;
 

@@ -94,10 +94,19 @@ LLVMValueRef fx__index_ptr(fx_frame *f, uint16_t access)
     return e_at(&f->e, e_mem_type(&f->e, f->kernel->arg[a->arg].dtype), f->arg[a->arg], f->acc[access].offset);
 }
 
-static LLVMValueRef widen(fx_e *e, LLVMValueRef value, LLVMValueRef like) { return e_splat(e, value, e_lanes(like)); }
+static LLVMValueRef widen(fx_e *e, LLVMValueRef value, LLVMValueRef like)
+{
+    return e_splat(e, value, e_lanes(like));
+}
 
-LLVMValueRef fx__index_add_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b) { return e_add(e, widen(e, a, b), widen(e, b, a)); }
-LLVMValueRef fx__index_mul_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b) { return e_mul(e, widen(e, a, b), widen(e, b, a)); }
+LLVMValueRef fx__index_add_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b)
+{
+    return e_add(e, widen(e, a, b), widen(e, b, a));
+}
+LLVMValueRef fx__index_mul_wide(fx_e *e, LLVMValueRef a, LLVMValueRef b)
+{
+    return e_mul(e, widen(e, a, b), widen(e, b, a));
+}
 
 /* (at / div) % mod */
 static LLVMValueRef digit_of(fx_frame *f, const fx_term *term, LLVMValueRef at)

@@ -18,8 +18,8 @@ struct fx_jit {
     LLVMOrcLLJITRef lljit;
     fx_rt_entry entry;
     void *wrapper;
-    char *consts;     /* 64-byte aligned */
-    fx_rt_call call;  /* what the typed wrapper starts from */
+    char *consts;    /* 64-byte aligned */
+    fx_rt_call call; /* what the typed wrapper starts from */
     uint64_t hash;
     double codegen_ms, link_ms, init_ms;
 };
@@ -45,9 +45,10 @@ static fx_status check(fx_context *context, const char *what, LLVMErrorRef error
 /* ---- Symbols ------------------------------------------------------------------------------------------------------------ */
 
 /* All that generated code may call: the runtime, and what LLVM itself calls on targets without the instruction. */
-#define LIBRARY_MAP(X)                                                                                                           \
-    X(fx_rt_run) X(fx_rt_parallel) X(memcpy) X(memset) X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) \
-        X(trunc) X(fmaf) X(fma)
+#define LIBRARY_MAP(X)                                                                                                             \
+    X(fx_rt_run)                                                                                                                   \
+    X(fx_rt_parallel) X(memcpy) X(memset) X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) X(trunc)       \
+        X(fmaf) X(fma)
 
 static void add_symbol(fx_jit *jit, LLVMOrcCSymbolMapPair *pair, const char *name, const void *address)
 {
@@ -167,7 +168,10 @@ static fx_status compile_and_link(fx_jit *jit, const fx_codegen_options *options
 
 /* ---- Weights ------------------------------------------------------------------------------------------------------------ */
 
-static void *allocate(size_t bytes) { return aligned_alloc(64, (bytes + 127) / 64 * 64); }
+static void *allocate(size_t bytes)
+{
+    return aligned_alloc(64, (bytes + 127) / 64 * 64);
+}
 
 static size_t buf_bytes(const fx_program *program, int32_t buf)
 {
@@ -255,8 +259,10 @@ fx_status fx__jit_new(const fx_program *program, const fx_codegen_options *optio
     *jit = (fx_jit){.context = program->context, .program = program, .hash = UINT64_C(0xcbf29ce484222325)};
     fx_status status = build(jit, options);
     jit->program = NULL;
-    if (status == FX_OK) *out = jit;
-    else fx__jit_free(jit);
+    if (status == FX_OK)
+        *out = jit;
+    else
+        fx__jit_free(jit);
     return status;
 }
 
@@ -268,11 +274,26 @@ void fx__jit_free(fx_jit *jit)
     free(jit);
 }
 
-fx_rt_entry fx__jit_entry(const fx_jit *jit) { return jit->entry; }
-void *fx__jit_wrapper(const fx_jit *jit) { return jit->wrapper; }
-fx_rt_call *fx__jit_call(fx_jit *jit) { return &jit->call; }
-const void *fx__jit_consts(const fx_jit *jit) { return jit->consts; }
-uint64_t fx__jit_code_hash(const fx_jit *jit) { return jit->hash; }
+fx_rt_entry fx__jit_entry(const fx_jit *jit)
+{
+    return jit->entry;
+}
+void *fx__jit_wrapper(const fx_jit *jit)
+{
+    return jit->wrapper;
+}
+fx_rt_call *fx__jit_call(fx_jit *jit)
+{
+    return &jit->call;
+}
+const void *fx__jit_consts(const fx_jit *jit)
+{
+    return jit->consts;
+}
+uint64_t fx__jit_code_hash(const fx_jit *jit)
+{
+    return jit->hash;
+}
 
 double fx__jit_ms(const fx_jit *jit, const char *phase)
 {

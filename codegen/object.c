@@ -49,8 +49,8 @@ fx_status fx__object_emit(fx_context *context, LLVMTargetMachineRef machine, LLV
     return generate(machine, module, type, &how, &problem, out) ? FX_OK : fail(context, what, how, problem);
 }
 
-fx_status fx__object_kernel(const fx_program *program, const fx_kernel *kernel, const fx_target *target, LLVMTargetMachineRef machine,
-                            LLVMCodeGenFileType type, LLVMMemoryBufferRef *out)
+fx_status fx__object_kernel(const fx_program *program, const fx_kernel *kernel, const fx_target *target,
+                            LLVMTargetMachineRef machine, LLVMCodeGenFileType type, LLVMMemoryBufferRef *out)
 {
     fx_frame f;
     char name[40];
@@ -86,7 +86,8 @@ static void report(crew *c, fx_status status)
     if (status != FX_OK && c->status == FX_OK) c->status = status;
     c->done++;
     if (!options->progress) return;
-    if (!options->progress(options->progress_user, "codegen", (int32_t)((int64_t)c->done * 100 / c->program->n_kernel)) && c->status == FX_OK) {
+    if (!options->progress(options->progress_user, "codegen", (int32_t)((int64_t)c->done * 100 / c->program->n_kernel)) &&
+        c->status == FX_OK) {
         c->status = FX_E_ARG; /* cancelled */
     }
 }

@@ -10,8 +10,8 @@
 fx_status fx__object_emit(fx_context *context, LLVMTargetMachineRef machine, LLVMModuleRef module, LLVMCodeGenFileType type,
                           const char *what, LLVMMemoryBufferRef *out);
 /* One kernel in a context of its own. */
-fx_status fx__object_kernel(const fx_program *program, const fx_kernel *kernel, const fx_target *target, LLVMTargetMachineRef machine,
-                            LLVMCodeGenFileType type, LLVMMemoryBufferRef *out);
+fx_status fx__object_kernel(const fx_program *program, const fx_kernel *kernel, const fx_target *target,
+                            LLVMTargetMachineRef machine, LLVMCodeGenFileType type, LLVMMemoryBufferRef *out);
 /* All kernels of a program, several at a time; out: [n_kernel], disposed of by the caller, NULL where not made. */
 fx_status fx__object_kernels(const fx_program *program, const fx_codegen_options *options, LLVMMemoryBufferRef *out);
 /* A section of an ELF64 object by name; false: there is none. */

@@ -5,14 +5,19 @@
 #include "codegen/point.h"
 #include <string.h>
 
-static const fx_kstage *stage_of(const fx_kpoint *p, int stage) { return &p->f->kernel->stage[stage]; }
+static const fx_kstage *stage_of(const fx_kpoint *p, int stage)
+{
+    return &p->f->kernel->stage[stage];
+}
 
 static LLVMValueRef *new_results(fx_kpoint *p, const LLVMValueRef *from)
 {
     int n = p->f->kernel->n_stage;
     LLVMValueRef *results = FX_NEW_ARRAY(p->f->arena, LLVMValueRef, n + 1);
-    if (!results) p->f->status = FX_E_OOM;
-    else if (from) memcpy(results, from, (size_t)n * sizeof *results);
+    if (!results)
+        p->f->status = FX_E_OOM;
+    else if (from)
+        memcpy(results, from, (size_t)n * sizeof *results);
     return results;
 }
 
@@ -130,9 +135,9 @@ typedef struct sweep {
     int first, last; /* stages [first, last) */
     uint32_t axes;
     uint8_t axis[FX_AXES];
-    int n_axis;      /* without the vector axis */
-    bool vector;     /* the point's sweep axis is one of them */
-    int width;       /* accumulator values of all REDUCEs across, per copy */
+    int n_axis;  /* without the vector axis */
+    bool vector; /* the point's sweep axis is one of them */
+    int width;   /* accumulator values of all REDUCEs across, per copy */
 } sweep;
 
 static uint32_t set_of(const uint8_t *axis, int n)
@@ -154,7 +159,10 @@ static uint32_t sweep_axes(const fx_kpoint *p, const fx_kstage *st)
     return is_across(p, st) ? set_of(st->red, st->n_red) : set_of(st->inner, st->n_inner);
 }
 
-static const fx_access *access_of(const fx_kpoint *p, uint16_t id) { return &p->f->kernel->access[id]; }
+static const fx_access *access_of(const fx_kpoint *p, uint16_t id)
+{
+    return &p->f->kernel->access[id];
+}
 
 static bool same_place(const fx_access *a, const fx_access *b)
 {
@@ -289,8 +297,10 @@ static void vector_loop(fx_kpoint *p, sweep *w, int unroll, LLVMValueRef *carry)
 static void sweep_nest(fx_kpoint *p, sweep *w, int depth, int unroll, LLVMValueRef *carry)
 {
     if (depth == w->n_axis) {
-        if (w->vector) vector_loop(p, w, unroll, carry);
-        else sweep_body(p, w, carry);
+        if (w->vector)
+            vector_loop(p, w, unroll, carry);
+        else
+            sweep_body(p, w, carry);
         return;
     }
     int n = unroll * w->width;

@@ -22,9 +22,9 @@ typedef struct fx_copy {
 
 typedef struct fx_kpoint {
     fx_frame *f;
-    uint8_t vec, row;       /* axes along which copies lie here; FX_NO_AXIS: none */
-    int lanes, rows;        /* of the copies made by fx__point_vec_loop: rows is how many lie along row */
-    uint8_t sweep;          /* ROW: the axis sweeps run along in vectors; FX_NO_AXIS in FLAT and COLUMN */
+    uint8_t vec, row; /* axes along which copies lie here; FX_NO_AXIS: none */
+    int lanes, rows;  /* of the copies made by fx__point_vec_loop: rows is how many lie along row */
+    uint8_t sweep;    /* ROW: the axis sweeps run along in vectors; FX_NO_AXIS in FLAT and COLUMN */
     fx_copy copy[FX_COPIES];
     int n_copy;
     LLVMValueRef **hoisted; /* [stages][expressions] computed before the loops; NULL entries: not hoisted */

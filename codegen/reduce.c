@@ -6,18 +6,36 @@
 #include <math.h>
 #include <string.h>
 
-static const fx_kstage *stage_of(const fx_kpoint *p, int stage) { return &p->f->kernel->stage[stage]; }
+static const fx_kstage *stage_of(const fx_kpoint *p, int stage)
+{
+    return &p->f->kernel->stage[stage];
+}
 
-static bool is_arg(const fx_kstage *stage) { return stage->combine == FX_COMBINE_ARGMIN || stage->combine == FX_COMBINE_ARGMAX; }
+static bool is_arg(const fx_kstage *stage)
+{
+    return stage->combine == FX_COMBINE_ARGMIN || stage->combine == FX_COMBINE_ARGMAX;
+}
 
-int fx__reduce_width(const fx_kstage *stage) { return is_arg(stage) ? 2 : 1; }
+int fx__reduce_width(const fx_kstage *stage)
+{
+    return is_arg(stage) ? 2 : 1;
+}
 
-static fx_dtype value_dtype(const fx_kstage *stage) { return (fx_dtype)stage->expr[stage->value].dtype; }
+static fx_dtype value_dtype(const fx_kstage *stage)
+{
+    return (fx_dtype)stage->expr[stage->value].dtype;
+}
 
 /* The dtype values are compared or combined in. */
-static fx_dtype combine_dtype(const fx_kstage *stage) { return is_arg(stage) ? value_dtype(stage) : stage->acc; }
+static fx_dtype combine_dtype(const fx_kstage *stage)
+{
+    return is_arg(stage) ? value_dtype(stage) : stage->acc;
+}
 
-fx_dtype fx__reduce_dtype(const fx_kstage *stage) { return is_arg(stage) ? FX_I64 : stage->acc; }
+fx_dtype fx__reduce_dtype(const fx_kstage *stage)
+{
+    return is_arg(stage) ? FX_I64 : stage->acc;
+}
 
 void fx__reduce_identity(fx_kpoint *p, int stage, LLVMValueRef *acc)
 {
@@ -38,7 +56,8 @@ static LLVMValueRef is_better(fx_e *e, const fx_kstage *st, const LLVMValueRef *
     if (fx_dtype_is_float(dtype)) {
         LLVMValueRef value_nan = fx__math_scalar(e, FX_SCALAR_ISNAN, dtype, value, NULL);
         LLVMValueRef best_nan = fx__math_scalar(e, FX_SCALAR_ISNAN, dtype, best[0], NULL);
-        better = LLVMBuildOr(e->builder, better, LLVMBuildAnd(e->builder, value_nan, LLVMBuildNot(e->builder, best_nan, ""), ""), "");
+        better =
+            LLVMBuildOr(e->builder, better, LLVMBuildAnd(e->builder, value_nan, LLVMBuildNot(e->builder, best_nan, ""), ""), "");
         same = LLVMBuildOr(e->builder, same, LLVMBuildAnd(e->builder, value_nan, best_nan, ""), "");
     }
     LLVMValueRef earlier = LLVMBuildAnd(e->builder, same, e_icmp(e, LLVMIntSLT, at, best[1]), "");
@@ -263,8 +282,10 @@ static void red_loop(fx_kpoint *p, int stage, int depth, LLVMValueRef *acc)
     }
     memcpy(p->safe, safe, f->kernel->n_access);
     clip(p, stage, axis);
-    if (depth == st->n_red - 1 && writes_out(p, st, axis)) written_out(p, stage, depth, acc);
-    else counted(p, stage, depth, acc);
+    if (depth == st->n_red - 1 && writes_out(p, st, axis))
+        written_out(p, stage, depth, acc);
+    else
+        counted(p, stage, depth, acc);
     p->safe = safe;
     f->begin[axis] = begin;
     f->end[axis] = end;

@@ -121,7 +121,8 @@ static bool must_test(const fx_kpoint *p, uint16_t id, int d)
     if (p->safe[id] >> d & 1 || access->at[d].value >= 0) return false;
     fx__index_range(f->program->dims, f->kernel, &access->at[d], &lo, &hi);
     if (lo == FX_DIM_BAD || hi == FX_DIM_BAD) return true;
-    return !fx__dim_le(f->program->dims, 0, lo) || !fx__dim_le(f->program->dims, fx__dim_add(f->program->dims, hi, 1), f->kernel->arg[access->arg].dim[d]);
+    return !fx__dim_le(f->program->dims, 0, lo) ||
+           !fx__dim_le(f->program->dims, fx__dim_add(f->program->dims, hi, 1), f->kernel->arg[access->arg].dim[d]);
 }
 
 static LLVMValueRef guard_of(fx_kpoint *p, const fx_copy *copy, uint16_t id)
@@ -252,14 +253,22 @@ static LLVMValueRef compute(fx_kpoint *p, int stage, int c, const fx_expr *x, LL
     const fx_kstage *st = &p->f->kernel->stage[stage];
     LLVMValueRef a = operand(p, stage, c, x->a, memo), b = operand(p, stage, c, x->b, memo);
     switch ((fx_expr_op)x->op) {
-    case FX_X_LOAD: return load(p, stage, c, x->u.access, memo);
-    case FX_X_IMM: return e_imm(e, (fx_dtype)x->dtype, x->u.imm, 1);
-    case FX_X_AXIS: return coordinate(p, &p->copy[c], (uint8_t)x->u.axis);
-    case FX_X_SYM: return fx__frame_dim(p->f, x->u.dim);
-    case FX_X_STAGE: return stage_result(p, c, x->u.stage);
-    case FX_X_CAST: return fx__math_cast(e, (fx_dtype)st->expr[x->a].dtype, (fx_dtype)x->dtype, a);
-    case FX_X_SELECT: return select_value(e, a, b, operand(p, stage, c, x->c, memo));
-    default: break;
+    case FX_X_LOAD:
+        return load(p, stage, c, x->u.access, memo);
+    case FX_X_IMM:
+        return e_imm(e, (fx_dtype)x->dtype, x->u.imm, 1);
+    case FX_X_AXIS:
+        return coordinate(p, &p->copy[c], (uint8_t)x->u.axis);
+    case FX_X_SYM:
+        return fx__frame_dim(p->f, x->u.dim);
+    case FX_X_STAGE:
+        return stage_result(p, c, x->u.stage);
+    case FX_X_CAST:
+        return fx__math_cast(e, (fx_dtype)st->expr[x->a].dtype, (fx_dtype)x->dtype, a);
+    case FX_X_SELECT:
+        return select_value(e, a, b, operand(p, stage, c, x->c, memo));
+    default:
+        break;
     }
     int lanes = widest(a, b);
     if (b) b = e_splat(e, b, lanes);
@@ -276,8 +285,10 @@ LLVMValueRef *fx__value_memo(fx_kpoint *p, int stage)
 {
     int n = p->f->kernel->stage[stage].n_expr;
     LLVMValueRef *memo = FX_NEW_ARRAY(p->f->arena, LLVMValueRef, n + 1);
-    if (!memo) p->f->status = FX_E_OOM;
-    else if (p->hoisted[stage]) memcpy(memo, p->hoisted[stage], (size_t)n * sizeof *memo);
+    if (!memo)
+        p->f->status = FX_E_OOM;
+    else if (p->hoisted[stage])
+        memcpy(memo, p->hoisted[stage], (size_t)n * sizeof *memo);
     return memo;
 }
 
@@ -288,9 +299,12 @@ static void store_vector(fx_kpoint *p, const place *at, LLVMValueRef value, LLVM
     fx_e *e = &p->f->e;
     LLVMValueRef all = e_and(e, at->guard, mask);
     if (all) all = e_splat(e, all, p->lanes);
-    if (at->ptrs) e_scatter(e, value, at->ptrs, all ? all : LLVMConstAllOnes(e_vec(e->ty_i1, p->lanes)));
-    else if (all) e_store_masked(e, value, at->ptr, all);
-    else e_store(e, value, at->ptr);
+    if (at->ptrs)
+        e_scatter(e, value, at->ptrs, all ? all : LLVMConstAllOnes(e_vec(e->ty_i1, p->lanes)));
+    else if (all)
+        e_store_masked(e, value, at->ptr, all);
+    else
+        e_store(e, value, at->ptr);
 }
 
 void fx__value_store(fx_kpoint *p, int stage, int copy, uint16_t access, fx_dtype from, LLVMValueRef value, LLVMValueRef *memo)
@@ -332,18 +346,26 @@ uint32_t fx__value_axes(const fx_kpoint *p, int stage, uint16_t expr)
     if (expr == FX_NO_EXPR) return 0;
     const fx_expr *x = &p->f->kernel->stage[stage].expr[expr];
     switch ((fx_expr_op)x->op) {
-    case FX_X_LOAD: return access_axes(p, stage, &p->f->kernel->access[x->u.access]);
-    case FX_X_AXIS: return UINT32_C(1) << x->u.axis;
-    case FX_X_STAGE: return stage_axes(p->f->kernel, x->u.stage);
+    case FX_X_LOAD:
+        return access_axes(p, stage, &p->f->kernel->access[x->u.access]);
+    case FX_X_AXIS:
+        return UINT32_C(1) << x->u.axis;
+    case FX_X_STAGE:
+        return stage_axes(p->f->kernel, x->u.stage);
     case FX_X_IMM:
-    case FX_X_SYM: return 0;
-    default: break;
+    case FX_X_SYM:
+        return 0;
+    default:
+        break;
     }
     return fx__value_axes(p, stage, x->a) | fx__value_axes(p, stage, x->b) | fx__value_axes(p, stage, x->c);
 }
 
 /* Worth a register over a loop: neither a constant nor a result that is in one already. */
-static bool is_worth_hoisting(const fx_expr *x) { return x->op != FX_X_IMM && x->op != FX_X_SYM && x->op != FX_X_STAGE; }
+static bool is_worth_hoisting(const fx_expr *x)
+{
+    return x->op != FX_X_IMM && x->op != FX_X_SYM && x->op != FX_X_STAGE;
+}
 
 void fx__value_hoist(fx_kpoint *p, int stage, uint32_t axes)
 {
@@ -356,4 +378,7 @@ void fx__value_hoist(fx_kpoint *p, int stage, uint32_t axes)
     p->hoisted[stage] = memo;
 }
 
-void fx__value_unhoist(fx_kpoint *p, int stage) { p->hoisted[stage] = NULL; }
+void fx__value_unhoist(fx_kpoint *p, int stage)
+{
+    p->hoisted[stage] = NULL;
+}

@@ -9,7 +9,8 @@ static LLVMValueRef external(fx_entry_module *m, const char *suffix)
 {
     const char *name = fx__arena_format(m->arena, "%s%s", m->symbol, suffix);
     LLVMValueRef global = LLVMAddGlobal(m->e.module, m->e.ty_i8, name);
-    LLVMSetVisibility(global, LLVMHiddenVisibility);
+    /* inside an object it is near; in the JIT it is anywhere, and the address comes from a table */
+    if (m->use != FX_ENTRY_JIT) LLVMSetVisibility(global, LLVMHiddenVisibility);
     return global;
 }
 
@@ -57,7 +58,8 @@ static LLVMValueRef begin_wrapper(fx_entry_module *m, bool takes_weights, bool t
 static LLVMValueRef describe_all(fx_entry_module *m, LLVMValueRef fn, fx_role role)
 {
     const fx_program *program = m->program;
-    int32_t count = role == FX_BUF_INPUT ? program->n_input : program->n_output, first = role == FX_BUF_INPUT ? 0 : program->n_input;
+    int32_t count = role == FX_BUF_INPUT ? program->n_input : program->n_output,
+            first = role == FX_BUF_INPUT ? 0 : program->n_input;
     LLVMValueRef tensors = array(&m->e, (size_t)count * sizeof(fx_tensor), role == FX_BUF_INPUT ? "in" : "out");
     for (int32_t i = 0; i < program->n_buf; i++) {
         const fx_buf *buf = &program->buf[i];
@@ -80,8 +82,10 @@ static LLVMValueRef start_call(fx_entry_module *m)
     fx_e *e = &m->e;
     LLVMValueRef call = array(e, sizeof(fx_rt_call), "call");
     LLVMValueRef bytes = e_i64(e, sizeof(fx_rt_call));
-    if (m->use == FX_ENTRY_JIT) LLVMBuildMemCpy(e->builder, call, 8, external(m, "_call"), 8, bytes);
-    else LLVMBuildMemSet(e->builder, call, LLVMConstNull(e->ty_i8), bytes, 8);
+    if (m->use == FX_ENTRY_JIT)
+        LLVMBuildMemCpy(e->builder, call, 8, external(m, "_call"), 8, bytes);
+    else
+        LLVMBuildMemSet(e->builder, call, LLVMConstNull(e->ty_i8), bytes, 8);
     return call;
 }
 
@@ -112,8 +116,10 @@ fx_status fx__entry_wrapper(fx_entry_module *m, LLVMValueRef entry)
     for (int32_t i = 0; i < fx__dims_sym_count(program->dims); i++) m->sym[i] = LLVMGetParam(fn, n++);
     LLVMValueRef call = start_call(m), in = describe_all(m, fn, FX_BUF_INPUT), out = describe_all(m, fn, FX_BUF_OUTPUT);
     fill_call(m, call, in, out, LLVMGetParam(fn, n++));
-    if (takes_weights) set_field(e, call, offsetof(fx_rt_call, consts), LLVMGetParam(fn, n++));
-    else if (program->const_bytes > 0) set_field(e, call, offsetof(fx_rt_call, consts), external(m, "_weights"));
+    if (takes_weights)
+        set_field(e, call, offsetof(fx_rt_call, consts), LLVMGetParam(fn, n++));
+    else if (program->const_bytes > 0)
+        set_field(e, call, offsetof(fx_rt_call, consts), external(m, "_weights"));
     if (takes_state) set_field(e, call, offsetof(fx_rt_call, state), LLVMGetParam(fn, n++));
     LLVMBuildRet(e->builder, LLVMBuildCall2(e->builder, e_function_type(entry), entry, &call, 1, ""));
     return FX_OK;
