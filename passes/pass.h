@@ -11,18 +11,19 @@
 #include "ir/target.h"
 
 /* ---- Graph passes (fx_pass_fn) ------------------------------------------------------------------------------------------ */
-fx_status fx__pass_inline(fx_graph *graph, void *user, bool *out_modified);         /* call_module of known leaves, submodules */
-fx_status fx__pass_normalise(fx_graph *graph, void *user, bool *out_modified);      /* any spelling to table calls, all arguments bound */
-fx_status fx__pass_functionalise(fx_graph *graph, void *user, bool *out_modified);  /* mutation to pure calls and writebacks */
-fx_status fx__pass_decompose(fx_graph *graph, void *user, bool *out_modified);      /* rows with decompose and without lower */
-fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified);        /* conv + batch_norm, dropout, no-op casts and views */
-fx_status fx__pass_fold(fx_graph *graph, void *user, bool *out_modified);           /* small constant subgraphs by the interpreter */
+fx_status fx__pass_inline(fx_graph *graph, void *user, bool *out_modified); /* call_module of known leaves, submodules */
+fx_status fx__pass_normalise(fx_graph *graph, void *user,
+                             bool *out_modified); /* any spelling to table calls, all arguments bound */
+fx_status fx__pass_functionalise(fx_graph *graph, void *user, bool *out_modified); /* mutation to pure calls and writebacks */
+fx_status fx__pass_decompose(fx_graph *graph, void *user, bool *out_modified);     /* rows with decompose and without lower */
+fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified); /* conv + batch_norm, dropout, no-op casts and views */
+fx_status fx__pass_fold(fx_graph *graph, void *user, bool *out_modified);    /* small constant subgraphs by the interpreter */
 fx_status fx__pass_cse(fx_graph *graph, void *user, bool *out_modified);
 fx_status fx__pass_dce(fx_graph *graph, void *user, bool *out_modified);
-fx_status fx__pass_layout(fx_graph *graph, void *user, bool *out_modified);         /* node->order: NHWC near convolutions */
+fx_status fx__pass_layout(fx_graph *graph, void *user, bool *out_modified); /* node->order: NHWC near convolutions */
 
-/* ---- Core graph to program (passes/lower.c). State, inputs, outputs and constants become buffers, every value one TEMP in the order of
- * node->order, outputs writebacks. Nodes that are not lowered become CALL steps with their reason. Steps that read only
+/* ---- Core graph to program (passes/lower.c). State, inputs, outputs and constants become buffers, every value one TEMP in the
+ * order of node->order, outputs writebacks. Nodes that are not lowered become CALL steps with their reason. Steps that read only
  * constants are init steps. ---- */
 fx_status fx__lower_graph(const fx_graph *graph, bool force_calls /* tests: lower nothing */, FX_GIVES fx_program **out);
 

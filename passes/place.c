@@ -231,10 +231,11 @@ static bool may_be_slice(const placer *p, int32_t piece, int32_t parent, int32_t
     if (!has_own_dims_everywhere(p, piece)) return false;
     life value = find_life(p, piece), whole = find_life(p, parent);
     if (value.n_write == 0 || value.first_write >= copy || (whole.first_read >= 0 && whole.first_read < copy)) return false;
-    for (int32_t i = copy + 1; i < p->flat.n; i++) { /* a step that reads the parent or writes to it must not also read the piece */
+    for (int32_t i = 0; i < p->flat.n; i++) { /* a step that writes to the parent must not also read the piece */
         const fx_step *step = p->flat.step[i];
         int n_arg = step->kind == FX_STEP_RUN ? program->kernel[step->kernel]->n_arg : 0;
         bool reads_piece = false, writes_parent = false;
+        if (i == copy) continue;
         for (int a = 0; a < n_arg; a++) {
             fx_arg_role role = program->kernel[step->kernel]->arg[a].role;
             if (role == FX_ARG_LOCAL) continue;
@@ -410,6 +411,7 @@ static fx_status place(placer *p, bool apart)
     for (int32_t i = 0; i < p->flat.n; i++)
         if (p->flat.step[i]->kind == FX_STEP_RUN) FX_TRY(restride(p, p->flat.step[i]));
     p->program->placed = true;
+    if (!fx__steps_drop_bufs(p->program)) return fx__diag_oom(p->program->context);
     return fx__kir_tidy(p->program);
 }
 

@@ -44,3 +44,61 @@ void fx__step_uses(const fx_program *program, const fx_step *step, fx_use_fn vis
         }
     }
 }
+
+/* ---- Buffers that nothing names any more ------------------------------------------------------------------------------------ */
+
+typedef void (*buf_fn)(int32_t *buf, void *user);
+
+static void each_buf(const fx_program *program, const fx_block *block, buf_fn visit, void *user)
+{
+    for (int32_t i = 0; i < block->n; i++) {
+        fx_step *step = &block->step[i];
+        int n_arg = step->kind == FX_STEP_RUN ? program->kernel[step->kernel]->n_arg : 0;
+        for (int a = 0; a < n_arg; a++)
+            if (program->kernel[step->kernel]->arg[a].role != FX_ARG_LOCAL) visit(&step->bind[a].buf, user);
+        for (int32_t v = 0; v < step->n_view; v++) visit(&step->view[v].buf, user);
+        if ((step->kind == FX_STEP_IF || step->kind == FX_STEP_LOOP) && step->cond >= 0) visit(&step->cond, user);
+        for (int b = 0; b < 2; b++) each_buf(program, &step->body[b], visit, user);
+    }
+}
+
+static void each_buf_of_program(fx_program *program, buf_fn visit, void *user)
+{
+    each_buf(program, &program->steps, visit, user);
+    each_buf(program, &program->init, visit, user);
+    for (int32_t i = 0; i < program->n_writeback; i++) {
+        visit(&program->writeback[i].from, user);
+        visit(&program->writeback[i].to, user);
+    }
+}
+
+static void mark_buf(int32_t *buf, void *user)
+{
+    ((int32_t *)user)[*buf] = 1;
+}
+static void renumber_buf(int32_t *buf, void *user)
+{
+    *buf = ((const int32_t *)user)[*buf];
+}
+
+bool fx__steps_drop_bufs(fx_program *program)
+{
+    int32_t *map = FX_NEW_ARRAY(program->arena, int32_t, program->n_buf + 1), n = 0;
+    if (!map) return false;
+    each_buf_of_program(program, mark_buf, map);
+    for (int32_t i = 0; i < program->n_buf; i++) {
+        fx_role role = program->buf[i].role;
+        if (role != FX_BUF_TEMP && role != FX_BUF_CONST) map[i] = 1;
+        for (int32_t up = program->buf[i].parent; map[i] && up >= 0; up = program->buf[up].parent) map[up] = 1;
+    }
+    for (int32_t i = 0; i < program->n_buf; i++) {
+        if (!map[i]) continue;
+        program->buf[n] = program->buf[i];
+        map[i] = n++;
+    }
+    program->n_buf = n;
+    each_buf_of_program(program, renumber_buf, map);
+    for (int32_t i = 0; i < n; i++) /* a slice may stand before its parent */
+        if (program->buf[i].parent >= 0) program->buf[i].parent = map[program->buf[i].parent];
+    return true;
+}

@@ -140,7 +140,8 @@ fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, in
     if (columns < 1) columns = 1;
     for (int i = 0; i < WIDTHS; i++) {
         int32_t width = window ? window_widths[i] : product_widths[i], tallest = (registers - 1 - width) / width;
-        if ((nv != 0 && width != nv) || tallest < 1) continue;
+        bool empty = (int64_t)lanes * (width - 1) >= columns; /* some vector would hold no column at all */
+        if ((nv != 0 && width != nv) || (nv == 0 && empty) || tallest < 1) continue;
         if (tallest > (window ? TALLEST_WINDOW : TALLEST)) tallest = window ? TALLEST_WINDOW : TALLEST;
         for (int32_t mr = tallest; mr >= 1; mr--) {
             double cycles = tile_cycles(target, lanes, rows, columns, mr, width);

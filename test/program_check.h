@@ -108,19 +108,27 @@ static inline void pc_release(pc_values *v)
     }
 }
 
+/* Check's messages are short; the program goes to stderr. */
+static inline void pc_dump(const fx_program *program)
+{
+    for (int32_t i = 0; i < program->n_buf; i++) program->buf[i].data = NULL; /* bytes are no help to a reader */
+    char *text = fx__program_print(program);
+    fprintf(stderr, "%s\n", text ? text : "");
+    fx_text_free(text);
+}
+
 /* Outputs, states and inputs (which a program may write) must be equal bit by bit. */
 static inline void pc_compare(fx_program *program, const pc_values *a, const pc_values *b, const char *what)
 {
-    char *text = NULL;
     for (int32_t i = 0; i < a->n_out + a->n_in; i++) {
         const fx_tensor *x = i < a->n_out ? &a->out[i] : &a->in[i - a->n_out],
                         *y = i < a->n_out ? &b->out[i] : &b->in[i - a->n_out];
         for (int64_t e = 0; e < fx_tensor_elems(x); e++) {
             double p = fx_tensor_get(x, e), q = fx_tensor_get(y, e);
             if (p == q || (p != p && q != q)) continue;
-            text = fx__program_print(program);
-            ck_abort_msg("%s: %s %d differs at %lld: %g, expected %g\n%s", what, i < a->n_out ? "output" : "input", i, (long long)e,
-                         q, p, text);
+            pc_dump(program);
+            ck_abort_msg("%s: %s %d differs at %lld: %g, expected %g", what, i < a->n_out ? "output" : "input", i, (long long)e, q,
+                         p);
         }
     }
     for (int32_t i = 0; i < a->n_state; i++)

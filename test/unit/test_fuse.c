@@ -15,8 +15,8 @@ static void check_steps(const char *text, int expected)
     fx_context *context = fx_context_new();
     fx_program *program = fuse(context, text);
     if (program->steps.n != expected) {
-        char *out = fx__program_print(program);
-        ck_abort_msg("%d steps, expected %d:\n%s", program->steps.n, expected, out);
+        pc_dump(program);
+        ck_abort_msg("%d steps, expected %d", program->steps.n, expected);
     }
     fx__program_free(program);
     fx_context_free(context);
