@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The installed library serves a stranger: README's program builds through pkg-config and through the CMake package, and runs.
+# Usage: install.sh BUILD_DIR SOURCE_DIR
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$1" --prefix "$work/prefix" >/dev/null
+libdir=$(dirname "$(find "$work/prefix" -name fxjit.pc)")
+export PKG_CONFIG_PATH="$libdir"
+# shellcheck disable=SC2046
+cc -std=c17 "$2/docs/examples/quickstart.c" $(pkg-config --cflags --libs fxjit) -Wl,-rpath,"$(dirname "$libdir")" -o "$work/by-pkg-config"
+"$work/by-pkg-config" >"$work/one"
+mkdir "$work/project"
+cat >"$work/project/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.25)
+project(stranger C)
+find_package(fxjit REQUIRED)
+add_executable(stranger $2/docs/examples/quickstart.c)
+target_link_libraries(stranger fxjit::fxjit)
+END
+cmake -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/project/build" >/dev/null
+"$work/project/build/stranger" >"$work/two"
+cmp "$work/one" "$work/two"
+[ "$(wc -l <"$work/one")" = 2 ]
+"$work/prefix/bin/fxjit" --version
