@@ -30,29 +30,26 @@ static const char *folder_of(fx_context *context, const char *path)
     return fx__intern_n(context, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static fx_status load_mapped(fx_context *context, fx_store *store, const char *path, const void *data, size_t bytes,
-                             fx_module **out)
+static fx_status load_onnx(fx_context *context, fx_store *store, fx_onnx_source *source, fx_module **out)
 {
-    if (!looks_like_text(data, bytes)) {
-        const char *folder = folder_of(context, path);
-        if (folder) return fx__onnx_import(context, path, folder, data, bytes, true, store, out);
-        fx__store_free(store);
-        return FX_E_OOM;
-    }
-    fx_status status = load_fx(context, path, data, bytes, out);
+    source->directory = folder_of(context, source->file);
+    source->borrow = true;
+    if (source->directory) return fx__onnx_import(context, source, store, out);
+    fx__store_free(store);
+    return FX_E_OOM;
+}
+
+fx_status fx_load_fixed(fx_context *context, const char *path, const fx_fixed_input *fixed, int32_t n_fixed, fx_module **out)
+{
+    fx_onnx_source source = {.file = path, .fixed = fixed, .n_fixed = n_fixed};
+    fx_store *store = fx__store_new(context);
+    if (!store) return FX_E_OOM;
+    fx_status status = fx__store_map(store, path, &source.data, &source.bytes);
+    if (status == FX_OK && source.bytes == 0) status = fx__diag(context, FX_E_FORMAT, NULL, "%s: the file is empty", path);
+    if (status == FX_OK && !looks_like_text(source.data, source.bytes)) return load_onnx(context, store, &source, out);
+    if (status == FX_OK) status = load_fx(context, path, source.data, source.bytes, out);
     fx__store_free(store);
     return status;
 }
 
-fx_status fx_load(fx_context *context, const char *path, fx_module **out)
-{
-    const void *data;
-    size_t bytes;
-    fx_store *store = fx__store_new(context);
-    if (!store) return FX_E_OOM;
-    fx_status status = fx__store_map(store, path, &data, &bytes);
-    if (status == FX_OK && bytes == 0) status = fx__diag(context, FX_E_FORMAT, NULL, "%s: the file is empty", path);
-    if (status == FX_OK) return load_mapped(context, store, path, data, bytes, out);
-    fx__store_free(store);
-    return status;
-}
+fx_status fx_load(fx_context *context, const char *path, fx_module **out) { return fx_load_fixed(context, path, NULL, 0, out); }

@@ -3,12 +3,11 @@
  * nodes are translated in dependency order by the adapters of onnx_ops.c. A node that fails is reported once, everything that
  * depends on it is passed over, and the walk goes on, so one import tells all that is wrong with a file. */
 #include "frontend/onnx.h"
-#include "fxjit/compile.h"
 #include "ir/op.h"
 #include <ctype.h>
 #include <string.h>
 
-enum { FX_ONNX_OLDEST = 7, FX_ONNX_NEWEST = 28, FX_ONNX_HINT = 16 };
+enum { FX_ONNX_OLDEST = 1, FX_ONNX_NEWEST = 28, FX_ONNX_HINT = 16 };
 
 static void problem(fx_onnx_import *im, fx_status status)
 {
@@ -141,6 +140,33 @@ static void add_placeholder(fx_onnx_import *im, const fx_onnx_value *value, fx_o
     if (slot->failed) problem(im, FX_E_OOM);
 }
 
+static const fx_tensor *fixed_value(const fx_onnx_import *im, const char *name)
+{
+    for (int32_t i = 0; i < im->source.n_fixed; i++)
+        if (strcmp(im->source.fixed[i].name, name) == 0) return im->source.fixed[i].value;
+    return NULL;
+}
+
+static void fix_input(fx_onnx_import *im, const fx_tensor *value, fx_onnx_slot *slot)
+{
+    fx_tensor copy = fx_tensor_view(NULL, value->dtype, value->rank, value->dim);
+    copy.data = fx__store_alloc(im->store, (size_t)fx_tensor_bytes(&copy));
+    fx_status status = copy.data ? fx_tensor_copy(&copy, value) : FX_E_OOM;
+    if (status != FX_OK) problem(im, status);
+    slot->tensor = copy;
+    slot->has_tensor = status == FX_OK;
+}
+
+static void define_input(fx_onnx_import *im, const fx_onnx_value *value)
+{
+    fx_onnx_slot *slot = new_slot(im, value->name, -1);
+    const fx_tensor *fixed = fixed_value(im, value->name);
+    if (slot && fixed)
+        fix_input(im, fixed, slot);
+    else if (slot)
+        add_placeholder(im, value, slot);
+}
+
 /* In old files every initializer is listed as an input too, as its default: it stays a constant. */
 static void define_inputs(fx_onnx_import *im)
 {
@@ -153,8 +179,7 @@ static void define_inputs(fx_onnx_import *im)
             PROBLEM(im, FX_E_FORMAT, "%s: input \"%s\" is nameless or defined twice", im->file, value->name);
             continue;
         }
-        fx_onnx_slot *made = new_slot(im, value->name, -1);
-        if (made) add_placeholder(im, value, made);
+        define_input(im, value);
     }
 }
 
@@ -340,7 +365,7 @@ static void check_model(fx_onnx_import *im)
 {
     int64_t opset = im->model.opset;
     if (opset < FX_ONNX_OLDEST || opset > FX_ONNX_NEWEST)
-        PROBLEM(im, FX_E_UNSUPPORTED, "%s: opset %lld; supported are %d to %d", im->file, (long long)opset, FX_ONNX_OLDEST,
+        PROBLEM(im, FX_E_UNSUPPORTED, "%s: opset %lld; known are %d to %d", im->file, (long long)opset, FX_ONNX_OLDEST,
                 FX_ONNX_NEWEST);
     if (im->model.graph.has_sparse) PROBLEM(im, FX_E_TYPE, "%s: fxjit has no sparse tensors", im->file);
 }
@@ -364,9 +389,9 @@ static void release_store(void *user, void *data)
     fx__store_free(user);
 }
 
-static fx_status import_into(fx_onnx_import *im, const void *data, size_t bytes)
+static fx_status import_into(fx_onnx_import *im)
 {
-    FX_TRY(fx__onnx_file_decode(im->arena, im->file, data, bytes, &im->model));
+    FX_TRY(fx__onnx_file_decode(im->arena, im->file, im->source.data, im->source.bytes, &im->model));
     const char *name = *im->model.graph.name ? im->model.graph.name : "model";
     im->module = fx_module_new(im->context, name);
     if (!im->module) return FX_E_OOM;
@@ -379,25 +404,24 @@ static fx_status import_into(fx_onnx_import *im, const void *data, size_t bytes)
     return walk(im);
 }
 
-fx_status fx__onnx_import(fx_context *context, const char *file, const char *directory, const void *data, size_t bytes, bool borrow,
-                          fx_store *store, fx_module **out)
+fx_status fx__onnx_import(fx_context *context, const fx_onnx_source *source, fx_store *store, fx_module **out)
 {
-    fx_onnx_import im = {
-        .context = context, .store = store, .file = fx__intern(context, file), .directory = directory, .borrow = borrow};
+    fx_onnx_import im = {.context = context, .store = store, .source = *source};
+    im.file = fx__intern(context, source->file);
     im.arena = fx__arena_new(context);
-    fx_status status = im.arena && im.file ? import_into(&im, data, bytes) : FX_E_OOM;
+    fx_status status = im.arena && im.file ? import_into(&im) : FX_E_OOM;
     if (status == FX_OK)
         *out = im.module;
     else
         fx_module_free(im.module);
-    if (!im.store_given) fx__store_free(im.store);
+    if (!im.store_given) fx__store_free(store);
     fx__arena_free(im.arena);
     return status;
 }
 
-fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory,
-                         fx_module **out)
+fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory, fx_module **out)
 {
+    fx_onnx_source source = {.file = name ? name : "model", .directory = directory, .data = data, .bytes = bytes};
     fx_store *store = fx__store_new(context);
-    return store ? fx__onnx_import(context, name ? name : "model", directory, data, bytes, false, store, out) : FX_E_OOM;
+    return store ? fx__onnx_import(context, &source, store, out) : FX_E_OOM;
 }

@@ -10,6 +10,7 @@
 
 #include "frontend/onnx_file.h"
 #include "frontend/onnx_tensor.h"
+#include "fxjit/compile.h"
 #include "ir/graph.h"
 
 enum { FX_ONNX_KNOWN = 256 }; /* longest list of known integers */
@@ -33,6 +34,17 @@ typedef struct fx_onnx_slot {
     const fx_onnx_known *known;
 } fx_onnx_slot;
 
+/* Where a model comes from. */
+typedef struct fx_onnx_source {
+    const char *file;      /* name for messages */
+    const char *directory; /* of external data; NULL: refused */
+    const void *data;
+    size_t bytes;
+    bool borrow; /* the bytes live as long as the store */
+    const fx_fixed_input *fixed;
+    int32_t n_fixed;
+} fx_onnx_source;
+
 typedef struct fx_onnx_import {
     fx_context *context;
     fx_arena *arena;  /* of the import */
@@ -40,8 +52,8 @@ typedef struct fx_onnx_import {
     bool store_given; /* the module owns the store now */
     fx_module *module;
     fx_graph *graph;
-    const char *file, *directory;
-    bool borrow; /* the model's bytes live as long as the module */
+    const char *file;
+    fx_onnx_source source;
     fx_onnx_model model;
     fx_map slots, symbols;
     fx_status status; /* first error */
@@ -128,8 +140,7 @@ fx_attr fx__onnx_list(fx_onnx_call *call, const int64_t *values, int32_t n);
 /* Evaluates a node over known integers (onnx_shape.c): false when it is no such node. */
 bool fx__onnx_fold(fx_onnx_call *call);
 
-/* Translates all of a decoded file. The module's store is the caller's until success. */
-fx_status fx__onnx_import(fx_context *context, const char *file, const char *directory, const void *data, size_t bytes, bool borrow,
-                          FX_TAKES fx_store *store, FX_GIVES fx_module **out);
+/* Translates a whole file. The store, which may hold the file, becomes the module's, or is freed when anything fails. */
+fx_status fx__onnx_import(fx_context *context, const fx_onnx_source *source, FX_TAKES fx_store *store, FX_GIVES fx_module **out);
 
 #endif

@@ -47,7 +47,7 @@ static const fx_tensor *slot_tensor(fx_onnx_call *call, fx_onnx_slot *slot)
     fx_onnx_import *im = call->import;
     if (slot->has_tensor) return &slot->tensor;
     if (!slot->initializer || slot->failed) return NULL;
-    fx_status status = fx__onnx_tensor_read(im->store, im->file, im->directory, slot->initializer, im->borrow, &slot->tensor);
+    fx_status status = fx__onnx_tensor_read(im->store, im->file, im->source.directory, slot->initializer, im->source.borrow, &slot->tensor);
     slot->has_tensor = status == FX_OK;
     if (slot->has_tensor) return &slot->tensor;
     slot->failed = call->failed = true;
@@ -357,7 +357,7 @@ bool fx__onnx_read(fx_onnx_call *call, fx_wire message, fx_tensor *out)
     fx_onnx_import *im = call->import;
     fx_onnx_tensor tensor;
     fx_status status = fx__onnx_file_tensor(im->arena, im->file, message, &tensor);
-    if (status == FX_OK) status = fx__onnx_tensor_read(im->store, im->file, im->directory, &tensor, im->borrow, out);
+    if (status == FX_OK) status = fx__onnx_tensor_read(im->store, im->file, im->source.directory, &tensor, im->source.borrow, out);
     if (status == FX_OK) return true;
     call->failed = true;
     if (im->status == FX_OK) im->status = status;

@@ -271,7 +271,7 @@ const fx_onnx_op fx__onnx_ops_math[] = {
     {"Asinh", 1, 1, 1, 1, build_asinh},
     {"Atan", 1, 1, 1, 1, build_atan},
     {"Atanh", 1, 1, 1, 1, build_atanh},
-    {"Cast", 1, 1, 1, 1, build_cast},
+    {"Cast", 6, 1, 1, 1, build_cast},
     {"CastLike", 15, 2, 2, 1, build_cast_like},
     {"Ceil", 1, 1, 1, 1, build_ceil},
     {"Clip", 1, 1, 1, 1, build_clip_attrs},

@@ -286,15 +286,53 @@ static void build_batch_norm(fx_onnx_call *call)
             fx__onnx_in(call, 4), fx_bool(false), momentum, fx_float(fx__onnx_float(call, "epsilon", 1e-5)), fx_bool(false));
 }
 
+/* (x - mean) / sqrt(variance + epsilon) over the given axes. */
+static fx_attr normalised(fx_onnx_call *call, fx_attr x, fx_attr axes, double epsilon, fx_attr *out_mean, fx_attr *out_scale)
+{
+    *out_mean = FX_EMIT(call, "aten.mean.dim", x, axes, fx_bool(true));
+    fx_attr centred = FX_EMIT(call, "aten.sub.Tensor", x, *out_mean);
+    fx_attr variance = FX_EMIT(call, "aten.mean.dim", FX_EMIT(call, "aten.mul.Tensor", centred, centred), axes, fx_bool(true));
+    *out_scale = FX_EMIT(call, "aten.rsqrt.default", FX_EMIT(call, "aten.add.Scalar", variance, fx_float(epsilon)));
+    return FX_EMIT(call, "aten.mul.Tensor", centred, *out_scale);
+}
+
 static void build_layer_norm(fx_onnx_call *call)
 {
-    fx_attr x = fx__onnx_in(call, 0);
+    fx_attr x = fx__onnx_in(call, 0), mean, scale;
     const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t axes[FX_RANK];
     if (!type) return;
     int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank);
-    fx_attr shape = fx__onnx_dims(call, type->dim + axis, type->rank - axis);
-    FX_GIVE(call, "aten.layer_norm.default", x, shape, fx__onnx_in(call, 1), fx__onnx_in(call, 2),
-            fx_float(fx__onnx_float(call, "epsilon", 1e-5)));
+    for (int32_t i = axis; i < type->rank; i++) axes[i - axis] = i;
+    fx_attr list = fx__onnx_list(call, axes, type->rank - axis);
+    fx_attr y = normalised(call, x, list, fx__onnx_float(call, "epsilon", 1e-5), &mean, &scale);
+    if (fx__onnx_has(call, 2)) {
+        FX_GIVE(call, "aten.add.Tensor", FX_EMIT(call, "aten.mul.Tensor", y, fx__onnx_in(call, 1)), fx__onnx_in(call, 2));
+    } else {
+        FX_GIVE(call, "aten.mul.Tensor", y, fx__onnx_in(call, 1));
+    }
+    fx__onnx_give(call, 1, mean);
+    fx__onnx_give(call, 2, scale);
+}
+
+/* Scale and bias are per channel: [C] as [C, 1, ...]. */
+static fx_attr per_channel(fx_onnx_call *call, fx_attr value, int32_t rank)
+{
+    for (int32_t i = 2; i < rank; i++) value = FX_EMIT(call, "aten.unsqueeze.default", value, fx_int(-1));
+    return value;
+}
+
+static void build_instance_norm(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), mean, scale;
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t axes[FX_RANK];
+    if (!type) return;
+    for (int32_t i = 2; i < type->rank; i++) axes[i - 2] = i;
+    fx_attr list = fx__onnx_list(call, axes, type->rank > 2 ? type->rank - 2 : 0);
+    fx_attr y = normalised(call, x, list, fx__onnx_float(call, "epsilon", 1e-5), &mean, &scale);
+    fx_attr scaled = FX_EMIT(call, "aten.mul.Tensor", y, per_channel(call, fx__onnx_in(call, 1), type->rank));
+    FX_GIVE(call, "aten.add.Tensor", scaled, per_channel(call, fx__onnx_in(call, 2), type->rank));
 }
 
 static void build_dropout(fx_onnx_call *call)
@@ -313,14 +351,15 @@ static void build_dropout(fx_onnx_call *call)
 }
 
 const fx_onnx_op fx__onnx_ops_nn[] = {
-    {"AveragePool", 7, 1, 1, 1, build_average_pool},
+    {"AveragePool", 1, 1, 1, 1, build_average_pool},
     {"BatchNormalization", 7, 5, 5, 1, build_batch_norm},
     {"Conv", 1, 2, 3, 1, build_conv},
     {"Dropout", 7, 1, 3, 2, build_dropout},
     {"Gemm", 7, 2, 3, 1, build_gemm},
     {"GlobalAveragePool", 1, 1, 1, 1, build_global_average_pool},
     {"GlobalMaxPool", 1, 1, 1, 1, build_global_max_pool},
-    {"LayerNormalization", 17, 2, 3, 1, build_layer_norm},
+    {"InstanceNormalization", 6, 3, 3, 1, build_instance_norm},
+    {"LayerNormalization", 17, 2, 3, 3, build_layer_norm},
     {"MatMul", 1, 2, 2, 1, build_matmul},
     {"MaxPool", 1, 1, 1, 1, build_max_pool},
     {0},

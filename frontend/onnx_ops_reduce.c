@@ -118,26 +118,56 @@ static void build_log_sum(fx_onnx_call *call)
     if (read_reduction(call, &r)) FX_GIVE(call, "aten.log.default", sum_of(call, &r, r.x));
 }
 
+static fx_attr without_axes(fx_onnx_call *call, const reduction *r, fx_attr value)
+{
+    for (int32_t axis = r->type->rank - 1; axis >= 0 && !r->keep; axis--)
+        for (int32_t i = 0; i < r->n; i++)
+            if (r->axes[i] == axis) {
+                value = FX_EMIT(call, "aten.squeeze.dim", value, fx_int(axis));
+                break;
+            }
+    return value;
+}
+
+/* The largest value is taken out first, so that nothing overflows. */
 static void build_log_sum_exp(fx_onnx_call *call)
 {
     reduction r;
     if (!read_reduction(call, &r)) return;
-    if (r.nothing)
+    if (r.nothing) {
         fx__onnx_give(call, 0, r.x);
-    else
-        FX_GIVE(call, "aten.logsumexp.default", r.x, axes_of(call, &r), fx_bool(r.keep));
+        return;
+    }
+    fx_attr most = FX_EMIT(call, "aten.amax.default", r.x, axes_of(call, &r), fx_bool(true));
+    fx_attr terms = FX_EMIT(call, "aten.exp.default", FX_EMIT(call, "aten.sub.Tensor", r.x, most));
+    fx_attr sum = FX_EMIT(call, "aten.sum.dim_IntList", terms, axes_of(call, &r), fx_bool(true));
+    fx_attr result = FX_EMIT(call, "aten.add.Tensor", FX_EMIT(call, "aten.log.default", sum), most);
+    fx__onnx_give(call, 0, without_axes(call, &r, result));
 }
 
 /* ---- Positions of extremes --------------------------------------------------------------------------------------------------- */
+
+/* The last of equal extremes is the first one of the flipped axis. */
+static void last_index(fx_onnx_call *call, const char *target, fx_attr x, fx_dim size, int32_t axis, bool keep)
+{
+    fx_attr flipped = FX_EMIT(call, "aten.flip.default", x, fx__onnx_list(call, &(int64_t){axis}, 1));
+    fx_attr index = FX_EMIT(call, target, flipped, fx_int(axis), fx_bool(keep));
+    if (!fx_dim_is_const(size)) fx__onnx_error(call, FX_E_UNSUPPORTED, "select_last_index of a symbolic size is not supported");
+    FX_GIVE(call, "aten.rsub.Scalar", index, fx_int(size - 1));
+}
 
 static void build_arg(fx_onnx_call *call, const char *target)
 {
     fx_attr x = fx__onnx_in(call, 0);
     const fx_type *type = fx__onnx_need_type(call, x);
+    bool keep = fx__onnx_int(call, "keepdims", 1) != 0;
     if (!type) return;
     int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), type->rank);
-    if (fx__onnx_int(call, "select_last_index", 0)) fx__onnx_error(call, FX_E_UNSUPPORTED, "select_last_index 1 is not supported");
-    FX_GIVE(call, target, x, fx_int(axis), fx_bool(fx__onnx_int(call, "keepdims", 1) != 0));
+    if (call->failed) return;
+    if (fx__onnx_int(call, "select_last_index", 0))
+        last_index(call, target, x, type->dim[axis], axis, keep);
+    else
+        FX_GIVE(call, target, x, fx_int(axis), fx_bool(keep));
 }
 
 static void build_arg_max(fx_onnx_call *call)

@@ -182,6 +182,15 @@ static bool fold_equal(folder *f)
     return fold_binary(f, do_equal, true);
 }
 
+static bool fold_neg(folder *f)
+{
+    f->out.dtype = f->in[0]->dtype;
+    if (f->out.dtype == FX_BOOL || !set_size(f, f->in[0]->rank, f->in[0]->n)) return false;
+    for (int32_t i = 0; i < f->out.n; i++)
+        if (!put(f, i, fx__dim_sub(f->dims, 0, f->in[0]->item[i]))) return false;
+    return true;
+}
+
 static bool fold_where(folder *f)
 {
     if (f->in[0]->dtype != FX_BOOL || f->in[1]->dtype != f->in[2]->dtype || !broadcast_size(f, 3)) return false;
@@ -327,6 +336,7 @@ static const struct fold_row {
     {"Max", 2, fold_max},
     {"Min", 2, fold_min},
     {"Mul", 2, fold_mul},
+    {"Neg", 1, fold_neg},
     {"Range", 3, fold_range},
     {"ReduceProd", 1, fold_reduce_prod},
     {"Reshape", 2, fold_reshape},

@@ -74,7 +74,8 @@ static void count(const subject *s, bool good)
 static void verify_one(verify_options *o, const char *name, const char *model, const char *folder, bool (*verify)(subject *, const char *))
 {
     subject s = {.o = o, .name = name, .context = fx_context_new()};
-    bool good = verify_status(&s, "reading", fx_load(s.context, model, &s.module));
+    fx_status read = folder ? verify_load_case(&s, model, folder) : fx_load(s.context, model, &s.module);
+    bool good = verify_status(&s, "reading", read);
     if (good && o->in_f64) good = verify_status(&s, "casting", fx_module_cast(s.module, FX_F32, FX_F64));
     if (good) good = folder ? verify(&s, folder) : verify_bare_model(&s);
     count(&s, good);
@@ -167,6 +168,7 @@ int tool_verify(int argc, char **argv)
     tool_progress_end();
     if (o.common.json)
         tool_print_json(json_pack("{s:i,s:i,s:i,s:O}", "passed", o.passed, "failed", o.failed, "skipped", o.skipped, "cases", o.cases));
+    if (o.with_fixed && !o.common.json) printf("%d of them with inputs for shapes fixed when importing\n", o.with_fixed);
     if (o.with_fallbacks && !o.common.json) printf("%d of them with nodes that have no compiled form\n", o.with_fallbacks);
     if (!o.common.json) printf("%d passed, %d failed, %d skipped\n", o.passed, o.failed, o.skipped);
     json_decref(o.cases);

@@ -10,7 +10,7 @@ typedef struct verify_options {
     bool in_f64, verbose;
     const char **paths;
     int n_paths;
-    int passed, failed, skipped, with_fallbacks;
+    int passed, failed, skipped, with_fallbacks, with_fixed;
     json_t *cases;
 } verify_options;
 
@@ -38,6 +38,8 @@ bool verify_run(subject *s, verify_engine engine, const tool_tensors *inputs, to
 /* Inputs or expected outputs become f64 with --dtype f64. */
 bool verify_widen(subject *s, tool_tensors *tensors);
 
+/* fx_load; when inputs must be known to import the model, those of the case's first data set are fixed. */
+fx_status verify_load_case(subject *s, const char *model, const char *folder);
 /* The three kinds of subjects. */
 bool verify_onnx_case(subject *s, const char *folder);  /* test_data_set_N/input_N.pb, output_N.pb */
 bool verify_bench_case(subject *s, const char *folder); /* in/, out/, sizes/N/{in,out} */

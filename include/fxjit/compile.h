@@ -14,6 +14,14 @@ extern "C" {
 
 /* Reads a model by its content: ONNX (.onnx) or fxjit's text (.fx). All problems of the file are reported together. */
 FX_API fx_status fx_load(fx_context *context, const char *path, FX_GIVES fx_module **out);
+/* The same with values for some inputs of an ONNX file, which become constants of the module: for inputs that say shapes, axes or
+ * pads, which must be known when importing. Values are copied; names that are no inputs are ignored. */
+typedef struct fx_fixed_input {
+    const char *name;
+    const fx_tensor *value;
+} fx_fixed_input;
+FX_API fx_status fx_load_fixed(fx_context *context, const char *path, const fx_fixed_input *fixed, int32_t n_fixed,
+                               FX_GIVES fx_module **out);
 /* ONNX from memory; directory: where external weights lie (NULL: refused). */
 FX_API fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory,
                                 FX_GIVES fx_module **out);
