@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_lower.c: every case of every operator, and random graphs: the lowered program evaluates to what the interpreter computes,
+ * keeps to the verifier's rules, and its text reads back as the same program. */
+#include "compare.h"
+#include "ir/kir.h"
+#include "op_run.h"
+#include "passes/pass.h"
+#include "random_graph.h"
+#include <ctype.h>
+
+enum { VALUES = 32 };
+
+typedef struct subject {
+    fx_context *context;
+    fx_module *module;
+    fx_tensor in[VALUES], want[VALUES], bound[VALUES], got[VALUES];
+    int32_t n_in, n_out;
+} subject;
+
+/* Binds every call's arguments to its schema: what the pass `normalise` ends with. */
+static void make_core(fx_graph *graph)
+{
+    FX_EACH_NODE(node, graph)
+    {
+        fx_attr bound[FX_PARAMS];
+        int32_t n;
+        if (node->opcode != FX_CALL_FUNCTION) continue;
+        const fx_op *op = fx__op_of(node);
+        ck_assert_ptr_nonnull(op);
+        fx__op_params(op, &n);
+        CHECK_OK(graph->context, fx__op_bind(graph, node, op, bound));
+        CHECK_OK(graph->context, fx_node_set_args(node, fx_tuple(graph, bound, n), fx_none()));
+        node->op = op;
+    }
+    CHECK_OK(graph->context, fx_graph_propagate(graph));
+}
+
+static void fill_input(fx_tensor *tensor, uint64_t *random)
+{
+    for (int64_t i = 0; i < fx_tensor_elems(tensor); i++) {
+        double value = fx_test_uniform(random, -3, 3);
+        if (!fx_dtype_is_float(tensor->dtype))
+            value = tensor->dtype == FX_BOOL || !fx_dtype_is_signed(tensor->dtype) ? fabs(trunc(value)) : trunc(value);
+        fx_tensor_set(tensor, i, tensor->dtype == FX_BOOL ? value > 1 : value);
+    }
+}
+
+/* "(f32[2, 3], 2)" to "(%a, 2)", with an input for every tensor type. */
+static void read_case(subject *s, const char *args, fx_text *out)
+{
+    uint64_t random = 7;
+    for (const char *c = args; *c;) {
+        size_t word = 0;
+        while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
+        bool tensor = word > 0 && c[word] == '[' && (c == args || !strchr("\"", c[-1]));
+        if (!tensor) {
+            fx__text_put(out, c, word ? word : 1);
+            c += word ? word : 1;
+            continue;
+        }
+        s->in[s->n_in] = op_tensor(c);
+        fill_input(&s->in[s->n_in], &random);
+        fx__text_append(out, "%%%c", 'a' + s->n_in++);
+        c = strchr(c, ']') + 1;
+    }
+}
+
+static void build_case(subject *s, const fx_op *op, const char *args)
+{
+    fx_text call, text;
+    fx__text_init(&call, s->context);
+    fx__text_init(&text, s->context);
+    read_case(s, args, &call);
+    char *bound_args = fx__text_finish(&call);
+    fx__text_append(&text, "graph {\n");
+    for (int32_t i = 0; i < s->n_in; i++) {
+        fx__text_append(&text, "%%%c = placeholder \"%c\" : ", 'a' + i, 'a' + i);
+        op_type(&text, &s->in[i]);
+        fx__text_append(&text, "\n");
+    }
+    fx__text_append(&text, "%%y = call_function \"%s\" %s\n}\n", op->target, bound_args);
+    char *graph = fx__text_finish(&text);
+    s->module = op_module(s->context, graph);
+    fx_text_free(bound_args);
+    fx_text_free(graph);
+}
+
+/* All results of the last node are outputs. */
+static void add_outputs(subject *s)
+{
+    fx_graph *graph = fx_module_graph(s->module);
+    fx_node *y = fx_graph_last(graph);
+    fx_attr item[VALUES];
+    CHECK_OK(s->context, fx_graph_propagate(graph));
+    for (int32_t r = 0; r < y->n_result; r++) {
+        fx_attr pair[2] = {fx_node_attr(y), fx_int(r)};
+        item[r] = fx_node_attr(y->n_result == 1 ? y : fx_graph_call(graph, "operator.getitem", pair, 2));
+    }
+    fx_graph_output(graph, fx_tuple(graph, item, y->n_result));
+    make_core(graph);
+}
+
+static void interpret(subject *s)
+{
+    s->n_out = fx_module_output_count(s->module);
+    CHECK_OK(s->context, fx_interpret_bound(s->module, s->in, s->n_in, s->want, s->bound, s->n_out));
+    for (int32_t i = 0; i < s->n_out; i++)
+        CHECK_OK(s->context, fx_tensor_alloc(s->want[i].dtype, s->want[i].rank, s->want[i].dim, &s->got[i]));
+}
+
+static void release(subject *s)
+{
+    for (int32_t i = 0; i < s->n_in; i++) fx_tensor_release(&s->in[i]);
+    for (int32_t i = 0; i < s->n_out; i++) {
+        fx_tensor_release(&s->want[i]);
+        fx_tensor_release(&s->bound[i]);
+        fx_tensor_release(&s->got[i]);
+    }
+    fx_module_free(s->module);
+    fx_context_free(s->context);
+}
+
+static void check_program(subject *s, const fx_program *program, const char *what)
+{
+    fx_status status = fx__program_eval(program, s->in, s->got, NULL, NULL);
+    for (int32_t i = 0; i < s->n_out; i++) {
+        const char *difference = status ? "evaluation failed" : fx_test_difference(&s->want[i], &s->got[i], &s->bound[i]);
+        if (!difference) continue;
+        char *text = fx__program_print(program), *graph = fx_graph_to_fx(fx_module_graph(s->module));
+        fx_context_print(s->context, stderr);
+        ck_abort_msg("%s, output %d: %s\n%s\n%s", what, i, difference, graph, text);
+    }
+}
+
+/* The text reads back as a program that prints the same; constants get their data from the first program. */
+static fx_program *reread(subject *s, const fx_program *program, const char *what)
+{
+    fx_program *again;
+    char *text = fx__program_print(program);
+    fx_status status = fx__program_parse(s->context, "text", text, strlen(text), &again);
+    if (status) fx_context_print(s->context, stderr);
+    ck_assert_msg(status == FX_OK, "%s: not parsed\n%s", what, text);
+    char *text_again = fx__program_print(again);
+    ck_assert_msg(strcmp(text, text_again) == 0, "%s: texts differ\n%s\n%s", what, text, text_again);
+    for (int32_t b = 0; b < program->n_buf; b++)
+        if (program->buf[b].path) again->buf[b].data = program->buf[b].data;
+    fx_text_free(text);
+    fx_text_free(text_again);
+    return again;
+}
+
+static int32_t count_calls(const fx_block *block)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < block->n; i++) n += block->step[i].kind == FX_STEP_CALL;
+    return n;
+}
+
+static int32_t check_lowered(subject *s, bool force_calls, const char *what)
+{
+    fx_program *program;
+    fx_status status = fx__lower_graph(fx_module_graph(s->module), force_calls, &program);
+    if (status != FX_OK) fx_context_print(s->context, stderr);
+    ck_assert_msg(status == FX_OK, "%s is not lowered", what);
+    status = fx__program_verify(program, "lower");
+    if (status != FX_OK) {
+        char *text = fx__program_print(program);
+        fx_context_print(s->context, stderr);
+        ck_abort_msg("%s\n%s", what, text);
+    }
+    check_program(s, program, what);
+    fx_program *again = reread(s, program, what);
+    check_program(s, again, what);
+    int32_t calls = count_calls(&program->steps);
+    fx__program_free(again);
+    fx__program_free(program);
+    return calls;
+}
+
+/* Operators that are never lowered: they decompose, or their result's size depends on data. */
+static bool may_call(const fx_op *op)
+{
+    return !op->lower || op->reads_values;
+}
+
+static bool check_case(const fx_op *op, const fx_case *c)
+{
+    subject s = {.context = fx_context_new()};
+    char what[512];
+    snprintf(what, sizeof what, "%s%s (%s)", op->name, c->args, c->note ? c->note : "");
+    build_case(&s, op, c->args);
+    add_outputs(&s);
+    interpret(&s);
+    int32_t calls = check_lowered(&s, false, what);
+    if (calls && !may_call(op)) printf("  called: %s\n", what);
+    check_lowered(&s, true, what);
+    release(&s);
+    return calls == 0;
+}
+
+START_TEST(cases_of_all_operators)
+{
+    int32_t cases = 0, compiled = 0;
+    for (int32_t i = 0; i < fx_op_count(); i++) {
+        const fx_op *op = fx_op_at(i);
+        for (const fx_case *c = op->cases; c && c->args; c++) {
+            if (c->args[0] != '(') continue; /* "symbolic", "bench" */
+            cases++;
+            compiled += check_case(op, c);
+        }
+    }
+    printf("  %d cases, %d without a CALL\n", cases, compiled);
+    ck_assert_int_gt(cases, 100);
+}
+END_TEST
+
+START_TEST(random_graphs)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        subject s = {.context = fx_context_new()};
+        char what[32];
+        snprintf(what, sizeof what, "random graph %d", (int)seed);
+        s.module = fx_test_random_module(s.context, seed, NULL);
+        ck_assert_ptr_nonnull(s.module);
+        s.n_in = fx_module_input_count(s.module);
+        fx_test_random_inputs(s.module, seed, false, s.in);
+        make_core(fx_module_graph(s.module));
+        interpret(&s);
+        check_lowered(&s, false, what);
+        release(&s);
+    }
+}
+END_TEST
+
+FX_TESTS("lower", cases_of_all_operators, random_graphs)
