@@ -252,8 +252,8 @@ static void verify_steps(fx_verifier *v)
     if (!w.written) return;
     for (int32_t b = 0; b < program->n_buf; b++) {
         const fx_buf *buf = &program->buf[b];
-        w.written[b] =
-            buf->role == FX_BUF_INPUT || buf->role == FX_BUF_STATE || (buf->role == FX_BUF_CONST && (buf->data || buf->path));
+        w.written[b] = buf->role == FX_BUF_INPUT || buf->role == FX_BUF_STATE ||
+                       (buf->role == FX_BUF_CONST && (buf->data || buf->path)) || fx__buf_elems(program, b) == 0;
     }
     v->kernel = NULL;
     v->number = -1;

@@ -45,23 +45,37 @@ static void fill_input(fx_tensor *tensor, uint64_t *random)
     }
 }
 
-/* "(f32[2, 3], 2)" to "(%a, 2)", with an input for every tensor type. */
+static bool is_dtype(const char *word, size_t bytes)
+{
+    char name[8];
+    fx_dtype dtype;
+    if (bytes == 0 || bytes >= sizeof name) return false;
+    memcpy(name, word, bytes);
+    name[bytes] = 0;
+    return fx_dtype_parse(name, &dtype);
+}
+
+/* "(f32[2, 3], f16)" to "(%a, dtype(f16))", with an input for every tensor type. */
 static void read_case(subject *s, const char *args, fx_text *out)
 {
     uint64_t random = 7;
+    bool quoted = false;
     for (const char *c = args; *c;) {
         size_t word = 0;
         while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
-        bool tensor = word > 0 && c[word] == '[' && (c == args || !strchr("\"", c[-1]));
-        if (!tensor) {
+        quoted ^= *c == '"';
+        if (quoted || !is_dtype(c, word)) {
             fx__text_put(out, c, word ? word : 1);
             c += word ? word : 1;
-            continue;
+        } else if (c[word] == '[') {
+            s->in[s->n_in] = op_tensor(c);
+            fill_input(&s->in[s->n_in], &random);
+            fx__text_append(out, "%%%c", 'a' + s->n_in++);
+            c = strchr(c, ']') + 1;
+        } else {
+            fx__text_append(out, "dtype(%.*s)", (int)word, c);
+            c += word;
         }
-        s->in[s->n_in] = op_tensor(c);
-        fill_input(&s->in[s->n_in], &random);
-        fx__text_append(out, "%%%c", 'a' + s->n_in++);
-        c = strchr(c, ']') + 1;
     }
 }
 
@@ -188,6 +202,7 @@ static bool check_case(const fx_op *op, const fx_case *c)
     subject s = {.context = fx_context_new()};
     char what[512];
     snprintf(what, sizeof what, "%s%s (%s)", op->name, c->args, c->note ? c->note : "");
+    if (getenv("FX_TRACE")) fprintf(stderr, "%s\n", what);
     build_case(&s, op, c->args);
     add_outputs(&s);
     interpret(&s);
@@ -204,7 +219,7 @@ START_TEST(cases_of_all_operators)
     for (int32_t i = 0; i < fx_op_count(); i++) {
         const fx_op *op = fx_op_at(i);
         for (const fx_case *c = op->cases; c && c->args; c++) {
-            if (c->args[0] != '(') continue; /* "symbolic", "bench" */
+            if (c->args[0] != '(' || strstr(c->args, "s0")) continue; /* "symbolic", "bench" */
             cases++;
             compiled += check_case(op, c);
         }
