@@ -260,6 +260,13 @@ static fx_status lower_view(lowering *l, const fx_call *call)
     return set_first(l, call->node, fx__lower_add_value(&l->lower, &home));
 }
 
+/* getitem of a tensor is a call like any other. */
+static bool takes_from_tuple(const fx_node *node)
+{
+    const fx_attr *from = fx__arg(node, 0);
+    return from->kind == FX_ATTR_NODE && from->u.node->op && fx__op_schema_results(from->u.node->op) != 1;
+}
+
 /* One of a tuple's values: its home is known. */
 static fx_status lower_getitem(lowering *l, const fx_node *node)
 {
@@ -277,7 +284,7 @@ static fx_status lower_call(lowering *l, const fx_node *node)
     fx_status status = FX_E_UNSUPPORTED;
     const char *why = l->force_calls ? "compiled forms are off" : "the operator has no compiled form";
     if (!node->op) return fx__diag_node(node, FX_E_UNSUPPORTED, "\"%s\" is no operator of the table", node->target);
-    if (strcmp(node->op->name, "getitem") == 0) return lower_getitem(l, node);
+    if (fx__op_is(node, FX_OP_getitem) && takes_from_tuple(node)) return lower_getitem(l, node);
     if (node->n_result < 1) return fx__diag_node(node, FX_E_TYPE, "the result's type is not known");
     fx__op_call(node, &call);
     call.dims = l->lower.program->dims; /* a clone: equal handles, and hooks may add to it */

@@ -63,8 +63,12 @@ static void read_case(subject *s, const char *args, fx_text *out)
     for (const char *c = args; *c;) {
         size_t word = 0;
         while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
-        quoted ^= *c == '"';
-        if (quoted || !is_dtype(c, word)) {
+        bool quote = *c == '"' || *c == '\'';
+        quoted ^= quote;
+        if (quote) {
+            fx__text_append(out, "\"");
+            c++;
+        } else if (quoted || !is_dtype(c, word)) {
             fx__text_put(out, c, word ? word : 1);
             c += word ? word : 1;
         } else if (c[word] == '[') {
