@@ -70,7 +70,9 @@ static fx_status check_fits(const evaluation *e, int32_t b)
 static fx_status give_memory(evaluation *e, int32_t b)
 {
     if (e->program->buf[b].parent >= 0) return FX_OK;
-    if (e->workspace && e->program->buf[b].role == FX_BUF_TEMP) FX_TRY(check_fits(e, b));
+    bool is_planned = e->workspace && e->program->buf[b].role == FX_BUF_TEMP;
+    if (is_planned && e->program->buf[b].first < 0) return FX_OK; /* no step uses it: it has no place */
+    if (is_planned) FX_TRY(check_fits(e, b));
     e->root[b] = given_memory(e, b);
     if (e->root[b]) return FX_OK;
     e->root[b] = new_memory(e, buf_bytes(e, b));

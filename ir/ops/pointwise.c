@@ -24,7 +24,10 @@ static fx_status dtype_div(fx_call *call)
     const char *mode = rounds(call) ? call->arg[2].u.s : "floor";
     if (strcmp(mode, "floor") != 0 && strcmp(mode, "trunc") != 0)
         return fx__call_error(call, FX_E_ARG, "rounding_mode is '%s'; 'floor', 'trunc' and None are known", mode);
-    return rounds(call) ? fx__rule_dtype_promote(call) : fx__rule_dtype_float(call);
+    if (!rounds(call)) return fx__rule_dtype_float(call);
+    FX_TRY(fx__rule_dtype_promote(call));
+    if (call->result[0].dtype == FX_BOOL) call->result[0].dtype = FX_I64; /* whole quotients of truth values are integers */
+    return FX_OK;
 }
 
 /* The condition takes no part. */
@@ -500,7 +503,7 @@ ROW(hardswish, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 0, lower_hards
     "HardSwish");
 ROW(hardtanh, "default", "(Tensor self, Scalar min_val=-1, Scalar max_val=1)", FX_NUMBERS, SAME, KEEP, EXACT, lower_clamp,
     cases_hardtanh, "torch.nn.functional.hardtanh", "");
-ROW(leaky_relu, "default", "(Tensor self, Scalar negative_slope=0.01)", FX_FLOATS, SAME, KEEP, ROUNDED, lower_leaky_relu,
+ROW(leaky_relu, "default", "(Tensor self, Scalar negative_slope=0.01)", FX_FLOATS, SAME, KEEP, 0, lower_leaky_relu,
     cases_leaky_relu, "torch.nn.functional.leaky_relu", "LeakyRelu");
 ROW(masked_fill, "Scalar", "(Tensor self, Tensor mask, TensorOrScalar value)", FX_ANY, SAME, BROADCAST, EXACT, lower_masked_fill,
     cases_masked_fill, "torch.ops.aten.masked_fill.Tensor torch.masked_fill method:masked_fill", "");
