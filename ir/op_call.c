@@ -198,13 +198,21 @@ static fx_status infer(fx_call *call)
     return check_results(call);
 }
 
+/* Nodes that a pass has just made in a core graph may still lean on defaults. */
+static bool is_bound(const fx_node *node, const fx_op *op)
+{
+    int32_t n;
+    fx__op_params(op, &n);
+    return node->args.n == n && node->kwargs.n == 0;
+}
+
 fx_status fx__op_infer(fx_node *node)
 {
     fx_graph *graph = node->graph;
     fx_attr bound[FX_PARAMS];
     fx_call call = {graph->context, graph->dims, fx__op_of(node), node, bound, {{0}}, 0};
     if (!call.op) return fx__diag_node(node, FX_E_UNSUPPORTED, "no operator of the table");
-    if (graph->core)
+    if (graph->core && is_bound(node, call.op))
         call.arg = node->args.u.items;
     else
         FX_TRY(fx__op_bind(graph, node, call.op, bound));
