@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* codegen/tile.c: kernels that hold a CONTRACT. Around a register tile of mr rows by nv vectors run the loops of sched.order; each
+ * tile is a sweep over the reduced axes and, on its registers, the MAP stages that follow. Static row extents are cut into two
+ * adjacent heights with a body each; for a symbolic one a switch chooses among bodies of 1 to mr rows. */
+#include "codegen/tile.h"
+#include "ir/diag.h"
+
+typedef struct tile_job {
+    fx_tile t;
+    fx_tile_sweep sweep[TILE_CONTRACTS];
+    int n_sweep;
+    fx_tile_rows rows;
+    bool rows_known; /* static row extent */
+} tile_job;
+
+/* ---- Plan ----------------------------------------------------------------------------------------------------------------- */
+
+/* Memory for rows outside to point to. */
+static void make_zeros(tile_job *job, const fx_tile_sweep *sweep)
+{
+    fx_e *e = &job->t.f->e;
+    int64_t span = fx__tile_zero_span(job->t.f->kernel, sweep);
+    const fx_kernel *kernel = job->t.f->kernel;
+    fx_dtype dtype = kernel->arg[kernel->access[sweep->stream[sweep->guard_stream].access].arg].dtype;
+    LLVMTypeRef type = LLVMArrayType2(e_mem_type(e, dtype), (uint64_t)span);
+    job->t.zeros = e_alloca(e, type, "zeros");
+    LLVMBuildMemSet(e->builder, job->t.zeros, LLVMConstNull(e->ty_i8), e_i64(e, span * (int64_t)fx_dtype_bytes(dtype)), 64);
+}
+
+static bool plan(tile_job *job)
+{
+    const fx_frame *f = job->t.f;
+    const fx_kernel *kernel = f->kernel;
+    fx_tile_rows *rows = job->rows_known ? &job->rows : NULL;
+    for (int s = 0; s < kernel->n_stage; s++) {
+        if (kernel->stage[s].kind == FX_STAGE_REDUCE || kernel->stage[s].n_inner > 0) return false;
+        if (kernel->stage[s].kind == FX_STAGE_MAP) continue;
+        if (job->n_sweep == TILE_CONTRACTS) return false;
+        fx_tile_sweep *sweep = &job->sweep[job->n_sweep++];
+        if (!fx__tile_plan_sweep(f->program, kernel, s, job->t.row, job->t.vec, rows, sweep)) return false;
+        s += sweep->n_stage - 1;
+        if (sweep->row_guard) rows = NULL; /* one set of classes: a second guard is left to run time */
+    }
+    return job->n_sweep > 0;
+}
+
+/* ---- One tile ------------------------------------------------------------------------------------------------------------- */
+
+static void emit_tile(tile_job *job)
+{
+    fx_tile *t = &job->t;
+    const fx_kernel *kernel = t->f->kernel;
+    int next = 0;
+    fx__tile_begin(t);
+    for (int s = 0; s < kernel->n_stage; s++) {
+        if (kernel->stage[s].kind == FX_STAGE_MAP) {
+            fx__tile_emit_map(t, s);
+            continue;
+        }
+        const fx_tile_sweep *sweep = &job->sweep[next++];
+        fx__tile_emit_sweep(t, sweep);
+        fx__tile_keep(t, sweep);
+        s += sweep->n_stage - 1;
+    }
+}
+
+/* ---- Loops ---------------------------------------------------------------------------------------------------------------- */
+
+static void emit_axes(tile_job *job, int level);
+
+static void emit_rows_at(tile_job *job, int level, LLVMValueRef row, int height)
+{
+    LLVMValueRef *saved = fx__frame_enter(job->t.f, (uint8_t)job->t.row, row);
+    job->t.height = height;
+    emit_axes(job, level + 1);
+    fx__frame_leave(job->t.f, (uint8_t)job->t.row, saved);
+}
+
+/* Tiles [begin, end) of the row axis in this call. */
+static void tile_range(const tile_job *job, LLVMValueRef tiles, LLVMValueRef *begin, LLVMValueRef *end)
+{
+    fx_frame *f = job->t.f;
+    const fx_sched *sched = &f->kernel->sched;
+    *begin = e_i64(&f->e, 0);
+    *end = tiles;
+    for (int i = 0; i < sched->n_task; i++) {
+        if (sched->task[i] != job->t.row) continue;
+        *begin = f->begin[job->t.row];
+        *end = f->end[job->t.row];
+    }
+}
+
+static void emit_class(tile_job *job, int level, const fx_tile_class *cls, LLVMValueRef begin, LLVMValueRef end)
+{
+    fx_e *e = &job->t.f->e;
+    LLVMValueRef first = e_i64(e, cls->first), last = e_i64(e, cls->first + cls->count);
+    job->t.cls = cls;
+    fx_loop loop = e_loop_begin(e, "tile", e_max(e, begin, first), e_min(e, end, last), 1, 0, NULL);
+    LLVMValueRef row = e_add(e, e_i64(e, cls->row), e_mul(e, e_sub(e, loop.index, first), e_i64(e, cls->height)));
+    emit_rows_at(job, level, row, cls->height);
+    e_loop_end(e, &loop, NULL);
+    job->t.cls = NULL;
+}
+
+static void emit_static_rows(tile_job *job, int level)
+{
+    LLVMValueRef begin, end;
+    tile_range(job, e_i64(&job->t.f->e, job->rows.tiles), &begin, &end);
+    for (int c = 0; c < job->rows.n_class; c++) emit_class(job, level, &job->rows.cls[c], begin, end);
+}
+
+/* A symbolic extent: heights low + 1 and low of the same even split, known at run time. */
+static void emit_symbolic_rows(tile_job *job, int level)
+{
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    int mr = f->kernel->sched.mr;
+    LLVMValueRef rows = f->extent[job->t.row], tiles = e_ceildiv(e, rows, e_i64(e, mr)), begin, end;
+    tile_range(job, tiles, &begin, &end);
+    fx_if any = e_if_begin(e, "rows", e_icmp(e, LLVMIntSLT, begin, end)); /* no rows: no tiles to divide by */
+    LLVMValueRef low = LLVMBuildUDiv(e->builder, rows, tiles, "low"), more = e_sub(e, rows, e_mul(e, low, tiles));
+    fx_loop loop = e_loop_begin(e, "tile", begin, end, 1, 0, NULL);
+    LLVMValueRef row = e_add(e, e_mul(e, loop.index, low), e_min(e, loop.index, more));
+    LLVMValueRef taller = LLVMBuildZExt(e->builder, e_icmp(e, LLVMIntSLT, loop.index, more), e->ty_i64, "");
+    LLVMBasicBlockRef never = e_block(e, "never"), done = e_block(e, "tile.done");
+    LLVMValueRef choice = LLVMBuildSwitch(e->builder, e_add(e, low, taller), never, (unsigned)mr);
+    for (int height = 1; height <= mr; height++) {
+        LLVMBasicBlockRef body = e_block(e, "rows%d", height);
+        LLVMAddCase(choice, e_i64(e, height), body);
+        e_put(e, body);
+        emit_rows_at(job, level, row, height);
+        e_goto(e, done);
+    }
+    e_put(e, never);
+    LLVMBuildUnreachable(e->builder);
+    e_put(e, done);
+    e_loop_end(e, &loop, NULL);
+    e_if_end(e, &any);
+}
+
+/* Vectors from a column on; columns: how many are left there (constant or not), NULL: enough for all. */
+static void emit_vecs_at(tile_job *job, int level, LLVMValueRef column, int n_vec, LLVMValueRef columns)
+{
+    fx_tile *t = &job->t;
+    LLVMValueRef *saved = fx__frame_enter(t->f, (uint8_t)t->vec, column);
+    int64_t known;
+    t->n_vec = n_vec;
+    for (int j = 0; j < n_vec; j++) {
+        bool full = !columns || (e_const(columns, &known) && known >= (int64_t)(j + 1) * t->lanes);
+        LLVMValueRef left = columns ? e_sub(&t->f->e, columns, e_i64(&t->f->e, (int64_t)j * t->lanes)) : NULL;
+        t->mask[j] = full ? NULL : e_mask_first(&t->f->e, t->lanes, left);
+    }
+    emit_axes(job, level + 1);
+    fx__frame_leave(t->f, (uint8_t)t->vec, saved);
+}
+
+/* Full tiles, then one narrower tile whose last vector is masked. */
+static void emit_static_vecs(tile_job *job, int level, int64_t extent)
+{
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    int64_t step = (int64_t)job->t.lanes * f->kernel->sched.nv, full = extent / step * step, rest = extent - full;
+    LLVMValueRef begin = f->begin[job->t.vec], end = f->end[job->t.vec];
+    if (full > 0) {
+        fx_loop loop = e_loop_begin(e, f->kernel->axis[job->t.vec].name, begin, e_min(e, end, e_i64(e, full)), step, 0, NULL);
+        emit_vecs_at(job, level, loop.index, f->kernel->sched.nv, NULL);
+        e_loop_end(e, &loop, NULL);
+    }
+    if (rest > 0) {
+        fx_if last = e_if_begin(e, "narrow", e_icmp(e, LLVMIntSGT, end, e_i64(e, full)));
+        emit_vecs_at(job, level, e_i64(e, full), (int)((rest + job->t.lanes - 1) / job->t.lanes), e_i64(e, rest));
+        e_if_end(e, &last);
+    }
+}
+
+static void emit_symbolic_vecs(tile_job *job, int level)
+{
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    int vec = job->t.vec;
+    int64_t step = (int64_t)job->t.lanes * f->kernel->sched.nv;
+    fx_loop loop = e_loop_begin(e, f->kernel->axis[vec].name, f->begin[vec], f->end[vec], step, 0, NULL);
+    emit_vecs_at(job, level, loop.index, f->kernel->sched.nv, e_sub(e, f->extent[vec], loop.index));
+    e_loop_end(e, &loop, NULL);
+}
+
+static void emit_plain(tile_job *job, int level)
+{
+    fx_axis_loop loop;
+    fx__frame_axis_begin(job->t.f, &loop, job->t.f->order[level], 1, 0, NULL);
+    emit_axes(job, level + 1);
+    fx__frame_axis_end(job->t.f, &loop, NULL);
+}
+
+static void emit_axes(tile_job *job, int level)
+{
+    fx_frame *f = job->t.f;
+    if (level == f->n_order) {
+        emit_tile(job);
+        return;
+    }
+    int axis = f->order[level];
+    int64_t extent;
+    if (axis == job->t.row)
+        job->rows_known ? emit_static_rows(job, level) : emit_symbolic_rows(job, level);
+    else if (axis == job->t.vec)
+        e_const(f->extent[axis], &extent) ? emit_static_vecs(job, level, extent) : emit_symbolic_vecs(job, level);
+    else
+        emit_plain(job, level);
+}
+
+/* Axes of f->order before the first that the tile itself steps over. */
+static int plain_axes(const tile_job *job)
+{
+    const fx_frame *f = job->t.f;
+    int n = 0;
+    while (n < f->n_order && f->order[n] != job->t.row && f->order[n] != job->t.vec) n++;
+    return n;
+}
+
+static int axis_or_none(uint8_t axis)
+{
+    return axis == FX_NO_AXIS ? -1 : axis;
+}
+
+fx_status fx__emit_tile(fx_frame *f)
+{
+    const fx_sched *sched = &f->kernel->sched;
+    tile_job job = {.t = {.f = f,
+                          .row = axis_or_none(sched->row),
+                          .vec = axis_or_none(sched->vec),
+                          .lanes = sched->lanes,
+                          .height = 1,
+                          .n_vec = 1}};
+    job.rows_known = job.t.row >= 0 && fx_dim_is_const(f->kernel->axis[job.t.row].extent);
+    if (sched->mr > TILE_ROWS || sched->nv > TILE_VECS || sched->mr * sched->nv > FX_COPIES)
+        return fx__frame_refuse(f, "the tile is too large");
+    FX_TRY(fx__point_open(&job.t.point, f));
+    job.t.point.vec = sched->vec;
+    job.t.point.row = sched->row;
+    job.t.point.lanes = sched->lanes;
+    if (sched->row != FX_NO_AXIS) f->late |= UINT32_C(1) << sched->row;
+    if (sched->vec != FX_NO_AXIS) f->late |= UINT32_C(1) << sched->vec;
+    if (!plan(&job)) return fx__frame_refuse(f, "its stages do not form a tile");
+    for (int s = 0; s < job.n_sweep; s++)
+        if (job.sweep[s].row_guard && !job.sweep[s].row_guard_static) make_zeros(&job, &job.sweep[s]);
+    int n = plain_axes(&job);
+    fx_nest nest;
+    fx__frame_nest_begin(f, &nest, n);
+    emit_axes(&job, n);
+    fx__frame_nest_end(f, &nest);
+    return f->status;
+}

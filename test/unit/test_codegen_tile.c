@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tile emitter against the evaluator, bit for bit: inputs are small integers, so sums are exact in any order. Outputs and
+ * scratch are poisoned before each run, and chunks are run in two calls. */
+#include "harness.h"
+#include "tile_case.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_BYTES = 8192, MARGIN = 64 };
+
+/* ---- Running a text both ways -------------------------------------------------------------------------------------------- */
+
+typedef struct trial {
+    fx_context *context;
+    fx_program *program;
+    int64_t sym[4];
+    fx_tensor in[FX_ARGS], want[FX_ARGS], got[FX_ARGS];
+    int n_in, n_out;
+} trial;
+
+static fx_tensor make(trial *t, const fx_buf *buf)
+{
+    int64_t dim[FX_RANK];
+    fx_tensor tensor;
+    for (int d = 0; d < buf->rank; d++) dim[d] = fx__dim_eval(t->program->dims, buf->dim[d], t->sym);
+    CHECK_OK(t->context, fx_tensor_alloc(buf->dtype, buf->rank, dim, &tensor));
+    return tensor;
+}
+
+static void fill(fx_tensor *tensor, uint64_t *seed)
+{
+    int64_t n = fx_tensor_elems(tensor);
+    int low = fx_dtype_is_signed(tensor->dtype) ? -3 : 0;
+    for (int64_t i = 0; i < n; i++) fx_tensor_set(tensor, i, (double)((int)(fx_test_random(seed) % 7) + low));
+}
+
+static void open_trial(trial *t, const char *text, int64_t sym)
+{
+    uint64_t seed = 12345;
+    *t = (trial){.context = fx_context_new(), .sym = {sym}};
+    CHECK_OK(t->context, fx__program_parse(t->context, "tile", text, strlen(text), &t->program));
+    for (int b = 0; b < t->program->n_buf; b++) {
+        const fx_buf *buf = &t->program->buf[b];
+        if (buf->role == FX_BUF_INPUT) {
+            t->in[buf->index] = make(t, buf);
+            fill(&t->in[buf->index], &seed);
+            t->n_in++;
+        } else {
+            t->want[buf->index] = make(t, buf);
+            t->got[buf->index] = make(t, buf);
+            t->n_out++;
+        }
+    }
+}
+
+static void close_trial(trial *t)
+{
+    for (int i = 0; i < t->n_in; i++) fx_tensor_release(&t->in[i]);
+    for (int i = 0; i < t->n_out; i++) {
+        fx_tensor_release(&t->want[i]);
+        fx_tensor_release(&t->got[i]);
+    }
+    fx__program_free(t->program);
+    fx_context_free(t->context);
+}
+
+/* The kernel's chunks in two calls, with exact-size copies of all tensors behind a poisoned margin. */
+static void run_native(trial *t)
+{
+    const fx_program *program = t->program;
+    const fx_kernel *kernel = program->kernel[0];
+    const fx_step *step = &program->steps.step[0];
+    kernel_code code;
+    void *arg[FX_ARGS + 1] = {0};
+    int64_t dim[4];
+    int32_t syms[4];
+    for (int i = 0; i < kernel->n_arg; i++) {
+        const fx_buf *buf = &program->buf[step->bind[i].buf];
+        arg[i] = buf->role == FX_BUF_INPUT ? t->in[buf->index].data : t->got[buf->index].data;
+    }
+    int32_t n_sym = fx__kernel_syms(program, kernel, syms, 4);
+    for (int32_t i = 0; i < n_sym; i++) dim[i] = t->sym[syms[i]];
+    for (int i = 0; i < t->n_out; i++) memset(t->got[i].data, 0xa5, (size_t)fx_tensor_bytes(&t->got[i]));
+    CHECK_OK(t->context, kernel_compile(t->context, program, 0, &code));
+    int64_t chunks = fx__dim_eval(program->dims, fx__sched_chunks(program->dims, kernel), t->sym), half = chunks / 2;
+    int64_t scratch_bytes = fx__kernel_scratch_bytes(program, kernel);
+    void *scratch = aligned_alloc(64, (size_t)(scratch_bytes + 64) / 64 * 64 + 64);
+    ck_assert(scratch != NULL);
+    memset(scratch, 0x5a, (size_t)scratch_bytes);
+    fx_rt_job job = {.arg = arg, .dim = dim};
+    code.run(&job, half, chunks, scratch);
+    code.run(&job, 0, half, scratch);
+    free(scratch);
+    kernel_free(&code);
+}
+
+static void check_same(const trial *t, const char *text)
+{
+    for (int i = 0; i < t->n_out; i++) {
+        int64_t bytes = fx_tensor_bytes(&t->want[i]), n = fx_tensor_elems(&t->want[i]);
+        if (memcmp(t->want[i].data, t->got[i].data, (size_t)bytes) == 0) continue;
+        int64_t first = 0;
+        while (first < n && fx_tensor_get(&t->want[i], first) == fx_tensor_get(&t->got[i], first)) first++;
+        ck_abort_msg("%s\nsymbol %ld, output %d, element %ld: want %g, got %g", text, (long)t->sym[0], i, (long)first,
+                     fx_tensor_get(&t->want[i], first), fx_tensor_get(&t->got[i], first));
+    }
+}
+
+static void check_text(const char *text, int64_t sym)
+{
+    trial t;
+    open_trial(&t, text, sym);
+    CHECK_OK(t.context, fx__program_eval(t.program, t.in, t.want, NULL, t.sym));
+    run_native(&t);
+    check_same(&t, text);
+    close_trial(&t);
+}
+
+static void check_gemm(gemm_case c)
+{
+    char text[TEXT_BYTES];
+    gemm_text(&c, text, sizeof text);
+    check_text(text, c.rows);
+}
+
+static void check_conv(conv_case c, int64_t width)
+{
+    char text[TEXT_BYTES];
+    conv_text(&c, text, sizeof text);
+    check_text(text, width);
+}
+
+/* ---- Matrix products ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(gemm_sizes_around_the_tile)
+{
+    static const int64_t sizes[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 47, 48, 49, 65};
+    for (int i = 0; i < 28; i++) {
+        int64_t n = sizes[i / 2];
+        bool panels = i % 2;
+        check_gemm((gemm_case){.m = 17, .k = 5, .n = n, .mr = 8, .nv = 3, .lanes = 16, .grain = 2, .panels = panels});
+        check_gemm((gemm_case){.m = n, .k = 19, .n = 20, .mr = 6, .nv = 2, .lanes = 8, .grain = 3, .panels = panels});
+    }
+}
+END_TEST
+
+START_TEST(gemm_short_reductions)
+{
+    for (int64_t k = 0; k < 3; k++)
+        check_gemm((gemm_case){.m = 9, .k = k, .n = 21, .mr = 4, .nv = 1, .lanes = 16, .grain = 1, .panels = true});
+}
+END_TEST
+
+START_TEST(gemm_empty)
+{
+    check_gemm((gemm_case){.m = 0, .k = 4, .n = 16, .mr = 4, .nv = 1, .lanes = 16, .grain = 1, .panels = true});
+}
+END_TEST
+
+START_TEST(gemm_one_row_wide_panel)
+{
+    check_gemm((gemm_case){.m = 1, .k = 33, .n = 300, .mr = 1, .nv = 8, .lanes = 16, .grain = 1, .panels = true});
+    check_gemm((gemm_case){.m = 1, .k = 100, .n = 16, .mr = 1, .nv = 1, .lanes = 16, .grain = 1, .panels = true});
+    check_gemm((gemm_case){.m = 1, .k = 7, .n = 3, .mr = 1, .nv = 1, .lanes = 1, .grain = 1});
+}
+END_TEST
+
+START_TEST(gemm_symbolic_rows)
+{
+    static const int64_t rows[] = {0, 1, 2, 3, 5, 6, 7, 12, 13, 100};
+    for (int i = 0; i < 20; i++)
+        check_gemm((gemm_case){
+            .m = -1, .rows = rows[i / 2], .k = 11, .n = 40, .mr = 6, .nv = 2, .lanes = 16, .grain = 2, .panels = i % 2});
+}
+END_TEST
+
+START_TEST(gemm_dtypes)
+{
+    static const char *const types[][2] = {{"f64", "f64"}, {"f16", "f32"}, {"bf16", "f32"}, {"i8", "i32"},
+                                           {"u8", "i32"},  {"i32", "i32"}, {"i64", "i64"}};
+    for (int i = 0; i < 14; i++) {
+        const char *const *type = types[i / 2];
+        int lanes = strstr(type[1], "64") ? 8 : 16;
+        check_gemm((gemm_case){
+            .m = 11, .k = 13, .n = 27, .mr = 5, .nv = 2, .lanes = lanes, .grain = 2, .panels = i % 2, .a = type[0], .y = type[1]});
+    }
+}
+END_TEST
+
+START_TEST(gemm_scalar_lanes)
+{
+    check_gemm((gemm_case){.m = 5, .k = 7, .n = 6, .mr = 2, .nv = 2, .lanes = 1, .grain = 2});
+}
+END_TEST
+
+/* ---- Convolutions --------------------------------------------------------------------------------------------------------- */
+
+static const conv_case convs[] = {
+    {.n = 1,
+     .h = 7,
+     .w = 7,
+     .ic = 3,
+     .oc = 32,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .before = 1,
+     .after = 1,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 7,
+     .nv = 2},
+    {.n = 2,
+     .h = 9,
+     .w = 30,
+     .ic = 4,
+     .oc = 20,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .before = 1,
+     .after = 1,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 7,
+     .nv = 1},
+    {.n = 1,
+     .h = 12,
+     .w = 29,
+     .ic = 3,
+     .oc = 16,
+     .kh = 7,
+     .kw = 7,
+     .stride = 2,
+     .before = 3,
+     .after = 3,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 7,
+     .nv = 1},
+    {.n = 1,
+     .h = 10,
+     .w = 17,
+     .ic = 2,
+     .oc = 40,
+     .kh = 5,
+     .kw = 5,
+     .stride = 1,
+     .before = 4,
+     .after = 0,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 5,
+     .nv = 2},
+    {.n = 1,
+     .h = 14,
+     .w = 33,
+     .ic = 5,
+     .oc = 16,
+     .kh = 3,
+     .kw = 3,
+     .stride = 1,
+     .before = 4,
+     .after = 4,
+     .dilation = 4,
+     .groups = 1,
+     .mr = 3,
+     .nv = 1},
+    {.n = 1,
+     .h = 8,
+     .w = 15,
+     .ic = 2,
+     .oc = 16,
+     .kh = 3,
+     .kw = 3,
+     .stride = 3,
+     .before = 0,
+     .after = 2,
+     .dilation = 2,
+     .groups = 2,
+     .mr = 4,
+     .nv = 1},
+    {.n = 1,
+     .h = 6,
+     .w = 11,
+     .ic = 3,
+     .oc = 18,
+     .kh = 2,
+     .kw = 4,
+     .stride = 2,
+     .before = 1,
+     .after = 1,
+     .dilation = 1,
+     .groups = 3,
+     .mr = 6,
+     .nv = 1},
+    {.n = 1,
+     .h = 5,
+     .w = 9,
+     .ic = 7,
+     .oc = 16,
+     .kh = 1,
+     .kw = 1,
+     .stride = 1,
+     .before = 0,
+     .after = 0,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 7,
+     .nv = 1},
+    {.n = 1,
+     .h = 5,
+     .w = 9,
+     .ic = 7,
+     .oc = 16,
+     .kh = 1,
+     .kw = 1,
+     .stride = 2,
+     .before = 1,
+     .after = 1,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 7,
+     .nv = 1},
+    {.n = 1,
+     .h = 3,
+     .w = 2,
+     .ic = 3,
+     .oc = 16,
+     .kh = 5,
+     .kw = 5,
+     .stride = 1,
+     .before = 2,
+     .after = 2,
+     .dilation = 1,
+     .groups = 1,
+     .mr = 7,
+     .nv = 1},
+    {.n = 1,
+     .h = 4,
+     .w = 40,
+     .ic = 2,
+     .oc = 16,
+     .kh = 3,
+     .kw = 9,
+     .stride = 1,
+     .before = 12,
+     .after = 12,
+     .dilation = 3,
+     .groups = 1,
+     .mr = 2,
+     .nv = 1}, /* more classes than there is room for */
+};
+
+START_TEST(conv_shapes)
+{
+    for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++) {
+        conv_case c = convs[i];
+        c.lanes = 16;
+        check_conv(c, 0);
+    }
+}
+END_TEST
+
+START_TEST(conv_symbolic_width)
+{
+    static const int64_t widths[] = {0, 1, 2, 3, 8, 15, 40};
+    for (int i = 0; i < 7; i++)
+        check_conv((conv_case){.n = 1,
+                               .h = 6,
+                               .w = 10,
+                               .ic = 5,
+                               .oc = 20,
+                               .kh = 3,
+                               .kw = 3,
+                               .stride = 1,
+                               .before = 1,
+                               .after = 1,
+                               .dilation = 1,
+                               .groups = 1,
+                               .mr = 4,
+                               .nv = 2,
+                               .lanes = 16,
+                               .symbolic_width = true},
+                   widths[i]);
+}
+END_TEST
+
+FX_TESTS("codegen_tile", gemm_sizes_around_the_tile, gemm_short_reductions, gemm_empty, gemm_one_row_wide_panel, gemm_symbolic_rows,
+         gemm_dtypes, gemm_scalar_lanes, conv_shapes, conv_symbolic_width)
