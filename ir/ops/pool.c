@@ -233,30 +233,87 @@ static fx_status lower_avg(fx_lower *lw, const fx_call *call)
     return fx__kb_finish(p.k);
 }
 
-/* Windows of one size: where the result's size divides the input's. */
-static fx_status lower_adaptive(fx_lower *lw, const fx_call *call)
+/* One dim of an adaptive average: point o covers positions floor(o in / out) to ceil((o + 1) in / out). */
+typedef struct adaptive_dim {
+    fx_dim in, out;
+    bool equal; /* all windows have one size */
+} adaptive_dim;
+
+/* First position and end of the window of this point, as i64. */
+static void window_ends(const pool_kernel *p, int32_t i, const adaptive_dim *d, uint16_t *start, uint16_t *end)
+{
+    fx_kb *k = p->k;
+    uint16_t in = fx__kb_dim(k, d->in), out = fx__kb_dim(k, d->out);
+    uint16_t before = fx__kb_scalar(k, FX_SCALAR_MUL, fx__kb_coord(k, p->position[i]), in);
+    uint16_t after = fx__kb_scalar(k, FX_SCALAR_ADD, before, fx__kb_scalar(k, FX_SCALAR_ADD, in, out));
+    *start = fx__kb_scalar(k, FX_SCALAR_FLOORDIV, before, out);
+    *end = fx__kb_scalar(k, FX_SCALAR_FLOORDIV, fx__kb_scalar(k, FX_SCALAR_SUB, after, i64(k, 1)), out);
+}
+
+/* The position of step i of a window; steps beyond its end, where *inside is false, stay at its last position. */
+static fx_index gathered(const pool_kernel *p, int32_t i, const adaptive_dim *d, uint16_t *inside)
+{
+    fx_kb *k = p->k;
+    uint16_t start, end;
+    window_ends(p, i, d, &start, &end);
+    uint16_t at = fx__kb_scalar(k, FX_SCALAR_ADD, start, fx__kb_coord(k, p->red[i])),
+             within = fx__kb_scalar(k, FX_SCALAR_LT, at, end);
+    *inside = *inside == FX_NO_EXPR ? within : fx__kb_scalar(k, FX_SCALAR_AND, *inside, within);
+    return (fx_index){.value = (int16_t)fx__kb_scalar(k, FX_SCALAR_MIN, at, fx__kb_scalar(k, FX_SCALAR_SUB, end, i64(k, 1)))};
+}
+
+static fx_kresult sum_adaptive(pool_kernel *p, fx_lower *lw, const fx_call *call, const adaptive_dim *dim, fx_dtype sum)
+{
+    fx_lvalue x = fx__lower_arg(lw, call, SELF);
+    uint16_t inside = FX_NO_EXPR;
+    for (int32_t i = 0; i < p->n; i++)
+        if (!dim[i].equal) p->in[p->lead + i] = gathered(p, i, &dim[i], &inside);
+    uint16_t loaded = inside == FX_NO_EXPR ? fx__kb_load(p->k, x, p->in) : fx__kb_load_gather(p->k, x, p->in);
+    uint16_t value = fx__kb_cast(p->k, sum, loaded);
+    if (inside != FX_NO_EXPR) value = fx__kb_select(p->k, inside, value, fx__kb_imm(p->k, sum, 0));
+    return fx__kb_reduce(p->k, "s", FX_COMBINE_SUM, p->red, (uint8_t)p->n, value);
+}
+
+static uint16_t adaptive_count(const pool_kernel *p, const fx_window *w, const adaptive_dim *dim)
+{
+    uint16_t count = i64(p->k, 1), start, end;
+    for (int32_t i = 0; i < p->n; i++) {
+        uint16_t size = fx__kb_dim(p->k, w->size[i]);
+        if (!dim[i].equal) {
+            window_ends(p, i, &dim[i], &start, &end);
+            size = fx__kb_scalar(p->k, FX_SCALAR_SUB, end, start);
+        }
+        count = fx__kb_scalar(p->k, FX_SCALAR_MUL, count, size);
+    }
+    return count;
+}
+
+/* Windows, or room for the largest of them. A stride may be symbolic here: it becomes a coefficient. */
+static void adaptive_window(fx_dims *dims, const fx_call *call, fx_window *w, adaptive_dim *dim)
 {
     const fx_type *x = fx__call_type(call, SELF), *out = &call->result[0];
-    fx_dims *dims = fx__lower_dims(lw);
-    fx_window w = {.n = spatial(call)};
-    fx_dtype sum = sum_dtype(out->dtype);
-    fx_dim total = 1;
-    for (int32_t i = 0; i < w.n; i++) {
-        fx_dim in = x->dim[x->rank - w.n + i], o = out->dim[x->rank - w.n + i];
-        if (o == 0) return fx__lower_decline(lw, "the result is empty");
-        if (!fx__dim_equal(dims, fx__dim_mod(dims, in, o), 0))
-            return fx__lower_decline(lw, "windows of several sizes: %s does not divide into %s", fx__check_dim(call, in).s,
-                                     fx__check_dim(call, o).s);
-        w.size[i] = w.stride[i] = fx__dim_floordiv(dims, in, o); /* a stride may be symbolic here: it becomes a coefficient */
-        w.dilation[i] = 1;
-        total = fx__dim_mul(dims, total, w.size[i]);
+    for (int32_t i = 0; i < w->n; i++) {
+        fx_dim in = x->dim[x->rank - w->n + i], o = out->dim[x->rank - w->n + i];
+        dim[i] = (adaptive_dim){in, o, fx__dim_equal(dims, fx__dim_mod(dims, in, o), 0)};
+        w->size[i] = dim[i].equal ? fx__dim_floordiv(dims, in, o) : fx__dim_add(dims, fx__dim_ceildiv(dims, in, o), 1);
+        w->stride[i] = w->size[i];
+        w->dilation[i] = 1;
     }
+}
+
+static fx_status lower_adaptive(fx_lower *lw, const fx_call *call)
+{
+    fx_window w = {.n = spatial(call)};
+    adaptive_dim dim[FX_WINDOW_DIMS];
     pool_kernel p = {0};
+    fx_dtype sum = sum_dtype(call->result[0].dtype);
+    for (int32_t d = 0; d < call->result[0].rank; d++)
+        if (call->result[0].dim[d] == 0) return FX_OK; /* nothing to store */
+    adaptive_window(fx__lower_dims(lw), call, &w, dim);
     make_axes(&p, lw, call, &w);
-    uint16_t value = fx__kb_cast(p.k, sum, fx__kb_load(p.k, fx__lower_arg(lw, call, SELF), p.in));
-    uint16_t s = fx__kb_result(p.k, fx__kb_reduce(p.k, "s", FX_COMBINE_SUM, p.red, (uint8_t)p.n, value));
-    uint16_t n = fx_dim_is_const(total) ? fx__kb_imm(p.k, sum, (double)total) : fx__kb_cast(p.k, sum, fx__kb_dim(p.k, total));
-    fx__kb_store(p.k, fx__lower_result(lw, call, 0), p.out, fx__kb_scalar(p.k, FX_SCALAR_DIV, s, n));
+    uint16_t total = fx__kb_result(p.k, sum_adaptive(&p, lw, call, dim, sum));
+    uint16_t count = fx__kb_cast(p.k, sum, adaptive_count(&p, &w, dim));
+    fx__kb_store(p.k, fx__lower_result(lw, call, 0), p.out, fx__kb_scalar(p.k, FX_SCALAR_DIV, total, count));
     return fx__kb_finish(p.k);
 }
 

@@ -208,7 +208,6 @@ const fx_op fx_op_slice = {
                                {"(f32[s0, 6], 0, 1, None)", "symbolic, without the first"},
                                {"(f32[s0, 6], 0, None, -1)", "symbolic, without the last"},
                                {"(f32[s0, 6], 0, None, 4, 2)", "symbolic, at most four"},
-                               {"(f32[64, 6], 0, None, s0)", "symbolic bound"},
                                {NULL, NULL}},
 };
 

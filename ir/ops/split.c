@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators with several results (split, chunk, unbind) and getitem, which selects one. No kernel is made: a selected piece
- * decomposes to a slice of the input; so do the results of operators that inference needs only the first of. */
+/* Operators with several results (split, chunk, unbind) and getitem, which selects one. A selected piece decomposes to a
+ * slice of the input and makes no kernel; so do the results of operators that inference needs only the first of. */
 #include "ir/lower.h"
 #include "ir/ops/check.h"
 
@@ -145,6 +145,50 @@ static fx_status shape_unbind(fx_call *call)
     return FX_OK;
 }
 
+/* ---- Lowering, for tuples that leave the graph as they are ------------------------------------------------------------------ */
+
+/* result r = part [start, start + size) of the input along dim; `drop`: row start, without the dim. */
+static fx_status lower_piece(fx_lower *lw, const fx_call *call, int32_t r, int32_t dim, fx_dim start, bool drop)
+{
+    const fx_type *out = &call->result[r];
+    fx_kb *k = fx__lower_kernel(lw, call);
+    fx_index from[FX_RANK], to[FX_RANK];
+    if (drop) from[dim] = fx__index_const(start);
+    for (int32_t d = 0; d < out->rank; d++) {
+        const char name[8] = {'i', (char)('0' + d), 0};
+        int32_t in = drop && d >= dim ? d + 1 : d;
+        from[in] = to[d] = fx__index_axis(fx__kb_axis(k, name, out->dim[d], true));
+        if (in == dim) from[in].base = start;
+    }
+    fx__kb_store(k, fx__lower_result(lw, call, r), to, fx__kb_load(k, fx__lower_arg(lw, call, 0), from));
+    return fx__kb_finish(k);
+}
+
+static fx_status lower_pieces(fx_lower *lw, const fx_call *call, pieces_fn read, bool drop)
+{
+    pieces p = {0};
+    FX_TRY(read(call, &p));
+    fx_dim start = 0;
+    for (int32_t r = 0; r < p.n; r++) {
+        FX_TRY(lower_piece(lw, call, r, p.dim, start, drop));
+        start = fx__dim_add(fx__lower_dims(lw), start, p.size[r]);
+    }
+    return FX_OK;
+}
+
+static fx_status lower_split(fx_lower *lw, const fx_call *call)
+{
+    return lower_pieces(lw, call, pieces_split, false);
+}
+static fx_status lower_chunk(fx_lower *lw, const fx_call *call)
+{
+    return lower_pieces(lw, call, pieces_chunk, false);
+}
+static fx_status lower_unbind(fx_lower *lw, const fx_call *call)
+{
+    return lower_pieces(lw, call, pieces_unbind, true);
+}
+
 /* ---- getitem ------------------------------------------------------------------------------------------------------------- */
 
 static bool is_tuple(const fx_node *node)
@@ -276,6 +320,7 @@ const fx_op fx_op_split = {
     .dtype = dtype_split,
     .shape = shape_split,
     .reference = fx__split_ref,
+    .lower = lower_split,
     .cases = (const fx_case[]){{"(f32[6, 4], 2)", "equal"},
                                {"(f32[7, 4], 3)", "the last one is smaller"},
                                {"(f32[2, 9], [2, 3, 4], 1)", "given sizes"},
@@ -294,6 +339,7 @@ const fx_op fx_op_chunk = {
     .dtype = dtype_chunk,
     .shape = shape_chunk,
     .reference = fx__chunk_ref,
+    .lower = lower_chunk,
     .cases = (const fx_case[]){{"(f32[6, 4], 3)", "equal"},
                                {"(f32[7, 4], 3)", "the last one is smaller"},
                                {"(f32[2, 5], 4, 1)", "fewer than asked for"},
@@ -311,6 +357,7 @@ const fx_op fx_op_unbind = {
     .dtype = dtype_unbind,
     .shape = shape_unbind,
     .reference = fx__unbind_ref,
+    .lower = lower_unbind,
     .cases =
         (const fx_case[]){{"(f32[3, 4])", "rows"}, {"(f32[2, 3, 4], 1)", "middle"}, {"(f32[2, s0], 0)", "symbolic"}, {NULL, NULL}},
 };
