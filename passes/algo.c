@@ -62,6 +62,34 @@ static int64_t panel_width(const fx_algo *algo, const fx_kernel *kernel, const f
     return columns % width == 0 || tail_is_guarded(algo->program, kernel, roles->vec) ? width : 0;
 }
 
+/* B is laid out by the loops over K, so these may follow A: its largest steps outside, runs of stride 1 innermost. */
+static fx_status sort_reduced(fx_program *program, fx_step *step, const fx_roles *roles)
+{
+    const fx_kernel *kernel = program->kernel[step->kernel];
+    const fx_access *a = &kernel->access[roles->a];
+    fx_dim stride[FX_REDS];
+    uint8_t red[FX_REDS];
+    int n = kernel->stage[0].n_red;
+    bool moved = false;
+    for (int i = 0; i < n; i++) {
+        fx_dim own = fx__access_stride(program, kernel, a, kernel->stage[0].red[i]);
+        int at = i;
+        if (!fx_dim_is_const(own)) return FX_OK;
+        for (; at > 0 && stride[at - 1] < own; at--) {
+            stride[at] = stride[at - 1];
+            red[at] = red[at - 1];
+            moved = true;
+        }
+        stride[at] = own;
+        red[at] = kernel->stage[0].red[i];
+    }
+    if (!moved) return FX_OK;
+    fx_kernel *own = own_kernel(program, step);
+    if (!own) return fx__diag_oom(program->context);
+    for (int i = 0; i < n; i++) own->stage[0].red[i] = red[i];
+    return FX_OK;
+}
+
 static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
 {
     fx_program *program = algo->program;
@@ -73,6 +101,9 @@ static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
     bool constant = program->buf[fx__buf_root(program, step->bind[b->arg].buf)].role == FX_BUF_CONST;
     bool direct = fx__access_stride(program, kernel, b, roles.vec) == 1;
     if (!constant && direct) return FX_OK;
+    FX_TRY(sort_reduced(program, step, &roles));
+    kernel = program->kernel[step->kernel];
+    b = &kernel->access[roles.b];
     fx_pack pack = {.access = roles.b, .expr = roles.b_expr, .constant = constant};
     fx__algo_panel_axes(program, kernel, &roles, &pack);
     pack.width = panel_width(algo, kernel, &roles);

@@ -101,6 +101,26 @@ static bool add_stores(tailer *t, const fx_graft *graft)
     return true;
 }
 
+/* The vector axis of the joined kernel will be the one along which the producer stores with stride 1. What the consumer adds must
+ * go along it as well: stores with stride 1, and behind a reduction also loads with stride 1 or 0. */
+static bool keeps_unit_axis(const tailer *t, const fx_access *stored, int first_store, uint16_t first_access)
+{
+    const fx_kernel *kernel = t->out->kernel;
+    fx_program *program = t->pair->program;
+    const fx_kstage *stage = &kernel->stage[t->stage];
+    uint8_t unit = 0;
+    while (unit < kernel->n_axis && (kernel->axis[unit].extent == 1 || fx__access_stride(program, kernel, stored, unit) != 1))
+        unit++;
+    if (unit == kernel->n_axis) return true;
+    for (int o = first_store; o < stage->n_out; o++)
+        if (fx__access_stride(program, kernel, &kernel->access[stage->out[o].access], unit) != 1) return false;
+    for (uint16_t i = first_access; i < kernel->n_access && kernel->n_stage > 1; i++) {
+        fx_dim stride = fx__access_stride(program, kernel, &kernel->access[i], unit);
+        if (stride != 0 && stride != 1) return false;
+    }
+    return true;
+}
+
 /* An argument of the new kernel in whose rows a local may live instead: same type, stored at the same index. */
 static int find_heir(const tailer *t, int arg, uint16_t access)
 {
@@ -175,7 +195,10 @@ fx_verdict fx__fuse_tail(fx_pair *pair, fx_bound *out)
                       .arg = arg,
                       .load = reuse_value,
                       .user = &t};
+    int first_store = out->kernel->stage[t.stage].n_out;
+    uint16_t first_access = out->kernel->n_access;
     if (!fx__graft_run(&graft) || !add_stores(&t, &graft)) return FX_WHY_FOOTPRINT;
+    if (!keeps_unit_axis(&t, store, first_store, first_access)) return FX_WHY_FOOTPRINT;
     drop_store(&t);
     if (!fx__bound_drop_unused(out)) return FX_WHY_BUDGET;
     return fx__fuse_within_budget(out->kernel) ? FX_WHY_TAIL : FX_WHY_BUDGET;

@@ -74,6 +74,17 @@ START_TEST(convolutions_have_panels_of_their_windows)
 }
 END_TEST
 
+/* An image of three planes: K runs along rows of pixels, as memory does. */
+START_TEST(loops_over_k_follow_the_first_factor)
+{
+    check(
+        "program inputs 1 outputs 1\nbuf %x: f32[2,3,9,9] input 0\nbuf %w: f32[40,3,3,3] const\nbuf %out: f32[2,9,9,40] output 0\n"
+        "kernel conv(x: f32[2,3,9,9], w: f32[40,3,3,3], out y: f32[2,9,9,40]) {\n for n:2 h:9 w_:9 o:40 ; kh:3 kw:3 c:3\n"
+        " s = dot(x[n,c,h+kh-1,w_+kw-1]?0 * w[o,c,kh,kw]) over kh kw c\n y[n,h,w_,o] = relu(s)\n}\nrun conv(%x, %w, %out)\n",
+        1, 1, "over c kh kw");
+}
+END_TEST
+
 START_TEST(groups_are_batches_of_panels)
 {
     check(
@@ -139,5 +150,5 @@ START_TEST(long_reductions_are_cut)
 END_TEST
 
 FX_TESTS("algo", constant_factors_become_panels, a_single_column_is_a_reduction, convolutions_have_panels_of_their_windows,
-         groups_are_batches_of_panels, run_time_factors_are_turned_when_needed, roles_follow_the_result,
-         weights_of_depthwise_convolutions_are_permuted, long_reductions_are_cut)
+         loops_over_k_follow_the_first_factor, groups_are_batches_of_panels, run_time_factors_are_turned_when_needed,
+         roles_follow_the_result, weights_of_depthwise_convolutions_are_permuted, long_reductions_are_cut)

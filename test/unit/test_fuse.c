@@ -147,6 +147,17 @@ START_TEST(nothing_is_inlined_through_a_guard)
 }
 END_TEST
 
+/* A result that leaves channels-last is turned by a copy of its own, not by scattered stores of the contraction. */
+START_TEST(a_transposing_copy_is_no_tail)
+{
+    check_steps("program inputs 1 outputs 1\nbuf %x: f32[8,12] input 0\nbuf %w: f32[20,12] const\nbuf %b: f32[20] const\n"
+                "buf %t: f32[8,20] temp\nbuf %u: f32[20,8] temp\nbuf %out: f32[20,8] output 0\n" GEMM
+                "kernel turn(a: f32[8,20], out y: f32[20,8]) {\n for i:20 j:8\n y[i,j] = a[j,i]\n}\n"
+                "run gemm(%x, %w, %b, %t)\nrun turn(%t, %u)\nwriteback %u -> %out\n",
+                2);
+}
+END_TEST
+
 START_TEST(softmax_takes_a_tail_and_keeps_its_local)
 {
     const char *text =
@@ -176,4 +187,4 @@ END_TEST
 FX_TESTS("fuse", chains_become_one, a_value_with_two_readers_is_computed_once, values_that_are_kept_are_stored,
          tails_follow_contractions_and_reductions, operands_of_contractions_stay_loads, tails_skip_over_unrelated_steps,
          a_path_through_a_third_kernel_keeps_them_apart, indices_compose, nothing_is_inlined_through_a_guard,
-         softmax_takes_a_tail_and_keeps_its_local, the_option_keeps_everything_apart)
+         a_transposing_copy_is_no_tail, softmax_takes_a_tail_and_keeps_its_local, the_option_keeps_everything_apart)
