@@ -192,6 +192,21 @@ fx_node *fx_case_call(fx_module *module)
     return NULL;
 }
 
+fx_status fx_case_make_core(fx_module *module)
+{
+    fx_node *call = fx_case_call(module);
+    fx_graph *graph = fx_module_graph(module);
+    fx_attr bound[FX_PARAMS];
+    int32_t n;
+    fx__op_params(call->op, &n);
+    fx_status status = fx__op_infer(call);
+    if (status == FX_OK) status = fx__op_bind(graph, call, call->op, bound);
+    if (status == FX_OK) status = fx_node_set_args(call, fx_tuple(graph, bound, n), fx_none());
+    if (status == FX_OK) status = fx__op_infer(call);
+    graph->core = status == FX_OK;
+    return status;
+}
+
 fx_dtype fx_case_dtype(const char *args)
 {
     fx_dtype first = FX_DTYPE_COUNT;

@@ -25,6 +25,8 @@ typedef struct fx_case_change {
  * after a failed check. Types are not inferred: the caller does that (fx_graph_propagate, fx__op_infer). */
 fx_module *fx_case_module(fx_context *context, const fx_op *op, const char *args, const fx_case_change *change);
 fx_node *fx_case_call(fx_module *module); /* the call */
+/* Infers the call's type and binds all its arguments: the module's graph becomes a core graph. */
+fx_status fx_case_make_core(fx_module *module);
 /* Dtype of the first float tensor of a case, else that of its first tensor; FX_DTYPE_COUNT without tensors. */
 fx_dtype fx_case_dtype(const char *args);
 

@@ -3,6 +3,7 @@
  * expression in their lower hook. */
 #include "ir/lower.h"
 #include "ir/ops/pointwise_ref.h"
+#include "ir/ops/pointwise_vjp.h"
 #include <string.h>
 
 /* ---- Dtype rules ---------------------------------------------------------------------------------------------------------- */
@@ -340,7 +341,7 @@ static const fx_case cases_to_copy[] = {
 
 /* ---- Rows ----------------------------------------------------------------------------------------------------------------- */
 
-#define ROW(name_, overload_, schema_, dtypes_, dtype_, shape_, ulp_, lower_, cases_, names_, onnx_)                               \
+#define ROW(name_, overload_, schema_, dtypes_, dtype_, shape_, ulp_, lower_, vjp_, cases_, names_, onnx_)                         \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ "." overload_,                                                 \
                                  .schema = #name_ schema_ " -> Tensor",                                                            \
@@ -353,10 +354,11 @@ static const fx_case cases_to_copy[] = {
                                  .shape = shape_,                                                                                  \
                                  .reference = fx__ref_##name_,                                                                     \
                                  .lower = lower_,                                                                                  \
+                                 .vjp = vjp_,                                                                                      \
                                  .cases = cases_}
 
 /* A row of scalar.def with one operand, with two. */
-#define SCALAR1(name_, scalar_, dtypes_, rule_, ulp_, cases_, names_, onnx_)                                                       \
+#define SCALAR1(name_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_)                                                 \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ ".default",                                                    \
                                  .schema = #name_ "(Tensor self) -> Tensor",                                                       \
@@ -370,8 +372,9 @@ static const fx_case cases_to_copy[] = {
                                  .shape = fx__rule_shape_same,                                                                     \
                                  .reference = fx__ref_##name_,                                                                     \
                                  .lower = fx__lower_scalar,                                                                        \
+                                 .vjp = vjp_,                                                                                      \
                                  .cases = cases_}
-#define SCALAR2(name_, overload_, scalar_, dtypes_, rule_, ulp_, cases_, names_, onnx_)                                            \
+#define SCALAR2(name_, overload_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_)                                      \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ "." overload_,                                                 \
                                  .schema = #name_ "(TensorOrScalar self, TensorOrScalar other) -> Tensor",                         \
@@ -385,6 +388,7 @@ static const fx_case cases_to_copy[] = {
                                  .shape = fx__rule_shape_broadcast,                                                                \
                                  .reference = fx__ref_##name_,                                                                     \
                                  .lower = fx__lower_scalar,                                                                        \
+                                 .vjp = vjp_,                                                                                      \
                                  .cases = cases_}
 #define EXACT FX_ULP_EXACT
 #define ROUNDED 0.5 /* the correctly rounded value */
@@ -397,43 +401,48 @@ static const fx_case cases_to_copy[] = {
 #define NO_SUB (FX_ANY & ~FX_BIT(BOOL))
 #define SCALED "(TensorOrScalar self, TensorOrScalar other, *, Scalar alpha=1)"
 
-SCALAR1(abs, ABS, FX_NUMBERS, SAME, EXACT, cases_unary, "builtins.abs operator.abs method:__abs__", "Abs");
-SCALAR1(bitwise_not, NOT, FX_INTS | FX_BIT(BOOL), SAME, EXACT, cases_integral, "operator.invert method:__invert__", "BitwiseNot");
-SCALAR1(ceil, CEIL, FX_NUMBERS, SAME, EXACT, cases_unary, "", "Ceil");
-SCALAR1(exp, EXP, FX_ANY, FLOAT, 0, cases_unary, "", "Exp");
-SCALAR1(floor, FLOOR, FX_NUMBERS, SAME, EXACT, cases_unary, "", "Floor");
-SCALAR1(isnan, ISNAN, FX_FLOATS, BOOLEAN, EXACT, cases_unary, "", "IsNaN");
-SCALAR1(log, LOG, FX_ANY, FLOAT, 0, cases_unary, "", "Log");
-SCALAR1(logical_not, NOT, FX_ANY, BOOLEAN, EXACT, cases_integral, "", "Not");
-SCALAR1(neg, NEG, FX_NUMBERS, SAME, EXACT, cases_unary, "torch.negative operator.neg method:__neg__ method:negative", "Neg");
-SCALAR1(relu, RELU, FX_NUMBERS, SAME, EXACT, cases_unary, "torch.nn.functional.relu", "Relu");
-SCALAR1(round, ROUND, FX_NUMBERS, SAME, EXACT, cases_unary, "", "Round");
-SCALAR1(sigmoid, SIGMOID, FX_ANY, FLOAT, 0, cases_unary, "torch.nn.functional.sigmoid torch.special.expit", "Sigmoid");
-SCALAR1(sqrt, SQRT, FX_ANY, FLOAT, ROUNDED, cases_unary, "", "Sqrt");
-SCALAR1(tanh, TANH, FX_ANY, FLOAT, 0, cases_unary, "torch.nn.functional.tanh", "Tanh");
-SCALAR1(trunc, TRUNC, FX_NUMBERS, SAME, EXACT, cases_unary, "torch.fix method:fix", "");
+SCALAR1(abs, ABS, FX_NUMBERS, SAME, EXACT, NULL, cases_unary, "builtins.abs operator.abs method:__abs__", "Abs");
+SCALAR1(bitwise_not, NOT, FX_INTS | FX_BIT(BOOL), SAME, EXACT, NULL, cases_integral, "operator.invert method:__invert__",
+        "BitwiseNot");
+SCALAR1(ceil, CEIL, FX_NUMBERS, SAME, EXACT, NULL, cases_unary, "", "Ceil");
+SCALAR1(exp, EXP, FX_ANY, FLOAT, 0, fx__vjp_exp, cases_unary, "", "Exp");
+SCALAR1(floor, FLOOR, FX_NUMBERS, SAME, EXACT, NULL, cases_unary, "", "Floor");
+SCALAR1(isnan, ISNAN, FX_FLOATS, BOOLEAN, EXACT, NULL, cases_unary, "", "IsNaN");
+SCALAR1(log, LOG, FX_ANY, FLOAT, 0, fx__vjp_log, cases_unary, "", "Log");
+SCALAR1(logical_not, NOT, FX_ANY, BOOLEAN, EXACT, NULL, cases_integral, "", "Not");
+SCALAR1(neg, NEG, FX_NUMBERS, SAME, EXACT, fx__vjp_neg, cases_unary, "torch.negative operator.neg method:__neg__ method:negative",
+        "Neg");
+SCALAR1(relu, RELU, FX_NUMBERS, SAME, EXACT, fx__vjp_relu, cases_unary, "torch.nn.functional.relu", "Relu");
+SCALAR1(round, ROUND, FX_NUMBERS, SAME, EXACT, NULL, cases_unary, "", "Round");
+SCALAR1(sigmoid, SIGMOID, FX_ANY, FLOAT, 0, fx__vjp_sigmoid, cases_unary, "torch.nn.functional.sigmoid torch.special.expit",
+        "Sigmoid");
+SCALAR1(sqrt, SQRT, FX_ANY, FLOAT, ROUNDED, fx__vjp_sqrt, cases_unary, "", "Sqrt");
+SCALAR1(tanh, TANH, FX_ANY, FLOAT, 0, fx__vjp_tanh, cases_unary, "torch.nn.functional.tanh", "Tanh");
+SCALAR1(trunc, TRUNC, FX_NUMBERS, SAME, EXACT, NULL, cases_unary, "torch.fix method:fix", "");
 
-SCALAR2(bitwise_and, "Tensor", AND, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, cases_binary_integral,
+SCALAR2(bitwise_and, "Tensor", AND, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
         "operator.and_ method:__and__ torch.ops.aten.__and__.Tensor", "BitwiseAnd");
-SCALAR2(bitwise_or, "Tensor", OR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, cases_binary_integral,
+SCALAR2(bitwise_or, "Tensor", OR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
         "operator.or_ method:__or__ torch.ops.aten.__or__.Tensor", "BitwiseOr");
-SCALAR2(bitwise_xor, "Tensor", XOR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, cases_binary_integral,
+SCALAR2(bitwise_xor, "Tensor", XOR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
         "operator.xor method:__xor__ torch.ops.aten.__xor__.Tensor", "BitwiseXor");
-SCALAR2(eq, "Tensor", EQ, FX_ANY, BOOLEAN, EXACT, cases_binary, "operator.eq method:__eq__", "Equal");
-SCALAR2(floor_divide, "default", FLOORDIV, FX_NUMBERS, PROMOTE, EXACT, cases_binary, "operator.floordiv method:__floordiv__", "");
-SCALAR2(ge, "Tensor", GE, FX_ANY, BOOLEAN, EXACT, cases_binary, "operator.ge torch.greater_equal method:__ge__", "GreaterOrEqual");
-SCALAR2(gt, "Tensor", GT, FX_ANY, BOOLEAN, EXACT, cases_binary, "operator.gt torch.greater method:__gt__", "Greater");
-SCALAR2(le, "Tensor", LE, FX_ANY, BOOLEAN, EXACT, cases_binary, "operator.le torch.less_equal method:__le__", "LessOrEqual");
-SCALAR2(logical_and, "default", AND, FX_ANY, BOOLEAN, EXACT, cases_binary, "", "And");
-SCALAR2(logical_or, "default", OR, FX_ANY, BOOLEAN, EXACT, cases_binary, "", "Or");
-SCALAR2(logical_xor, "default", XOR, FX_ANY, BOOLEAN, EXACT, cases_binary, "", "Xor");
-SCALAR2(lt, "Tensor", LT, FX_ANY, BOOLEAN, EXACT, cases_binary, "operator.lt torch.less method:__lt__", "Less");
-SCALAR2(maximum, "default", MAX, FX_ANY, PROMOTE, EXACT, cases_binary, "torch.ops.aten.max.other", "Max");
-SCALAR2(minimum, "default", MIN, FX_ANY, PROMOTE, EXACT, cases_binary, "torch.ops.aten.min.other", "Min");
-SCALAR2(mul, "Tensor", MUL, FX_ANY, PROMOTE, ROUNDED, cases_binary,
+SCALAR2(eq, "Tensor", EQ, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.eq method:__eq__", "Equal");
+SCALAR2(floor_divide, "default", FLOORDIV, FX_NUMBERS, PROMOTE, EXACT, NULL, cases_binary, "operator.floordiv method:__floordiv__",
+        "");
+SCALAR2(ge, "Tensor", GE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ge torch.greater_equal method:__ge__",
+        "GreaterOrEqual");
+SCALAR2(gt, "Tensor", GT, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.gt torch.greater method:__gt__", "Greater");
+SCALAR2(le, "Tensor", LE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.le torch.less_equal method:__le__", "LessOrEqual");
+SCALAR2(logical_and, "default", AND, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "And");
+SCALAR2(logical_or, "default", OR, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "Or");
+SCALAR2(logical_xor, "default", XOR, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "Xor");
+SCALAR2(lt, "Tensor", LT, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.lt torch.less method:__lt__", "Less");
+SCALAR2(maximum, "default", MAX, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.max.other", "Max");
+SCALAR2(minimum, "default", MIN, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.min.other", "Min");
+SCALAR2(mul, "Tensor", MUL, FX_ANY, PROMOTE, ROUNDED, fx__vjp_mul, cases_binary,
         "operator.mul torch.multiply method:multiply method:__mul__ method:__rmul__", "Mul");
-SCALAR2(ne, "Tensor", NE, FX_ANY, BOOLEAN, EXACT, cases_binary, "operator.ne torch.not_equal method:__ne__", "");
-SCALAR2(remainder, "Tensor", MOD, FX_NUMBERS, PROMOTE, 0, cases_binary, "operator.mod method:__mod__", "Mod");
+SCALAR2(ne, "Tensor", NE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ne torch.not_equal method:__ne__", "");
+SCALAR2(remainder, "Tensor", MOD, FX_NUMBERS, PROMOTE, 0, NULL, cases_binary, "operator.mod method:__mod__", "Mod");
 
 const fx_op fx_op_add = {
     .name = "add",
@@ -449,6 +458,7 @@ const fx_op fx_op_add = {
     .reference = fx__ref_add,
     .bound = fx__bound_alpha,
     .lower = lower_add,
+    .vjp = fx__vjp_add,
     .cases = cases_scaled,
 };
 
@@ -466,6 +476,7 @@ const fx_op fx_op_sub = {
     .reference = fx__ref_sub,
     .bound = fx__bound_alpha,
     .lower = lower_sub,
+    .vjp = fx__vjp_sub,
     .cases = cases_scaled,
 };
 
@@ -487,39 +498,41 @@ const fx_op fx_op_rsub = {
 };
 
 ROW(clamp, "default", "(Tensor self, TensorOrScalar? min=None, TensorOrScalar? max=None)", FX_NUMBERS, PROMOTE, BROADCAST, EXACT,
-    lower_clamp, cases_clamp, "torch.ops.aten.clamp.Tensor torch.clamp torch.clip method:clamp method:clip", "Clip");
-ROW(clamp_max, "default", "(Tensor self, TensorOrScalar max)", FX_NUMBERS, PROMOTE, BROADCAST, EXACT, lower_clamp_max, cases_limit,
-    "torch.ops.aten.clamp_max.Tensor torch.clamp_max method:clamp_max", "");
-ROW(clamp_min, "default", "(Tensor self, TensorOrScalar min)", FX_NUMBERS, PROMOTE, BROADCAST, EXACT, lower_clamp_min, cases_limit,
-    "torch.ops.aten.clamp_min.Tensor torch.clamp_min method:clamp_min", "");
+    lower_clamp, NULL, cases_clamp, "torch.ops.aten.clamp.Tensor torch.clamp torch.clip method:clamp method:clip", "Clip");
+ROW(clamp_max, "default", "(Tensor self, TensorOrScalar max)", FX_NUMBERS, PROMOTE, BROADCAST, EXACT, lower_clamp_max, NULL,
+    cases_limit, "torch.ops.aten.clamp_max.Tensor torch.clamp_max method:clamp_max", "");
+ROW(clamp_min, "default", "(Tensor self, TensorOrScalar min)", FX_NUMBERS, PROMOTE, BROADCAST, EXACT, lower_clamp_min, NULL,
+    cases_limit, "torch.ops.aten.clamp_min.Tensor torch.clamp_min method:clamp_min", "");
 ROW(div, "Tensor", "(TensorOrScalar self, TensorOrScalar other, *, str? rounding_mode=None)", FX_ANY, dtype_div, BROADCAST, ROUNDED,
-    lower_div, cases_div,
+    lower_div, fx__vjp_div, cases_div,
     "torch.ops.aten.div.Scalar torch.ops.aten.div.Tensor_mode torch.ops.aten.div.Scalar_mode torch.ops.aten.true_divide.Tensor "
     "torch.div torch.divide torch.true_divide operator.truediv method:div method:divide method:__truediv__",
     "Div");
-ROW(hardsigmoid, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 0, lower_hardsigmoid, cases_unary,
+ROW(hardsigmoid, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 0, lower_hardsigmoid, NULL, cases_unary,
     "torch.nn.functional.hardsigmoid", "HardSigmoid");
-ROW(hardswish, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 0, lower_hardswish, cases_unary, "torch.nn.functional.hardswish",
-    "HardSwish");
-ROW(hardtanh, "default", "(Tensor self, Scalar min_val=-1, Scalar max_val=1)", FX_NUMBERS, SAME, KEEP, EXACT, lower_clamp,
+ROW(hardswish, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 0, lower_hardswish, NULL, cases_unary,
+    "torch.nn.functional.hardswish", "HardSwish");
+ROW(hardtanh, "default", "(Tensor self, Scalar min_val=-1, Scalar max_val=1)", FX_NUMBERS, SAME, KEEP, EXACT, lower_clamp, NULL,
     cases_hardtanh, "torch.nn.functional.hardtanh", "");
-ROW(leaky_relu, "default", "(Tensor self, Scalar negative_slope=0.01)", FX_FLOATS, SAME, KEEP, 0, lower_leaky_relu,
+ROW(leaky_relu, "default", "(Tensor self, Scalar negative_slope=0.01)", FX_FLOATS, SAME, KEEP, 0, lower_leaky_relu, NULL,
     cases_leaky_relu, "torch.nn.functional.leaky_relu", "LeakyRelu");
 ROW(masked_fill, "Scalar", "(Tensor self, Tensor mask, TensorOrScalar value)", FX_ANY, SAME, BROADCAST, EXACT, lower_masked_fill,
-    cases_masked_fill, "torch.ops.aten.masked_fill.Tensor torch.masked_fill method:masked_fill", "");
-ROW(pow, "Tensor_Scalar", "(TensorOrScalar self, TensorOrScalar exponent)", FX_NUMBERS, PROMOTE, BROADCAST, 0, lower_pow, cases_pow,
-    "torch.ops.aten.pow.Tensor_Tensor torch.ops.aten.pow.Scalar torch.pow operator.pow method:pow method:__pow__", "Pow");
-ROW(reciprocal, "default", "(Tensor self)", FX_ANY, FLOAT, KEEP, ROUNDED, lower_reciprocal, cases_unary,
+    NULL, cases_masked_fill, "torch.ops.aten.masked_fill.Tensor torch.masked_fill method:masked_fill", "");
+ROW(pow, "Tensor_Scalar", "(TensorOrScalar self, TensorOrScalar exponent)", FX_NUMBERS, PROMOTE, BROADCAST, 0, lower_pow, NULL,
+    cases_pow, "torch.ops.aten.pow.Tensor_Tensor torch.ops.aten.pow.Scalar torch.pow operator.pow method:pow method:__pow__",
+    "Pow");
+ROW(reciprocal, "default", "(Tensor self)", FX_ANY, FLOAT, KEEP, ROUNDED, lower_reciprocal, NULL, cases_unary,
     "torch.reciprocal method:reciprocal", "Reciprocal");
-ROW(relu6, "default", "(Tensor self)", FX_NUMBERS, SAME, KEEP, EXACT, lower_relu6, cases_unary, "torch.nn.functional.relu6", "");
-ROW(rsqrt, "default", "(Tensor self)", FX_ANY, FLOAT, KEEP, 0, lower_rsqrt, cases_unary, "torch.rsqrt method:rsqrt", "");
-ROW(silu, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 6, lower_silu, cases_unary, "torch.nn.functional.silu", "");
+ROW(relu6, "default", "(Tensor self)", FX_NUMBERS, SAME, KEEP, EXACT, lower_relu6, NULL, cases_unary, "torch.nn.functional.relu6",
+    "");
+ROW(rsqrt, "default", "(Tensor self)", FX_ANY, FLOAT, KEEP, 0, lower_rsqrt, NULL, cases_unary, "torch.rsqrt method:rsqrt", "");
+ROW(silu, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 6, lower_silu, NULL, cases_unary, "torch.nn.functional.silu", "");
 ROW(_to_copy, "default",
     "(Tensor self, ScalarType? dtype=None, *, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool "
     "non_blocking=False, "
     "MemoryFormat? memory_format=None)",
-    FX_ANY, dtype_to_copy, KEEP, ROUNDED, lower_to_copy, cases_to_copy,
+    FX_ANY, dtype_to_copy, KEEP, ROUNDED, lower_to_copy, NULL, cases_to_copy,
     "torch.ops.aten.to.dtype torch.ops.prims.convert_element_type.default method:to", "Cast");
 ROW(where, "self", "(Tensor condition, TensorOrScalar self, TensorOrScalar other)", FX_BIT(BOOL), dtype_where, BROADCAST, EXACT,
-    lower_where, cases_where,
+    lower_where, NULL, cases_where,
     "torch.ops.aten.where.ScalarSelf torch.ops.aten.where.ScalarOther torch.ops.aten.where.Scalar torch.where", "Where");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/ops/reduce.c: reductions over some axes: one REDUCE stage over them and a MAP that stores. All rows begin with the arguments
  * self, dim (None or an empty list: all axes), keepdim. */
+#include "ir/grad.h"
 #include "ir/lower.h"
 #include "ir/ops/reduce_ref.h"
 #include <stdio.h>
@@ -184,6 +185,38 @@ static fx_status lower_argmin(fx_lower *lower, const fx_call *call)
     return lower_position(lower, call, FX_COMBINE_ARGMIN);
 }
 
+/* ---- Gradients ------------------------------------------------------------------------------------------------------------- */
+
+/* The gradient of the result in the argument's shape: reduced dims come back as 1 and are stretched. */
+static fx_node *spread(fx_grad *grad, const fx_call *call)
+{
+    const fx_type *x = fx__call_type(call, 0);
+    fx_type kept = *x;
+    uint32_t reduced;
+    if (reduced_axes(call, &reduced) != FX_OK) return NULL;
+    for (int32_t d = 0; d < x->rank; d++)
+        if (reduced >> d & 1) kept.dim[d] = 1;
+    fx_node *flow = fx__grad_call2(grad, FX_OP_reshape, fx_node_attr(fx__grad_flow(grad, 0)), fx__grad_sizes(grad, &kept));
+    return fx__grad_call2(grad, FX_OP_expand, fx_node_attr(flow), fx__grad_sizes(grad, x));
+}
+
+static fx_status vjp_sum(fx_grad *grad, const fx_call *call)
+{
+    return fx__grad_add(grad, 0, spread(grad, call));
+}
+
+static fx_status vjp_mean(fx_grad *grad, const fx_call *call)
+{
+    const fx_type *x = fx__call_type(call, 0);
+    uint32_t reduced;
+    fx_dim count = 1;
+    FX_TRY(reduced_axes(call, &reduced));
+    for (int32_t d = 0; d < x->rank; d++)
+        if (reduced >> d & 1) count = fx__dim_mul(call->dims, count, x->dim[d]);
+    fx_node *spread_out = spread(grad, call);
+    return fx__grad_add(grad, 0, fx__grad_call2(grad, FX_OP_div, fx_node_attr(spread_out), fx_dim_attr(count)));
+}
+
 /* ---- Cases ----------------------------------------------------------------------------------------------------------------- */
 
 static const fx_case cases_sum[] = {
@@ -234,7 +267,7 @@ static const fx_case cases_position[] = {
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
 
-#define REDUCE(name_, overload_, schema_, dtypes_, dtype_, ulp_, bound_, cases_, names_, onnx_)                                    \
+#define REDUCE(name_, overload_, schema_, dtypes_, dtype_, ulp_, bound_, vjp_, cases_, names_, onnx_)                              \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ overload_,                                                     \
                                  .schema = #name_ schema_ " -> Tensor",                                                            \
@@ -248,23 +281,24 @@ static const fx_case cases_position[] = {
                                  .reference = fx__ref_##name_,                                                                     \
                                  .bound = bound_,                                                                                  \
                                  .lower = lower_##name_,                                                                           \
+                                 .vjp = vjp_,                                                                                      \
                                  .cases = cases_}
 #define AXES "(Tensor self, int[]? dim=None, bool keepdim=False"
 #define AXIS "(Tensor self, int? dim=None, bool keepdim=False"
 
-REDUCE(all, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, cases_any,
+REDUCE(all, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, NULL, cases_any,
        " torch.ops.aten.all.default torch.ops.aten.all.dim", "");
-REDUCE(amax, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_ANY, fx__rule_dtype_same, FX_ULP_EXACT, NULL,
+REDUCE(amax, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_ANY, fx__rule_dtype_same, FX_ULP_EXACT, NULL, NULL,
        cases_extreme, " torch.ops.aten.max.default", "ReduceMax");
-REDUCE(amin, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_ANY, fx__rule_dtype_same, FX_ULP_EXACT, NULL,
+REDUCE(amin, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_ANY, fx__rule_dtype_same, FX_ULP_EXACT, NULL, NULL,
        cases_extreme, " torch.ops.aten.min.default", "ReduceMin");
-REDUCE(any, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, cases_any,
+REDUCE(any, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, NULL, cases_any,
        " torch.ops.aten.any.default torch.ops.aten.any.dim", "");
-REDUCE(argmax, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmax, cases_position, "", "ArgMax");
-REDUCE(argmin, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmin, cases_position, "", "ArgMin");
-REDUCE(mean, ".dim", AXES ", *, ScalarType? dtype=None)", FX_ANY, dtype_mean, 0, fx__bound_mean, cases_mean,
+REDUCE(argmax, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmax, NULL, cases_position, "", "ArgMax");
+REDUCE(argmin, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmin, NULL, cases_position, "", "ArgMin");
+REDUCE(mean, ".dim", AXES ", *, ScalarType? dtype=None)", FX_ANY, dtype_mean, 0, fx__bound_mean, vjp_mean, cases_mean,
        " torch.ops.aten.mean.default", "ReduceMean GlobalAveragePool");
-REDUCE(prod, ".dim_int", AXIS ", *, ScalarType? dtype=None)", FX_ANY, dtype_sum, 0, fx__bound_prod, cases_prod,
+REDUCE(prod, ".dim_int", AXIS ", *, ScalarType? dtype=None)", FX_ANY, dtype_sum, 0, fx__bound_prod, NULL, cases_prod,
        " torch.ops.aten.prod.default", "ReduceProd");
-REDUCE(sum, ".dim_IntList", AXES ", *, ScalarType? dtype=None)", FX_ANY, dtype_sum, 0, fx__bound_sum, cases_sum,
+REDUCE(sum, ".dim_IntList", AXES ", *, ScalarType? dtype=None)", FX_ANY, dtype_sum, 0, fx__bound_sum, vjp_sum, cases_sum,
        " torch.ops.aten.sum.default", "ReduceSum");

@@ -2,6 +2,7 @@
 /* Laws that every row of the operator table obeys, over every case of the row. A new row is tested without registration. Each law
  * prints all cases that break it; exceptions are counted and pinned. */
 #include "laws.h"
+#include "ir/grad.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,102 @@ START_TEST(expanded_inputs_are_their_values)
 }
 END_TEST
 
+/* ---- Gradients: against central differences of the interpreter, in f64 --------------------------------------------------------
+ */
+
+typedef struct subject_module {
+    fx_module *forward;
+    fx_tensor seed;
+} subject_module;
+
+/* sum(seed * result) */
+static double weigh(const subject_module *m, const fx_case_tensors *in)
+{
+    fx_tensor out = {0};
+    double sum = 0;
+    ck_assert_int_eq(fx_interpret(m->forward, in->tensor, in->n, &out, 1), FX_OK);
+    for (int64_t i = 0; i < fx_tensor_elems(&out); i++) sum += fx_tensor_get(&out, i) * fx_tensor_get(&m->seed, i);
+    fx_tensor_release(&out);
+    return sum;
+}
+
+/* Replaces the output by the gradients with respect to every float input. Returns their number, -1 after a diagnostic. */
+static int32_t differentiate(fx_module *module, int32_t which[FX_CASE_INPUTS])
+{
+    fx_graph *graph = fx_module_graph(module);
+    fx_node *call = fx_case_call(module), *wrt[FX_CASE_INPUTS], *gradient[FX_CASE_INPUTS];
+    fx_attr items[FX_CASE_INPUTS];
+    int32_t n = 0, index = 0, n_items = 0;
+    FX_EACH_NODE(node, graph)
+    {
+        if (node->opcode != FX_PLACEHOLDER) continue;
+        if (fx_dtype_is_float(node->result[0].dtype)) which[n] = index, wrt[n++] = node;
+        index++;
+    }
+    fx_graph_insert_before(graph, call);
+    fx_node *seed = fx_graph_placeholder(graph, "seed", &call->result[0]);
+    if (fx__grad_build(graph, call, seed, wrt, n, gradient) != FX_OK) return -1;
+    for (int32_t i = 0; i < n; i++)
+        if (gradient[i]) which[n_items] = which[i], items[n_items++] = fx_node_attr(gradient[i]);
+    fx_graph_erase(graph, fx_graph_output_node(graph));
+    fx_graph_set_point(graph, (fx_point){NULL});
+    fx_graph_output(graph, fx_tuple(graph, items, n_items));
+    return n_items;
+}
+
+static void compare_gradient(fx_subject *s, const subject_module *m, fx_case_tensors *in, int32_t which, const fx_tensor *gradient)
+{
+    fx_tensor *x = &in->tensor[which];
+    const double h = 1e-6;
+    if (!fx_law_holds(s, fx_tensor_elems(gradient) == fx_tensor_elems(x), "a gradient has another shape")) return;
+    for (int64_t i = 0; i < fx_tensor_elems(x); i++) {
+        double value = fx_tensor_get(x, i), g = fx_tensor_get(gradient, i);
+        fx_tensor_set(x, i, value + h);
+        double up = weigh(m, in);
+        fx_tensor_set(x, i, value - h);
+        double slope = (up - weigh(m, in)) / (2 * h);
+        fx_tensor_set(x, i, value);
+        if (!fx_law_holds(s, fabs(g - slope) <= 1e-5 * (1 + fabs(slope)), "a gradient differs from the difference quotient"))
+            fprintf(stderr, "input %d, element %lld: %g; expected %g\n", which, (long long)i, g, slope);
+    }
+}
+
+static void check_gradient(fx_subject *s)
+{
+    fx_dtype own = fx_case_dtype(s->test->args);
+    if (!s->op->vjp || own == FX_DTYPE_COUNT || !fx_dtype_is_float(own)) return;
+    fx_case_change change = {.recast = true, .from = own, .to = FX_F64};
+    subject_module m = {.forward = fx_case_module(s->context, s->op, s->test->args, &change)};
+    fx_module *backward = fx_case_module(s->context, s->op, s->test->args, &change);
+    int32_t which[FX_CASE_INPUTS], n = -1;
+    uint64_t seed = 11;
+    fx_case_tensors in = fx_case_random(backward, &seed, 0.25, 2, 0, 4), all = in;
+    fx_tensor out[FX_CASE_INPUTS] = {{0}};
+    ck_assert_int_eq(fx_case_make_core(backward), FX_OK);
+    const fx_type *type = &fx_case_call(backward)->result[0];
+    int64_t dim[FX_RANK];
+    for (int32_t d = 0; d < type->rank; d++) dim[d] = fx__dim_hint(fx_module_graph(backward)->dims, type->dim[d]);
+    ck_assert_int_eq(fx_tensor_alloc(FX_F64, type->rank, dim, &m.seed), FX_OK);
+    for (int64_t i = 0; i < fx_tensor_elems(&m.seed); i++) fx_tensor_set(&m.seed, i, fx_test_uniform(&seed, -1, 1));
+    all.tensor[all.n++] = m.seed;
+    if (fx_law_holds(s, (n = differentiate(backward, which)) >= 0, "the rule fails") &&
+        fx_law_holds(s, fx_interpret(backward, all.tensor, all.n, out, n) == FX_OK, "the gradient's graph fails"))
+        for (int32_t i = 0; i < n; i++) compare_gradient(s, &m, &in, which[i], &out[i]);
+    for (int32_t i = 0; i < n; i++) fx_tensor_release(&out[i]);
+    fx_tensor_release(&m.seed);
+    fx_case_release(&in);
+    fx_module_free(backward);
+    fx_module_free(m.forward);
+}
+
+START_TEST(gradients_are_difference_quotients)
+{
+    fx_law l = {.name = "gradients"};
+    fx_law_run(&l, check_gradient);
+    ck_assert_int_gt(l.checked, 0);
+}
+END_TEST
+
 FX_TESTS("operator laws", rows_are_complete_and_names_are_unique, rows_are_in_alphabetical_order, shape_rules_know_every_case,
          shape_rules_know_symbols, texts_are_fixed_points, declared_dtypes_work, strides_do_not_matter,
-         expanded_inputs_are_their_values)
+         expanded_inputs_are_their_values, gradients_are_difference_quotients)
