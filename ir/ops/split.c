@@ -208,6 +208,7 @@ static int32_t selected(const fx_call *call)
 
 static fx_status dtype_getitem(fx_call *call)
 {
+    if (call->arg[0].kind != FX_ATTR_NODE) return fx__call_error(call, FX_E_ARG, "an item of a list that is no node");
     const fx_node *from = call->arg[0].u.node;
     if (!is_tuple(from)) return fx__rule_dtype_same(call);
     int32_t i = selected(call);

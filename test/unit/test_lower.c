@@ -239,7 +239,7 @@ START_TEST(random_graphs)
         subject s = {.context = fx_context_new()};
         char what[32];
         snprintf(what, sizeof what, "random graph %d", (int)seed);
-        s.module = fx_test_random_module(s.context, seed, NULL);
+        s.module = fx_test_random_module(s.context, seed, &(fx_random_options){0});
         ck_assert_ptr_nonnull(s.module);
         s.n_in = fx_module_input_count(s.module);
         fx_test_random_inputs(s.module, seed, false, s.in);
