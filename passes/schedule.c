@@ -209,7 +209,7 @@ static bool has_inner(const fx_kernel *kernel)
 static fx_status choose(fx_schedule *s)
 {
     fx_kernel *kernel = s->kernel;
-    kernel->sched = (fx_sched){.vec = FX_NO_AXIS, .vec2 = FX_NO_AXIS, .row = FX_NO_AXIS, .lanes = 1, .unroll = 1, .mr = 1, .nv = 1};
+    kernel->sched = (fx_sched){.vec = FX_NO_AXIS, .vec2 = FX_NO_AXIS, .row = FX_NO_AXIS, .lanes = 1, .unroll = 1};
     kernel->cost = fx__kernel_cost(s->program, kernel);
     if (has_stage(kernel, FX_STAGE_CONTRACT)) return fx__schedule_tile(s);
     bool rows = has_stage(kernel, FX_STAGE_REDUCE) || has_inner(kernel);
@@ -226,7 +226,6 @@ fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
 {
     for (int32_t i = 0; i < program->n_kernel; i++) {
         fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target};
-        FX_TRY(fx__kernel_collapse(program, s.kernel));
         FX_TRY(choose(&s));
     }
     program->scheduled = true;

@@ -124,6 +124,7 @@ static void choose_column_tile(fx_schedule *s)
     fx_sched *sched = &s->kernel->sched;
     int64_t vectors = (fx__schedule_extent(s, sched->vec) + sched->lanes - 1) / sched->lanes;
     int best = 0;
+    sched->mr = 1;
     for (uint8_t i = 0; i < s->kernel->n_outer; i++) {
         int counts[3];
         fx_dim extent = s->kernel->axis[i].extent;

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Schedules: which emitter, vector axis, tile and tasks a kernel gets; rules that hold for every schedule. */
+#include "program_check.h"
+
+static fx_program *schedule(fx_context *context, const char *text, const char *cpu)
+{
+    const pc_pass passes[] = {fx__pass_algo, fx__pass_place, fx__pass_schedule};
+    fx_target target = pc_target(context, cpu);
+    fx_pass_options options = {.target = &target};
+    fx_program *program = pc_check(context, text, passes, 3, &options);
+    ck_assert(program->scheduled);
+    return program;
+}
+
+/* What must hold for any schedule, whatever was chosen. */
+static void check_rules(const fx_program *program, const fx_target *target)
+{
+    for (int32_t i = 0; i < program->n_kernel; i++) {
+        const fx_kernel *kernel = program->kernel[i];
+        const fx_sched *s = &kernel->sched;
+        bool seen[FX_AXES] = {false};
+        ck_assert_int_eq(s->n_order, kernel->n_outer);
+        for (int o = 0; o < s->n_order; o++) {
+            ck_assert(s->order[o] < kernel->n_outer && !seen[s->order[o]]);
+            seen[s->order[o]] = true;
+        }
+        for (int t = 0; t < s->n_task; t++) {
+            int at = 0;
+            while (s->order[at] != s->task[t]) at++;
+            ck_assert(t == 0 || s->order[at - 1] == s->task[t - 1]);
+        }
+        ck_assert_int_eq(s->n_task > 0, s->grain > 0);
+        ck_assert((s->lanes == 1) == (s->vec == FX_NO_AXIS));
+        if (s->emit == FX_EMIT_TILE) ck_assert_int_le(s->mr * s->nv + s->nv + 1, target->vregs - target->reserve);
+    }
+}
+
+static void check(const char *text, const char *expected)
+{
+    fx_context *context = fx_context_new();
+    static const char *const cpus[] = {"sapphirerapids", "x86-64-v3", "x86-64", "x86-64-v4"};
+    for (int i = 0; i < 4; i++) {
+        fx_target target = pc_target(context, cpus[i]);
+        fx_program *program = schedule(context, text, cpus[i]);
+        check_rules(program, &target);
+        if (i == 0 && pc_count(program, expected) == 0) {
+            pc_dump(program);
+            ck_abort_msg("no \"%s\"", expected);
+        }
+        fx__program_free(program);
+    }
+    fx_context_free(context);
+}
+
+START_TEST(maps_run_along_their_unit_axis)
+{
+    check("program inputs 1 outputs 1\nbuf %x: f32[8,20] input 0\nbuf %y: f32[8,20] output 0\n"
+          "kernel k(a: f32[8,20], out y: f32[8,20]) {\n for i:8 j:20\n y[i,j] = relu(a[i,j])\n}\nrun k(%x, %y)\n",
+          "sched flat vec j*16 unroll 4 order(i,j)");
+    check("program inputs 1 outputs 1\nbuf %x: i8[8,200] input 0\nbuf %y: f64[8,200] output 0\n"
+          "kernel k(a: i8[8,200], out y: f64[8,200]) {\n for i:8 j:200\n y[i,j] = f64(a[i,j])\n}\nrun k(%x, %y)\n",
+          "sched flat vec j*8");
+    check("program inputs 1 outputs 1\nbuf %x: f32[] input 0\nbuf %y: f32[] output 0\n"
+          "kernel k(a: f32[], out y: f32[]) {\n for\n y[] = relu(a[])\n}\nrun k(%x, %y)\n",
+          "sched flat vec _*1");
+}
+END_TEST
+
+START_TEST(transposes_are_blocked)
+{
+    check("program inputs 1 outputs 1\nbuf %x: f32[80,200] input 0\nbuf %y: f32[200,80] output 0\n"
+          "kernel k(a: f32[80,200], out y: f32[200,80]) {\n for i:200 j:80\n y[i,j] = a[j,i]\n}\nrun k(%x, %y)\n",
+          "sched copy2d vec j*16 unroll 1 vec2 i");
+}
+END_TEST
+
+START_TEST(large_maps_are_shared_out)
+{
+    check("program inputs 1 outputs 1\nbuf %x: f32[1000,2000] input 0\nbuf %y: f32[1000,2000] output 0\n"
+          "kernel k(a: f32[1000,2000], out y: f32[1000,2000]) {\n for i:1000 j:2000\n y[i,j] = relu(a[i,j])\n}\nrun k(%x, %y)\n",
+          "parallel");
+    check("program inputs 1 outputs 1\nbuf %x: f32[2000000] input 0\nbuf %y: f32[2000000] output 0\n"
+          "kernel k(a: f32[2000000], out y: f32[2000000]) {\n for i:2000000\n y[i] = relu(a[i])\n}\nrun k(%x, %y)\n",
+          "task(i)");
+}
+END_TEST
+
+START_TEST(reductions_run_in_columns_or_rows)
+{
+    check("program inputs 1 outputs 1\nbuf %x: f32[2,8,8,40] input 0\nbuf %y: f32[2,4,4,40] output 0\n"
+          "kernel pool(x: f32[2,8,8,40], out y: f32[2,4,4,40]) {\n for n:2 h:4 w:4 c:40 ; kh:2 kw:2\n m = "
+          "max(x[n,2*h+kh,2*w+kw,c]) over kh kw\n"
+          " y[n,h,w,c] = m\n}\nrun pool(%x, %y)\n",
+          "sched column vec c*16");
+    check("program inputs 1 outputs 1\nbuf %x: f32[6,200] input 0\nbuf %y: f32[6,200] output 0\n"
+          "kernel softmax(x: f32[6,200], out y: f32[6,200], local e: f32[200] in y) {\n for i:6 ; j:200\n m = max(x[i,j]) over j\n"
+          " e[j] = x[i,j] - m over j\n s = sum(e[j]) over j\n y[i,j] = e[j] + s over j\n}\nrun softmax(%x, %y, _)\n",
+          "sched row vec j*16 unroll 4");
+    check(
+        "program inputs 1 outputs 1\nbuf %x: f32[60,50] input 0\nbuf %y: f32[50] output 0\n"
+        "kernel down(x: f32[60,50], out y: f32[50]) {\n for j:50 ; i:60\n s = sum(x[i,j]) over i\n y[j] = s\n}\nrun down(%x, %y)\n",
+        "sched column vec j*16");
+    check("program inputs 1 outputs 1\nbuf %x: f32[60,50] input 0\nbuf %y: f32[60] output 0\n"
+          "kernel along(x: f32[60,50], out y: f32[60]) {\n for i:60 ; j:50\n s = sum(x[i,j]) over j\n y[i] = s\n}\nrun along(%x, "
+          "%y)\n",
+          "sched row vec j*16");
+}
+END_TEST
+
+START_TEST(products_have_tiles)
+{
+    check("program inputs 1 outputs 1\nbuf %x: f32[64,12] input 0\nbuf %w: f32[96,12] const\nbuf %out: f32[64,96] output 0\n"
+          "kernel gemm(a: f32[64,12], w: f32[96,12], out y: f32[64,96]) {\n for m:64 n:96 ; k:12\n"
+          " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%x, %w, %out)\n",
+          "sched tile vec n*16 unroll 1 row m mr 8 nv 3");
+    check("program inputs 1 outputs 1\nbuf %x: f32[1,12] input 0\nbuf %w: f32[1000,12] const\nbuf %out: f32[1,1000] output 0\n"
+          "kernel gemv(a: f32[1,12], w: f32[1000,12], out y: f32[1,1000]) {\n for m:1 n:1000 ; k:12\n"
+          " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemv(%x, %w, %out)\n",
+          "nv 8");
+}
+END_TEST
+
+START_TEST(convolutions_merge_their_inner_loops)
+{
+    check(
+        "program inputs 1 outputs 1\nbuf %x: f32[1,14,14,32] input 0\nbuf %w: f32[64,32,3,3] const\nbuf %out: f32[1,14,14,64] "
+        "output 0\n"
+        "kernel conv(x: f32[1,14,14,32], w: f32[64,32,3,3], out y: f32[1,14,14,64]) {\n for n:1 h:14 w_:14 o:64 ; kh:3 kw:3 c:32\n"
+        " s = dot(x[n,h+kh-1,w_+kw-1,c]?0 * w[o,c,kh,kw]) over kh kw c\n y[n,h,w_,o] = relu(s)\n}\nrun conv(%x, %w, %out)\n",
+        "row w_ mr 7 nv 2 k(0,1,1)");
+}
+END_TEST
+
+FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
+         reductions_run_in_columns_or_rows, products_have_tiles, convolutions_merge_their_inner_loops)
