@@ -123,7 +123,7 @@ static void put_leaf(fx_text *text, const fx_graph *graph, const fx_attr *value,
         put(text, ")");
         break;
     case FX_ATTR_GRAPH:
-        put_graph(text, value->u.graph, indent + 1);
+        put_graph(text, value->u.graph, indent);
         break;
     default:
         put(text, "?");

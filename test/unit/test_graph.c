@@ -140,7 +140,8 @@ START_TEST(malformed_nodes_are_refused)
 {
     setup();
     fx_graph *other = fx_graph_new(context);
-    fx_node *x = fx_graph_placeholder(g, "x", NULL), *foreign = fx_graph_placeholder(other, "y", NULL), *dead = call("m.d", x, NULL);
+    fx_node *x = fx_graph_placeholder(g, "x", NULL), *foreign = fx_graph_placeholder(other, "y", NULL),
+            *dead = call("m.d", x, NULL);
     CHECK_OK(context, fx_graph_erase(g, dead));
     ck_assert_ptr_null(call("m.a", foreign, NULL));
     CHECK_DIAG(context, "argument y belongs to another graph");
@@ -151,7 +152,8 @@ START_TEST(malformed_nodes_are_refused)
     ck_assert_ptr_null(fx_graph_create_node(g, &(fx_node_spec){.opcode = (fx_opcode)9, .target = "t"}));
     ck_assert_ptr_null(fx_graph_create_node(g, &(fx_node_spec){.opcode = FX_CALL_FUNCTION, .target = "t", .args = fx_int(1)}));
     CHECK_DIAG(context, "args must be a tuple");
-    ck_assert_ptr_null(fx_graph_create_node(g, &(fx_node_spec){.opcode = FX_PLACEHOLDER, .target = "x", .name = "x", .keep_name = true}));
+    ck_assert_ptr_null(
+        fx_graph_create_node(g, &(fx_node_spec){.opcode = FX_PLACEHOLDER, .target = "x", .name = "x", .keep_name = true}));
     CHECK_DIAG(context, "node name x is taken");
     fx_attr deep = fx_int(0);
     for (int i = 0; i < 200; i++) deep = fx_list(g, &deep, 1);
@@ -264,11 +266,16 @@ START_TEST(effects_are_known)
         fx_opcode opcode;
         const char *target;
         bool impure;
-    } cases[] = {{FX_CALL_FUNCTION, "torch.relu", false},         {FX_CALL_FUNCTION, "torch.ops.aten.add_.Tensor", true},
-                 {FX_CALL_FUNCTION, "operator.and_", false},      {FX_CALL_FUNCTION, "operator.setitem", true},
-                 {FX_CALL_FUNCTION, "operator.iadd", true},       {FX_CALL_FUNCTION, "torch._assert", true},
-                 {FX_CALL_METHOD, "add_", true},                  {FX_CALL_METHOD, "__add__", false},
-                 {FX_CALL_METHOD, "relu", false},                 {FX_GET_ATTR, "w", false},
+    } cases[] = {{FX_CALL_FUNCTION, "torch.relu", false},
+                 {FX_CALL_FUNCTION, "torch.ops.aten.add_.Tensor", true},
+                 {FX_CALL_FUNCTION, "operator.and_", false},
+                 {FX_CALL_FUNCTION, "operator.setitem", true},
+                 {FX_CALL_FUNCTION, "operator.iadd", true},
+                 {FX_CALL_FUNCTION, "torch._assert", true},
+                 {FX_CALL_METHOD, "add_", true},
+                 {FX_CALL_METHOD, "__add__", false},
+                 {FX_CALL_METHOD, "relu", false},
+                 {FX_GET_ATTR, "w", false},
                  {FX_CALL_FUNCTION, "torch.ops.aten.copy_.default", true}};
     setup();
     fx_node *x = fx_graph_placeholder(g, "x", NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lint finds each broken rule, all at once; dead code goes, effects stay; types are propagated and problems gathered. Graphs are broken
- * through their fields, since the public functions refuse to. */
+/* Lint finds each broken rule, all at once; dead code goes, effects stay; types are propagated and problems gathered. Graphs are
+ * broken through their fields, since the public functions refuse to. */
 #include "harness.h"
 #include "ir/graph.h"
 #include "ir/op.h"
@@ -142,5 +142,5 @@ START_TEST(unsupported_operators_are_gathered)
 }
 END_TEST
 
-FX_TESTS("lint", good_graphs_pass, broken_rules_are_all_found, wrong_types_are_found, paths_must_exist, core_graphs_are_what_they_promise,
-         dead_code_goes_and_effects_stay, unsupported_operators_are_gathered)
+FX_TESTS("lint", good_graphs_pass, broken_rules_are_all_found, wrong_types_are_found, paths_must_exist,
+         core_graphs_are_what_they_promise, dead_code_goes_and_effects_stay, unsupported_operators_are_gathered)

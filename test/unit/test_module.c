@@ -12,7 +12,10 @@ static void count_release(void *user, void *data)
     *(int *)user += 1;
 }
 
-static fx_tensor view_of(float *data, int64_t n) { return fx_tensor_view(data, FX_F32, 1, &n); }
+static fx_tensor view_of(float *data, int64_t n)
+{
+    return fx_tensor_view(data, FX_F32, 1, &n);
+}
 
 START_TEST(tensors_by_path)
 {

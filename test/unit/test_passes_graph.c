@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Graph passes: what each makes of small graphs (the core text), that the values stay the same (interpreter before and after), that a
- * second run changes nothing, and that all problems are reported at once. */
+/* Graph passes: what each makes of small graphs (the core text), that the values stay the same (interpreter before and after), that
+ * a second run changes nothing, and that all problems are reported at once. */
 #include "harness.h"
 #include "fxjit/compile.h"
 #include "ir/graph.h"
@@ -12,8 +12,14 @@
 
 static fx_context *context;
 
-static void setup(void) { context = fx_context_new(); }
-static void teardown(void) { fx_context_free(context); }
+static void setup(void)
+{
+    context = fx_context_new();
+}
+static void teardown(void)
+{
+    fx_context_free(context);
+}
 
 static void release_tensor(void *user, void *data)
 {
@@ -108,9 +114,11 @@ static void check_idempotent(fx_graph *graph)
 START_TEST(spellings_become_one)
 {
     setup();
-    fx_module *m = optimise("graph {\n" X("[2, 3]") CALL("a", "torch.add", "%x, %x, alpha=2")
-                                "%b = call_method \"relu\"(%a)\n" CALL("c", "operator.mul", "%b, %x") OUT("c"),
-                            NULL, 0);
+    fx_module *m =
+        optimise("graph {\n" X("[2, 3]")
+                     CALL("a", "torch.add", "%x, %x, alpha=2") "%b = call_method \"relu\"(%a)\n" CALL("c", "operator.mul", "%b, %x")
+                         OUT("c"),
+                 NULL, 0);
     ck_assert_int_eq(count_op(m->graph, "add") + count_op(m->graph, "relu") + count_op(m->graph, "mul"), 3);
     ck_assert_str_eq(fx_node_target(fx_graph_find(m->graph, "a")), "torch.ops.aten.add.Tensor");
     check_idempotent(m->graph);
@@ -135,10 +143,11 @@ START_TEST(convolution_takes_batch_norm)
 {
     setup();
     const char *text = MODULE("parameter \"w\" : f32[4, 3, 3, 3]\nparameter \"g\" : f32[4]\nparameter \"h\" : f32[4]\n"
-                              "buffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n") X("[1, 3, 6, 5]")
-        "%w = get_attr \"w\"\n%g = get_attr \"g\"\n%h = get_attr \"h\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL(
-            "c", "torch.conv2d", "%x, %w, None, [2, 1], 1")
-            CALL("n", "torch.nn.functional.batch_norm", "%c, %m, %v, %g, %h, eps=0.001") CALL("r", "torch.relu", "%n") OUT("r");
+                              "buffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n")
+        X("[1, 3, 6, 5]") "%w = get_attr \"w\"\n%g = get_attr \"g\"\n%h = get_attr \"h\"\n%m = get_attr \"m\"\n%v = get_attr "
+                          "\"v\"\n" CALL("c", "torch.conv2d", "%x, %w, None, [2, 1], 1")
+                              CALL("n", "torch.nn.functional.batch_norm", "%c, %m, %v, %g, %h, eps=0.001")
+                                  CALL("r", "torch.relu", "%n") OUT("r");
     fx_module *m = optimise(text, NULL, 1e-5);
     ck_assert_int_eq(count_op(m->graph, "batch_norm"), 0);
     ck_assert_int_eq(count_op(m->graph, "conv2d"), 1);
@@ -152,11 +161,12 @@ END_TEST
 START_TEST(exported_batch_norm_is_folded)
 {
     setup();
-    const char *text = MODULE("parameter \"w\" : f32[4, 3, 1, 1]\nparameter \"b\" : f32[4]\nbuffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n")
-        X("[2, 3, 4, 4]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL(
-            "c", "torch.ops.aten.convolution.default", "%x, %w, %b, [1, 1], [0, 0], [1, 1], False, [0, 0], 1")
-            CALL("n", "torch.ops.aten._native_batch_norm_legit_no_training.default", "%c, None, None, %m, %v, 0.1, 1e-05")
-                CALL("y", "operator.getitem", "%n, 0") OUT("y");
+    const char *text =
+        MODULE("parameter \"w\" : f32[4, 3, 1, 1]\nparameter \"b\" : f32[4]\nbuffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n")
+            X("[2, 3, 4, 4]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL(
+                "c", "torch.ops.aten.convolution.default", "%x, %w, %b, [1, 1], [0, 0], [1, 1], False, [0, 0], 1")
+                CALL("n", "torch.ops.aten._native_batch_norm_legit_no_training.default", "%c, None, None, %m, %v, 0.1, 1e-05")
+                    CALL("y", "operator.getitem", "%n, 0") OUT("y");
     fx_module *m = optimise(text, NULL, 1e-5);
     ck_assert_int_eq(count_op(m->graph, "conv2d"), 1);
     ck_assert_int_eq(fx_graph_size(m->graph), 5);
@@ -169,8 +179,8 @@ END_TEST
 START_TEST(shared_convolution_keeps_its_weights)
 {
     setup();
-    const char *text = MODULE("parameter \"w\" : f32[3, 3, 1, 1]\nbuffer \"m\" : f32[3]\nbuffer \"v\" : f32[3]\n") X("[1, 3, 2, 2]")
-        "%w = get_attr \"w\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL("c", "torch.conv2d", "%x, %w")
+    const char *text = MODULE("parameter \"w\" : f32[3, 3, 1, 1]\nbuffer \"m\" : f32[3]\nbuffer \"v\" : f32[3]\n")
+        X("[1, 3, 2, 2]") "%w = get_attr \"w\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL("c", "torch.conv2d", "%x, %w")
             CALL("n", "torch.nn.functional.batch_norm", "%c, %m, %v") CALL("y", "torch.add", "%n, %c") OUT("y");
     fx_module *m = optimise(text, NULL, 1e-5);
     ck_assert_int_eq(count_op(m->graph, "batch_norm"), 1);
@@ -182,9 +192,10 @@ END_TEST
 START_TEST(linear_takes_bias_and_batch_norm)
 {
     setup();
-    const char *text = MODULE("parameter \"w\" : f32[4, 3]\nparameter \"b\" : f32[4]\nbuffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n")
-        X("[2, 3]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL("t", "torch.t", "%w")
-            CALL("p", "torch.matmul", "%x, %t") CALL("s", "torch.add", "%p, %b")
+    const char *text =
+        MODULE("parameter \"w\" : f32[4, 3]\nparameter \"b\" : f32[4]\nbuffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n")
+            X("[2, 3]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL(
+                "t", "torch.t", "%w") CALL("p", "torch.matmul", "%x, %t") CALL("s", "torch.add", "%p, %b")
                 CALL("n", "torch.nn.functional.batch_norm", "%s, %m, %v") OUT("n");
     fx_module *m = optimise(text, NULL, 1e-5);
     ck_assert_int_eq(count_op(m->graph, "linear"), 1);
@@ -197,8 +208,8 @@ END_TEST
 START_TEST(addmm_of_transposed_weight_is_linear)
 {
     setup();
-    const char *text = MODULE("parameter \"w\" : f32[4, 3]\nparameter \"b\" : f32[4]\n") X("[2, 3]")
-        "%w = get_attr \"w\"\n%b = get_attr \"b\"\n" CALL("t", "torch.ops.aten.transpose.int", "%w, 0, 1")
+    const char *text = MODULE("parameter \"w\" : f32[4, 3]\nparameter \"b\" : f32[4]\n")
+        X("[2, 3]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n" CALL("t", "torch.ops.aten.transpose.int", "%w, 0, 1")
             CALL("y", "torch.ops.aten.addmm.default", "%b, %x, %t") OUT("y");
     fx_module *m = optimise(text, NULL, 1e-6);
     ck_assert_int_eq(count_op(m->graph, "linear"), 1);
@@ -211,11 +222,11 @@ END_TEST
 START_TEST(calls_that_do_nothing_go)
 {
     setup();
-    const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.dropout", "%x, 0.5, False") CALL("b", "torch.clone", "%a")
-        "%c = call_method \"contiguous\"(%b)\n%d = call_method \"to\"(%c, dtype(f32))\n" CALL("e", "torch.relu", "%d")
-            CALL("f", "torch.relu", "%e") CALL("g", "torch.transpose", "%f, 0, 1") CALL("h", "torch.transpose", "%g, 0, 1")
-                CALL("i", "torch.reshape", "%h, [6]") CALL("j", "torch.reshape", "%i, [3, 2]") CALL("k", "torch.flatten", "%j")
-                    CALL("l", "torch.reshape", "%k, [2, 3]") OUT("l");
+    const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.dropout", "%x, 0.5, False")
+        CALL("b", "torch.clone", "%a") "%c = call_method \"contiguous\"(%b)\n%d = call_method \"to\"(%c, dtype(f32))\n" CALL(
+            "e", "torch.relu", "%d") CALL("f", "torch.relu", "%e") CALL("g", "torch.transpose", "%f, 0, 1")
+            CALL("h", "torch.transpose", "%g, 0, 1") CALL("i", "torch.reshape", "%h, [6]") CALL("j", "torch.reshape", "%i, [3, 2]")
+                CALL("k", "torch.flatten", "%j") CALL("l", "torch.reshape", "%k, [2, 3]") OUT("l");
     fx_module *m = optimise(text, NULL, 0);
     char *got = fx_graph_to_string(m->graph);
     ck_assert_msg(fx_graph_size(m->graph) == 3, "%s", got);
@@ -229,8 +240,8 @@ END_TEST
 START_TEST(permutations_are_composed)
 {
     setup();
-    const char *text = "graph {\n" X("[2, 3, 4]") CALL("a", "torch.permute", "%x, [1, 2, 0]") CALL("b", "torch.permute", "%a, [0, -1, 1]")
-        CALL("c", "torch.relu", "%b") OUT("c");
+    const char *text = "graph {\n" X("[2, 3, 4]") CALL("a", "torch.permute", "%x, [1, 2, 0]")
+        CALL("b", "torch.permute", "%a, [0, -1, 1]") CALL("c", "torch.relu", "%b") OUT("c");
     fx_module *m = optimise(text, NULL, 0);
     ck_assert_int_eq(count_op(m->graph, "permute"), 1);
     fx_module_free(m);
@@ -241,8 +252,8 @@ END_TEST
 START_TEST(equal_computations_are_one)
 {
     setup();
-    const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("b", "torch.exp", "%x") CALL("c", "torch.add", "%a, %b")
-        CALL("d", "torch.add", "%a, %b, alpha=2") CALL("e", "torch.mul", "%c, %d") OUT("e");
+    const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("b", "torch.exp", "%x")
+        CALL("c", "torch.add", "%a, %b") CALL("d", "torch.add", "%a, %b, alpha=2") CALL("e", "torch.mul", "%c, %d") OUT("e");
     fx_module *m = optimise(text, NULL, 0);
     ck_assert_int_eq(count_op(m->graph, "exp"), 1);
     ck_assert_int_eq(count_op(m->graph, "add"), 2);
@@ -254,8 +265,8 @@ END_TEST
 START_TEST(small_constants_are_computed)
 {
     setup();
-    const char *text = MODULE("parameter \"w\" : f32[4]\nparameter \"big\" : f32[200, 200]\n") X("[200, 200]")
-        "%w = get_attr \"w\"\n%v = get_attr \"big\"\n" CALL("a", "torch.exp", "%w") CALL("b", "torch.sum", "%a")
+    const char *text = MODULE("parameter \"w\" : f32[4]\nparameter \"big\" : f32[200, 200]\n")
+        X("[200, 200]") "%w = get_attr \"w\"\n%v = get_attr \"big\"\n" CALL("a", "torch.exp", "%w") CALL("b", "torch.sum", "%a")
             CALL("c", "torch.exp", "%v") CALL("d", "torch.mul", "%x, %c") CALL("e", "torch.add", "%d, %b") OUT("e");
     fx_module *m = optimise(text, NULL, 1e-6);
     ck_assert_int_eq(count_op(m->graph, "exp"), 1); /* that of 160000 bytes */
@@ -270,10 +281,11 @@ END_TEST
 START_TEST(changes_are_seen_later)
 {
     setup();
-    const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") "%b = call_method \"mul_\"(%a, 2.0)\n" CALL(
-        "c", "torch.ops.aten.add_.Tensor", "%a, %x") CALL("d", "torch.add", "%a, %b") OUT("d");
-    const char *pure = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("b", "torch.mul", "%a, 2.0") CALL("c", "torch.add", "%b, %x")
-        CALL("d", "torch.add", "%c, %c") OUT("d");
+    const char *text = "graph {\n" X("[2, 3]")
+        CALL("a", "torch.exp", "%x") "%b = call_method \"mul_\"(%a, 2.0)\n" CALL("c", "torch.ops.aten.add_.Tensor", "%a, %x")
+            CALL("d", "torch.add", "%a, %b") OUT("d");
+    const char *pure = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("b", "torch.mul", "%a, 2.0")
+        CALL("c", "torch.add", "%b, %x") CALL("d", "torch.add", "%c, %c") OUT("d");
     fx_module_free(optimise(text, pure, 0));
     teardown();
 }
@@ -284,9 +296,10 @@ START_TEST(earlier_reads_keep_the_old_value)
 {
     setup();
     const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("o", "torch.neg", "%a")
-        CALL("b", "torch.nn.functional.relu", "%a, inplace=True") CALL("i", "operator.iadd", "%b, %o") CALL("d", "torch.mul", "%a, %o") OUT("d");
-    const char *pure = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("o", "torch.neg", "%a") CALL("b", "torch.relu", "%a")
-        CALL("i", "torch.add", "%b, %o") CALL("d", "torch.mul", "%i, %o") OUT("d");
+        CALL("b", "torch.nn.functional.relu", "%a, inplace=True") CALL("i", "operator.iadd", "%b, %o")
+            CALL("d", "torch.mul", "%a, %o") OUT("d");
+    const char *pure = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("o", "torch.neg", "%a")
+        CALL("b", "torch.relu", "%a") CALL("i", "torch.add", "%b, %o") CALL("d", "torch.mul", "%i, %o") OUT("d");
     fx_module_free(optimise(text, pure, 0));
     teardown();
 }
@@ -296,16 +309,16 @@ START_TEST(views_write_through)
 {
     setup();
     const char *text = "graph {\n" X("[4, 3]") CALL("a", "torch.exp", "%x") CALL("t", "torch.transpose", "%a, 0, 1")
-        CALL("s", "torch.ops.aten.slice.Tensor", "%t, 1, 1, 3") CALL("r", "torch.select", "%s, 0, 1") CALL("f", "torch.flatten", "%a")
-            CALL("w", "torch.ops.aten.mul_.Tensor", "%r, 10.0") CALL("u", "torch.ops.aten.add_.Tensor", "%f, 1.0")
-                CALL("y", "torch.add", "%a, %a") OUT("y");
+        CALL("s", "torch.ops.aten.slice.Tensor", "%t, 1, 1, 3") CALL("r", "torch.select", "%s, 0, 1")
+            CALL("f", "torch.flatten", "%a") CALL("w", "torch.ops.aten.mul_.Tensor", "%r, 10.0")
+                CALL("u", "torch.ops.aten.add_.Tensor", "%f, 1.0") CALL("y", "torch.add", "%a, %a") OUT("y");
     /* a[1:3, 1] *= 10; a += 1: as a mask */
     const char *pure = "graph {\n" X("[4, 3]") CALL("a", "torch.exp", "%x") CALL("l", "torch.ops.aten.slice.Tensor", "%a, 1, 0, 1")
         CALL("m", "torch.ops.aten.slice.Tensor", "%a, 1, 1, 2") CALL("n", "torch.ops.aten.slice.Tensor", "%a, 1, 2, 3")
             CALL("m0", "torch.ops.aten.slice.Tensor", "%m, 0, 0, 1") CALL("m1", "torch.ops.aten.slice.Tensor", "%m, 0, 1, 3")
                 CALL("m2", "torch.ops.aten.slice.Tensor", "%m, 0, 3, 4") CALL("k", "torch.mul", "%m1, 10.0")
-                    CALL("mm", "torch.cat", "[%m0, %k, %m2], 0") CALL("b", "torch.cat", "[%l, %mm, %n], 1") CALL("c", "torch.add", "%b, 1.0")
-                        CALL("y", "torch.add", "%c, %c") OUT("y");
+                    CALL("mm", "torch.cat", "[%m0, %k, %m2], 0") CALL("b", "torch.cat", "[%l, %mm, %n], 1")
+                        CALL("c", "torch.add", "%b, 1.0") CALL("y", "torch.add", "%c, %c") OUT("y");
     fx_module_free(optimise(text, pure, 1e-6));
     teardown();
 }
