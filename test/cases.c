@@ -174,6 +174,21 @@ static fx_node *read_call(reader *in, const fx_op *op)
     return fx_graph_create_node(in->graph, &spec);
 }
 
+/* What the graph returns: the result, or each result of a tuple through getitem. */
+static fx_attr read_results(reader *in, fx_node *call)
+{
+    fx_attr items[FX_RESULTS];
+    if (fx__op_schema_results(call->op) == 1 || fx__op_infer(call) != FX_OK) return fx_node_attr(call);
+    for (int32_t r = 0; r < call->n_result; r++) {
+        const fx_attr args[] = {fx_node_attr(call), fx_int(r)};
+        fx_node *item = fx_graph_call(in->graph, fx__op(FX_OP_getitem)->target, args, 2);
+        ck_assert_ptr_nonnull(item);
+        ck_assert_int_eq(fx__op_infer(item), FX_OK);
+        items[r] = fx_node_attr(item);
+    }
+    return fx_tuple(in->graph, items, call->n_result);
+}
+
 fx_module *fx_case_module(fx_context *context, const fx_op *op, const char *args, const fx_case_change *change)
 {
     fx_module *module = fx_module_new(context, op->name);
@@ -181,7 +196,7 @@ fx_module *fx_case_module(fx_context *context, const fx_op *op, const char *args
     reader in = {args, args + strcspn(args, "("), fx_module_graph(module), change, 0};
     fx_node *call = read_call(&in, op);
     ck_assert_msg(call != NULL, "case \"%s\" of %s makes no node", args, op->name);
-    ck_assert_ptr_nonnull(fx_graph_output(in.graph, fx_node_attr(call)));
+    ck_assert_ptr_nonnull(fx_graph_output(in.graph, read_results(&in, call)));
     return module;
 }
 

@@ -21,8 +21,9 @@ typedef struct fx_case_change {
     bool symbolic; /* dim 0 of the first tensor becomes a symbol s0 in [0, 4096] with the case's size as hint */
 } fx_case_change;
 
-/* A module with one placeholder per tensor (x0, x1, ...), one call of op, and its results as outputs; change may be NULL. NULL
- * after a failed check. Types are not inferred: the caller does that (fx_graph_propagate, fx__op_infer). */
+/* A module with one placeholder per tensor (x0, x1, ...), one call of op, and its results as outputs (of a tuple: through getitem
+ * nodes); change may be NULL. NULL after a failed check. Types are not inferred: the caller does that (fx_graph_propagate,
+ * fx__op_infer). */
 fx_module *fx_case_module(fx_context *context, const fx_op *op, const char *args, const fx_case_change *change);
 fx_node *fx_case_call(fx_module *module); /* the call */
 /* Infers the call's type and binds all its arguments: the module's graph becomes a core graph. */
