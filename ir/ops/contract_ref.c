@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 256, MAX_ARGS = 16 }; /* columns that are summed side by side; parameters of an operator */
+enum {
+    BLOCK = 256,   /* columns that are summed side by side */
+    PITCH = 264,   /* numbers from row to row of a panel: no power of two, so that a column does not fall into one cache set */
+    MAX_ARGS = 16, /* parameters of an operator */
+};
 
 fx_wide fx__contract_wide(fx_dtype dtype)
 {
@@ -95,17 +99,17 @@ static void *matrix_at(const fx_matrix *m, int64_t i, int64_t j)
     return (char *)m->data + (i * m->row + j * m->col) * (int64_t)fx_dtype_bytes(m->dtype);
 }
 
-/* Columns [j0, j0 + n) of the product. panel: k * BLOCK, row: k, sum: BLOCK numbers. */
+/* Columns [j0, j0 + n) of the product. panel: k * PITCH, row: k, sum: BLOCK numbers. */
 static void matmul_columns(const fx_matmul *mm, int64_t j0, int64_t n, void *panel, void *row, void *sum)
 {
     for (int64_t j = 0; j < n; j++)
-        fx__contract_load(mm->wide, panel, j, BLOCK, 1, mm->b.dtype, matrix_at(&mm->b, 0, j0 + j), mm->b.row, mm->k);
+        fx__contract_load(mm->wide, panel, j, PITCH, 1, mm->b.dtype, matrix_at(&mm->b, 0, j0 + j), mm->b.row, mm->k);
     for (int64_t i = 0; i < mm->m; i++) {
         fx__contract_load(mm->wide, row, 0, 1, mm->alpha, mm->a.dtype, matrix_at(&mm->a, i, 0), mm->a.col, mm->k);
         memset(sum, 0, BLOCK * wide_bytes(mm->wide));
         if (mm->c && mm->beta != 0)
             fx__contract_load(mm->wide, sum, 0, 1, mm->beta, mm->c->dtype, matrix_at(mm->c, i, j0), mm->c->col, n);
-        for (int64_t k = 0; k < mm->k; k++) fx__contract_axpy(mm->wide, sum, 0, row, k, panel, k * BLOCK, 1, n);
+        for (int64_t k = 0; k < mm->k; k++) fx__contract_axpy(mm->wide, sum, 0, row, k, panel, k * PITCH, 1, n);
         fx__contract_store(mm->wide, sum, n, mm->out.dtype, matrix_at(&mm->out, i, j0), mm->out.col);
     }
 }
@@ -131,7 +135,7 @@ fx_status fx__contract_matmul(const fx_matmul *mm)
                            .c = mm->c ? &c : NULL};
         return fx__contract_matmul(&other);
     }
-    void *panel = fx__contract_rows(mm->wide, mm->k * BLOCK), *row = fx__contract_rows(mm->wide, mm->k);
+    void *panel = fx__contract_rows(mm->wide, mm->k * PITCH), *row = fx__contract_rows(mm->wide, mm->k);
     void *sum = fx__contract_rows(mm->wide, BLOCK);
     bool ok = panel && row && sum;
     for (int64_t j = 0; ok && j < mm->n; j += BLOCK) matmul_columns(mm, j, mm->n - j < BLOCK ? mm->n - j : BLOCK, panel, row, sum);
