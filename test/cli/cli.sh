@@ -1,0 +1,202 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every verb of the program, its outputs and its exit statuses: cli.sh FXJIT DATA_FOLDER
+set -u
+fxjit=$1
+data=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+checks=0
+
+fail() {
+    failed=$((failed + 1))
+    echo "FAIL: $1"
+    sed 's/^/  | /' "$work/out" "$work/err"
+}
+
+# expect STATUS ARGUMENT...: runs the program, keeps its output.
+expect() {
+    wanted=$1
+    shift
+    checks=$((checks + 1))
+    "$fxjit" "$@" >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" = "$wanted" ] || fail "fxjit $* gave $status, expected $wanted"
+    last="fxjit $*"
+}
+
+# out TEXT, err TEXT: what the last run printed.
+out() {
+    checks=$((checks + 1))
+    grep -qF -e "$1" "$work/out" || fail "$last: no \"$1\" on standard output"
+}
+err() {
+    checks=$((checks + 1))
+    grep -qF -e "$1" "$work/err" || fail "$last: no \"$1\" on standard error"
+}
+is_file() {
+    checks=$((checks + 1))
+    [ -s "$1" ] || fail "$last: no file $1"
+}
+no_file() {
+    checks=$((checks + 1))
+    [ ! -e "$1" ] || fail "$last: left $1 behind"
+}
+json() {
+    checks=$((checks + 1))
+    command -v python3 >/dev/null || return
+    python3 -c "import json,sys; o=json.load(open(sys.argv[1])); assert $1, o" "$work/out" 2>>"$work/err" || fail "$last: JSON without $1"
+}
+
+mlp=$data/mlp/model.onnx
+
+# ---- The program itself
+expect 0 --help
+out 'Usage: fxjit VERB'
+expect 0 --version
+out 'fxjit 0.'
+expect 0 help run
+out 'Examples:'
+expect 2
+err 'Usage'
+expect 2 shwo
+err "did you mean 'show'?"
+for verb in show run verify bench compile ops; do
+    expect 0 $verb --help
+    out 'Examples:'
+    expect 2 $verb --no-such-option
+    err 'unknown option'
+done
+for verb in show run verify bench compile; do
+    expect 2 $verb
+    expect 1 $verb "$work/absent.onnx"
+done
+for verb in show run bench compile; do
+    expect 2 $verb "$mlp" "$mlp"
+    err 'one model at a time'
+done
+
+# ---- show
+expect 0 show "$mlp"
+out 'placeholder'
+out 'torch.ops.aten.linear.default'
+expect 0 show --format table "$mlp"
+out 'call_function'
+expect 0 show --format dot "$mlp"
+out 'digraph'
+expect 0 show --format fx -o "$work/mlp.fx" "$mlp"
+is_file "$work/mlp.fx"
+expect 0 show "$work/mlp.fx"
+out 'linear'
+if command -v dot >/dev/null; then
+    expect 0 show --format svg -o "$work/mlp.svg" "$mlp"
+    is_file "$work/mlp.svg"
+else
+    expect 1 show --format svg "$mlp"
+    err 'Graphviz'
+fi
+for stage in core program llvm asm; do
+    expect 0 show --stage $stage "$mlp"
+    is_file "$work/out"
+done
+expect 0 show --stage obj -o "$work/mlp.obj" "$mlp"
+is_file "$work/mlp.obj"
+expect 2 show --stage programm "$mlp"
+err "did you mean 'program'?"
+expect 2 show --stage program --format dot "$mlp"
+expect 1 show -o "$work/no/such/folder/x" "$mlp"
+err 'no/such/folder'
+
+# ---- run
+expect 0 run "$mlp"
+out 'output'
+expect 0 run --engine interpreter "$mlp"
+cp "$work/out" "$work/first"
+expect 0 run --engine interpreter "$mlp"
+checks=$((checks + 1))
+cmp -s "$work/first" "$work/out" || fail 'two runs with one seed differ'
+input=$(basename "$data"/mlp/in/*.npy .npy)
+expect 0 run --input "$data/mlp/in/$input.npy" --output-dir "$work/outputs" "$mlp"
+is_file "$work/outputs/$(basename "$data"/mlp/out/*.npy)"
+expect 0 run --input "$input=$data/mlp/in/$input.npy" --json "$mlp"
+json "o['outputs'][0]['type'].startswith('f32[')"
+expect 2 run --input "${input}x=$data/mlp/in/$input.npy" "$mlp"
+err 'did you mean'
+expect 1 run --input "$work/absent.npy" "$mlp"
+err 'absent.npy'
+expect 1 run --input "$mlp" "$mlp"
+err 'not a .npy file'
+expect 0 run --dim batch=3 "$data/mlp_dynamic/model.onnx"
+out 'f32[3, '
+expect 2 run --dim batsh=3 "$data/mlp_dynamic/model.onnx"
+err "did you mean 'batch'?"
+expect 2 run --dim batch=many "$data/mlp_dynamic/model.onnx"
+expect 2 run --dim batch "$data/mlp_dynamic/model.onnx"
+expect 2 run --threads -1 "$mlp"
+expect 2 run --engine compield "$mlp"
+err "did you mean 'compiled'?"
+head -c 300 "$mlp" >"$work/short.onnx"
+expect 1 run "$work/short.onnx"
+err 'malformed'
+expect 1 run --json "$work/short.onnx"
+json "'malformed' in o['error']"
+: >"$work/empty.onnx"
+expect 1 run "$work/empty.onnx"
+err 'empty'
+printf 'graph {\n  nonsense\n}\n' >"$work/bad.fx"
+expect 1 run "$work/bad.fx"
+
+# ---- verify
+expect 0 verify "$data/mlp" "$data/convnet" "$data/mlp_dynamic"
+out '3 passed, 0 failed, 0 skipped'
+expect 0 verify "$data"
+out '3 passed, 0 failed, 0 skipped'
+expect 0 verify --engine interpreter --dtype f64 --verbose "$data/mlp"
+out 'ok   mlp'
+expect 0 verify "$mlp"
+expect 0 verify --json "$data/mlp"
+json "o['passed'] == 1 and o['cases'][0]['result'] == 'passed'"
+cp -r "$data/mlp" "$work/wrong"
+cp "$data/mlp/in/$input.npy" "$work/wrong/out/$(basename "$data"/mlp/out/*.npy)"
+expect 1 verify "$work/wrong"
+out 'FAIL wrong'
+out '0 passed, 1 failed, 0 skipped'
+expect 1 verify "$work/outputs"
+
+# ---- bench
+expect 0 bench --seconds 0.1 --threads 1 "$mlp"
+out 'GFLOP/s'
+expect 0 bench --seconds 0.1 --threads 1 --json --inputs "$data/mlp/in" --expect "$data/mlp/out" "$mlp"
+json "o['fallbacks'] == 0 and o['max_rel_error'] < 1e-4 and o['compile_ms'] > 0 and o['threads'] == 1"
+json "o['compiled']['runs'] >= 10 and o['compiled']['median_ms'] >= o['compiled']['min_ms'] > 0 and o['interpreted']['runs'] == 1"
+expect 0 bench --seconds 0 --engine compiled --json "$mlp"
+json "'interpreted' not in o and 'max_rel_error' not in o"
+expect 2 bench --seconds soon "$mlp"
+expect 2 bench --expect "$data/mlp/out" "$mlp"
+expect 1 bench --inputs "$work" "$mlp"
+
+# ---- compile
+expect 0 compile -o "$work/net.o" --threads 1 "$mlp"
+is_file "$work/net.o"
+is_file "$work/net.h"
+expect 0 compile -o "$work/weights.o" --threads 1 --weights file "$mlp"
+is_file "$work/weights.o.weights"
+expect 0 compile -o "$work/v3.o" --threads 1 --target x86_64-linux-gnu --cpu x86-64-v3 "$mlp"
+is_file "$work/v3.o"
+expect 2 compile --weights elsewhere "$mlp"
+expect 1 compile -o "$work/no/such/folder/net.o" "$mlp"
+no_file "$work/no"
+
+# ---- ops
+expect 0 ops
+out 'relu'
+out 'ONNX operators'
+expect 0 ops relu
+out 'relu(Tensor self) -> Tensor'
+expect 1 ops no_such_operator
+expect 0 ops --json
+json "len(o['operators']) > 20 and 'Gemm' in o['onnx']"
+
+echo "$checks checks, $failed failed"
+[ "$failed" = 0 ]
