@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does:    makes calls that change a tensor in place pure: x.add_(1) computes a new value, and whatever used x, or a view of what x
- *          is a view of, afterwards uses what it would then have seen. A change through a view becomes a new base.
- * Needs:   an inlined graph; types of the inputs where a view is written through.
- * Ensures: no in-place call is left. A change of an input is not carried back to the caller (a warning says so); one of a parameter
- *          is refused, as are changes through views that cannot be undone.
- * Cost:    linear in nodes, times the length of view chains. */
-#include "passes/core.h"
+ *          is a view of, afterwards uses what it would then have seen. A change through a view becomes a new base. Takes indices
+ * such as x[1:3, None] apart into views, and makes x[...] = v a write through such views. Needs:   an inlined graph; types of the
+ * inputs where shapes matter. Ensures: no in-place call is left. A change of an input is not carried back to the caller (a warning
+ * says so); one of a parameter is refused, as are changes through views that cannot be undone. Cost:    linear in nodes, times the
+ * length of view chains. */
+#include "passes/mutate.h"
 #include "passes/pass.h"
 #include <string.h>
 
@@ -22,241 +22,6 @@ typedef struct state {
     fx_map aliases; /* node -> alias */
     bool modified;
 } state;
-
-/* ---- The pure spelling of an in-place call ------------------------------------------------------------------------------ */
-
-static const fx_op *pure_operator(const char *name)
-{
-    static const struct {
-        const char *in_place, *pure;
-    } pairs[] = {{"iadd", "operator.add"},         {"isub", "operator.sub"},           {"imul", "operator.mul"},
-                 {"itruediv", "operator.truediv"}, {"ifloordiv", "operator.floordiv"}, {"imod", "operator.mod"},
-                 {"ipow", "operator.pow"},         {"imatmul", "operator.matmul"},     {"iand", "operator.and_"},
-                 {"ior", "operator.or_"},          {"ixor", "operator.xor"},           {"ilshift", "operator.lshift"},
-                 {"irshift", "operator.rshift"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-        if (strcmp(name, pairs[i].in_place) == 0) return fx__op_find(pairs[i].pure);
-    return NULL;
-}
-
-/* Without the underscore that ends the function's name: "aten.add_.Tensor" gives aten.add.Tensor, or else add. */
-static const fx_op *pure_function(const char *target)
-{
-    char name[160];
-    size_t length = strlen(target);
-    const char *mark = strstr(target, "_.");
-    if (length + 1 > sizeof name) return NULL;
-    if (!mark || strncmp(target, "torch.ops.", 10) != 0) mark = target + length - 1;
-    snprintf(name, sizeof name, "%.*s%s", (int)(mark - target), target, mark + 1);
-    const fx_op *op = fx__op_find(name);
-    if (op || *mark == 0 || mark[1] != '.') return op;
-    const char *start = mark;
-    while (start > target && start[-1] != '.') start--;
-    snprintf(name, sizeof name, "%.*s", (int)(mark - start), start);
-    return fx__op_find(name);
-}
-
-static const fx_op *pure_op(const fx_node *node)
-{
-    char name[160] = "method:";
-    size_t length = strlen(node->target);
-    if (node->opcode == FX_CALL_METHOD) {
-        if (length + 8 > sizeof name) return NULL;
-        memcpy(name + 7, node->target, length - 1);
-        return fx__op_find(name);
-    }
-    if (strncmp(node->target, "operator.", 9) == 0) return pure_operator(node->target + 9);
-    return node->op ? node->op : pure_function(node->target); /* with a row of its own: inplace=True */
-}
-
-/* kwargs without inplace. */
-static fx_attr pure_kwargs(fx_graph *graph, const fx_attr *kwargs)
-{
-    const char *keys[FX_PARAMS];
-    fx_attr items[FX_PARAMS];
-    int32_t n = 0;
-    for (int32_t i = 0; i < kwargs->n && n < FX_PARAMS; i++) {
-        if (strcmp(kwargs->keys[i], "inplace") == 0) continue;
-        keys[n] = kwargs->keys[i];
-        items[n++] = kwargs->u.items[i];
-    }
-    return fx_dict(graph, keys, items, n);
-}
-
-/* The value after the change: the pure call, in the dtype of what is changed. */
-static fx_node *make_pure(fx_node *node, fx_node *self)
-{
-    const fx_op *op = pure_op(node);
-    if (!op) {
-        fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported in-place operator");
-        return NULL;
-    }
-    fx_node_spec spec = {FX_CALL_FUNCTION, op->target, node->args, pure_kwargs(node->graph, &node->kwargs),
-                         node->name,       false,      node->loc};
-    fx_node *pure = fx_graph_create_node(node->graph, &spec);
-    if (!pure || fx__core_settle(pure) != FX_OK) return NULL;
-    const fx_type *before = fx_node_type(self, 0), *after = fx_node_type(pure, 0);
-    if (!before || !after || before->dtype == after->dtype) return pure;
-    const fx_attr args[] = {fx_node_attr(pure), fx_dtype_attr(before->dtype)};
-    fx_node_spec cast = {FX_CALL_FUNCTION,
-                         "torch.ops.aten._to_copy.default",
-                         fx_tuple(node->graph, args, 1),
-                         fx_dict(node->graph, (const char *const[]){"dtype"}, args + 1, 1),
-                         NULL,
-                         false,
-                         node->loc};
-    fx_node *same = fx_graph_create_node(node->graph, &cast);
-    return same && fx__core_settle(same) == FX_OK ? same : NULL;
-}
-
-/* ---- Views ------------------------------------------------------------------------------------------------------------- */
-
-/* Each gives the base after `value` was written through the view. */
-typedef fx_node *(*write_fn)(fx_node *before, const fx_node *view, fx_node *base, fx_node *value);
-
-static fx_node *write_same(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    (void)before;
-    (void)view;
-    (void)base;
-    return value;
-}
-
-static fx_node *write_reshape(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    const fx_type *type = fx_node_type(base, 0);
-    if (!type) {
-        fx__diag_node(view, FX_E_UNSUPPORTED, "a view of unknown shape is changed in place");
-        return NULL;
-    }
-    const fx_attr args[] = {fx_node_attr(value), fx__core_dims(before->graph, type)};
-    return fx__core_call(before, "reshape", args, 2);
-}
-
-/* Transposing is its own inverse. */
-static fx_node *write_transpose(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    (void)base;
-    fx_attr bound[FX_PARAMS];
-    int32_t n;
-    fx__op_params(view->op, &n);
-    if (fx__op_bind(before->graph, view, view->op, bound) != FX_OK) return NULL;
-    bound[0] = fx_node_attr(value);
-    return fx__core_call(before, view->op->target, bound, n);
-}
-
-static fx_node *write_permute(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    (void)base;
-    fx_attr bound[FX_PARAMS];
-    int64_t inverse[FX_RANK] = {0};
-    if (fx__op_bind(before->graph, view, view->op, bound) != FX_OK) return NULL;
-    int32_t rank = bound[1].n;
-    for (int32_t i = 0; i < rank && i < FX_RANK; i++) {
-        int64_t from = bound[1].u.items[i].u.i;
-        from += from < 0 ? rank : 0;
-        if (from < 0 || from >= FX_RANK) return NULL;
-        inverse[from] = i;
-    }
-    const fx_attr args[] = {fx_node_attr(value), fx_ints(before->graph, inverse, rank)};
-    return fx__core_call(before, "permute", args, 2);
-}
-
-static fx_node *slice_of(fx_node *before, fx_node *base, int64_t dim, int64_t from, int64_t to)
-{
-    const fx_attr args[] = {fx_node_attr(base), fx_int(dim), fx_int(from), fx_int(to), fx_int(1)};
-    return fx__core_call(before, "slice", args, 5);
-}
-
-/* base[:from], value, base[to:] along dim. */
-static fx_node *splice(fx_node *before, fx_node *base, fx_node *value, int64_t dim, int64_t from, int64_t to, int64_t size)
-{
-    fx_attr parts[3];
-    int32_t n = 0;
-    fx_node *head = from > 0 ? slice_of(before, base, dim, 0, from) : NULL;
-    fx_node *tail = to < size ? slice_of(before, base, dim, to, size) : NULL;
-    if ((from > 0 && !head) || (to < size && !tail)) return NULL;
-    if (head) parts[n++] = fx_node_attr(head);
-    parts[n++] = fx_node_attr(value);
-    if (tail) parts[n++] = fx_node_attr(tail);
-    if (n == 1) return value;
-    const fx_attr args[] = {fx_list(before->graph, parts, n), fx_int(dim)};
-    return fx__core_call(before, "cat", args, 2);
-}
-
-/* The extent of the dim that a slice or select takes a part of; -1: not known now. */
-static int64_t part_dim(const fx_node *base, const fx_attr *dim, int64_t *out_dim)
-{
-    const fx_type *type = fx_node_type(base, 0);
-    if (!type || dim->kind != FX_ATTR_INT) return -1;
-    *out_dim = dim->u.i + (dim->u.i < 0 ? type->rank : 0);
-    if (*out_dim < 0 || *out_dim >= type->rank || !fx_dim_is_const(type->dim[*out_dim])) return -1;
-    return type->dim[*out_dim];
-}
-
-static int64_t clamp_bound(const fx_attr *bound, int64_t size, int64_t otherwise)
-{
-    if (bound->kind != FX_ATTR_INT) return otherwise;
-    int64_t at = bound->u.i + (bound->u.i < 0 ? size : 0);
-    return at < 0 ? 0 : at > size ? size : at;
-}
-
-static fx_node *write_slice(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    fx_attr bound[FX_PARAMS];
-    int64_t dim = 0;
-    if (fx__op_bind(before->graph, view, view->op, bound) != FX_OK) return NULL;
-    int64_t size = part_dim(base, &bound[1], &dim);
-    bool known = bound[2].kind != FX_ATTR_SYMINT && bound[3].kind != FX_ATTR_SYMINT && bound[4].kind == FX_ATTR_INT;
-    if (size < 0 || !known || bound[4].u.i != 1) {
-        fx__diag_node(view, FX_E_UNSUPPORTED, "a slice with a step, or of unknown bounds, is changed in place");
-        return NULL;
-    }
-    int64_t from = clamp_bound(&bound[2], size, 0), to = clamp_bound(&bound[3], size, size);
-    return splice(before, base, value, dim, from, to > from ? to : from, size);
-}
-
-static fx_node *write_select(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    fx_attr bound[FX_PARAMS];
-    int64_t dim = 0;
-    if (fx__op_bind(before->graph, view, view->op, bound) != FX_OK) return NULL;
-    int64_t size = part_dim(base, &bound[1], &dim);
-    if (size < 0 || bound[2].kind != FX_ATTR_INT) {
-        fx__diag_node(view, FX_E_UNSUPPORTED, "an element of unknown place is changed in place");
-        return NULL;
-    }
-    int64_t at = bound[2].u.i + (bound[2].u.i < 0 ? size : 0);
-    const fx_attr args[] = {fx_node_attr(value), fx_int(dim)};
-    fx_node *row = fx__core_call(before, "unsqueeze", args, 2);
-    return row ? splice(before, base, row, dim, at, at + 1, size) : NULL;
-}
-
-static fx_node *write_refused(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
-{
-    (void)before;
-    (void)base;
-    (void)value;
-    fx__diag_node(view, FX_E_UNSUPPORTED, "a view whose elements overlap is changed in place");
-    return NULL;
-}
-
-/* Operators whose result shares its input's memory, by row. */
-static write_fn view_write(const fx_node *node)
-{
-    static const struct {
-        const char *name;
-        write_fn write;
-    } views[] = {{"alias", write_same},        {"view", write_reshape},        {"reshape", write_reshape},
-                 {"flatten", write_reshape},   {"unflatten", write_reshape},   {"squeeze", write_reshape},
-                 {"unsqueeze", write_reshape}, {"transpose", write_transpose}, {"t", write_transpose},
-                 {"permute", write_permute},   {"slice", write_slice},         {"select", write_select},
-                 {"expand", write_refused},    {"narrow", write_refused}};
-    if (!node->op || node->args.n == 0 || fx__arg(node, 0)->kind != FX_ATTR_NODE) return NULL;
-    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
-        if (strcmp(node->op->name, views[i].name) == 0) return views[i].write;
-    return NULL;
-}
 
 /* ---- Values now -------------------------------------------------------------------------------------------------------- */
 
@@ -290,21 +55,31 @@ static fx_node *value_now(state *s, fx_node *node, fx_node *user)
     return a->current;
 }
 
-/* Every input becomes its value now. */
+typedef struct refresh {
+    state *s;
+    fx_node *user;
+} refresh;
+
+static fx_node *map_now(void *user, fx_node *node)
+{
+    refresh *r = user;
+    return value_now(r->s, node, r->user);
+}
+
+/* Every input becomes its value now, all at once: a value may itself be a node that has changed since. */
 static fx_status refresh_inputs(state *s, fx_node *node)
 {
-    for (bool again = true; again;) {
-        again = false;
-        for (int32_t i = 0; i < node->n_inputs && !again; i++) {
-            fx_node *input = node->inputs[i], *now = value_now(s, input, node);
-            if (!now) return FX_E_UNSUPPORTED;
-            if (now == input) continue;
-            FX_TRY(fx__node_replace_input(node, input, now));
-            s->modified = true;
-            again = true;
-        }
+    bool changed = false;
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        fx_node *now = value_now(s, node->inputs[i], node);
+        if (!now) return FX_E_UNSUPPORTED;
+        changed |= now != node->inputs[i];
     }
-    return FX_OK;
+    if (!changed) return FX_OK;
+    s->modified = true;
+    refresh r = {s, node};
+    fx_attr args = fx__attr_copy(s->graph, &node->args, map_now, &r);
+    return fx_node_set_args(node, args, fx__attr_copy(s->graph, &node->kwargs, map_now, &r));
 }
 
 static fx_status check_root(const fx_node *root, const fx_node *change)
@@ -327,7 +102,7 @@ static fx_status write_value(state *s, fx_node *target, fx_node *value, fx_node 
         return FX_OK;
     }
     fx_node *base = value_now(s, a->base, change);
-    fx_node *whole = base ? view_write(target)(change, target, base, value) : NULL;
+    fx_node *whole = base ? fx__view_write_of(target)(change, target, base, value) : NULL;
     if (!whole) return FX_E_UNSUPPORTED;
     FX_TRY(write_value(s, a->base, whole, change));
     a->current = value;
@@ -355,23 +130,28 @@ static fx_node *changed_node(const fx_node *node)
     return self && self->kind == FX_ATTR_NODE ? self->u.node : NULL;
 }
 
+/* The call's own result is what it changed: its users are users of the target. */
+static fx_status drop_call(state *s, fx_node *node, fx_node *target)
+{
+    s->modified = true;
+    while (node->n_users) FX_TRY(fx__node_replace_input(node->users[0], node, target));
+    return fx_graph_erase(s->graph, node);
+}
+
 static fx_status change_in_place(state *s, fx_node *node)
 {
     fx_node *target = changed_node(node);
     if (!target) return fx__diag_node(node, FX_E_UNSUPPORTED, "what is changed in place is no tensor");
     FX_TRY(refresh_inputs(s, node));
-    fx_node *self = value_now(s, target, node), *value = self ? make_pure(node, self) : NULL;
+    fx_node *self = value_now(s, target, node), *value = self ? fx__pure_value(node, self) : NULL;
     if (!value) return FX_E_UNSUPPORTED;
     FX_TRY(write_value(s, target, value, node));
-    s->modified = true;
-    /* The call's own result is what it changed: its users are users of the target. */
-    while (node->n_users) FX_TRY(fx__node_replace_input(node->users[0], node, target));
-    return fx_graph_erase(s->graph, node);
+    return drop_call(s, node, target);
 }
 
 static fx_status keep(state *s, fx_node *node)
 {
-    fx_node *base = view_write(node) ? fx__arg(node, 0)->u.node : NULL;
+    fx_node *base = fx__view_write_of(node) ? fx__arg(node, 0)->u.node : NULL;
     FX_TRY(refresh_inputs(s, node));
     if (node->opcode == FX_CALL_FUNCTION && node->n_result == 0) FX_TRY(fx__core_settle(node));
     alias *a = add_alias(s, node, base);
@@ -380,10 +160,65 @@ static fx_status keep(state *s, fx_node *node)
     return FX_OK;
 }
 
-static bool has_in_place(const fx_graph *graph)
+/* The nodes that were made between two others are views like those of the graph; those of the value `now` are views of `x`. */
+static fx_status keep_new(state *s, fx_node *after, const fx_node *end, const fx_node *now, fx_node *x)
+{
+    for (fx_node *node = after ? after->next : s->graph->first; node != end; node = node->next) {
+        fx_node *base = fx__view_write_of(node) ? fx__arg(node, 0)->u.node : NULL;
+        alias *a = add_alias(s, node, base && base == now ? x : base);
+        if (!a) return FX_E_OOM;
+        a->seen = base;
+    }
+    return FX_OK;
+}
+
+static fx_status take_index_apart(state *s, fx_node *node, const fx_attr *index, fx_node *x, fx_node **out)
+{
+    fx_node *now = value_now(s, x, node), *before = node->prev;
+    *out = now ? fx__index_views(node, now, index) : NULL;
+    if (!*out) return FX_E_UNSUPPORTED;
+    FX_TRY(keep_new(s, before, node, now, x));
+    if (*out == now) *out = x; /* the index takes all of it */
+    return FX_OK;
+}
+
+static fx_status read_index(state *s, fx_node *node)
+{
+    fx_node *view;
+    FX_TRY(take_index_apart(s, node, fx__arg(node, 1), fx__arg(node, 0)->u.node, &view));
+    return drop_call(s, node, view);
+}
+
+/* x[index] = value. */
+static fx_status write_index(state *s, fx_node *node)
+{
+    fx_node *view, *x = node->args.n == 3 && fx__arg(node, 0)->kind == FX_ATTR_NODE ? fx__arg(node, 0)->u.node : NULL;
+    if (!x) return fx__diag_node(node, FX_E_UNSUPPORTED, "what is changed in place is no tensor");
+    FX_TRY(take_index_apart(s, node, fx__arg(node, 1), x, &view));
+    fx_attr value = *fx__arg(node, 2);
+    if (value.kind == FX_ATTR_NODE && !(value.u.node = value_now(s, value.u.node, node))) return FX_E_UNSUPPORTED;
+    fx_node *now = value_now(s, view, node), *whole = now ? fx__pure_spread(node, now, &value) : NULL;
+    if (!whole) return FX_E_UNSUPPORTED;
+    FX_TRY(write_value(s, view, whole, node));
+    return drop_call(s, node, x);
+}
+
+static bool is_setitem(const fx_node *node)
+{
+    return strcmp(node->target, node->opcode == FX_CALL_METHOD ? "__setitem__" : "operator.setitem") == 0;
+}
+
+static fx_status visit(state *s, fx_node *node)
+{
+    if (fx__index_is_views(node)) return read_index(s, node);
+    if (!fx__node_is_in_place(node)) return keep(s, node);
+    return is_setitem(node) ? write_index(s, node) : change_in_place(s, node);
+}
+
+static bool has_work(const fx_graph *graph)
 {
     FX_EACH_NODE(node, graph)
-    if (fx__node_is_in_place(node)) return true;
+    if (fx__node_is_in_place(node) || fx__index_is_views(node)) return true;
     return false;
 }
 
@@ -392,7 +227,7 @@ static fx_status walk(state *s)
     for (fx_node *node = s->graph->first, *next; node; node = next) {
         next = node->next;
         fx_graph_insert_before(s->graph, node);
-        FX_TRY(fx__node_is_in_place(node) ? change_in_place(s, node) : keep(s, node));
+        FX_TRY(visit(s, node));
     }
     return FX_OK;
 }
@@ -401,7 +236,7 @@ fx_status fx__pass_functionalise(fx_graph *graph, void *user, bool *out_modified
 {
     (void)user;
     *out_modified = false;
-    if (!has_in_place(graph)) return FX_OK;
+    if (!has_work(graph)) return FX_OK;
     state s = {.graph = graph, .arena = fx__arena_new(graph->context)};
     if (!s.arena) return FX_E_OOM;
     fx__map_init(&s.aliases, s.arena);

@@ -324,6 +324,57 @@ START_TEST(views_write_through)
 }
 END_TEST
 
+START_TEST(copies_hold_what_was_copied)
+{
+    setup();
+    const char *text = "graph {\n" X("[2, 3]") CALL("a", "torch.exp", "%x") CALL("b", "torch.neg", "%x")
+        CALL("c", "torch.ops.aten.copy_.default", "%a, %b") CALL("z", "torch.ops.aten.add_.Tensor", "%b, 1.0")
+            CALL("y", "torch.sub", "%a, %b") OUT("y");
+    const char *pure = "graph {\n" X("[2, 3]") CALL("b", "torch.neg", "%x") CALL("z", "torch.add", "%b, 1.0")
+        CALL("y", "torch.sub", "%b, %z") OUT("y");
+    fx_module_free(optimise(text, pure, 0));
+    teardown();
+}
+END_TEST
+
+START_TEST(indices_are_views)
+{
+    setup();
+    const char *text = "graph {\n" X("[4, 3, 2]") CALL("a", "operator.getitem", "%x, (slice(1, 3, None), ..., None, 0)")
+        CALL("b", "operator.getitem", "%x, slice(None, 2, None)") "%c = call_method \"__getitem__\"(%b, (..., 1))\n" CALL(
+            "d", "operator.getitem", "%a, (slice(None, None, None), slice(None, None, None), 0)") CALL("y", "torch.add", "%c, %d")
+            OUT("y");
+    const char *pure = "graph {\n" X("[4, 3, 2]") CALL("a", "torch.ops.aten.slice.Tensor", "%x, 0, 1, 3")
+        CALL("b", "torch.select", "%a, 2, 0") CALL("c", "torch.ops.aten.slice.Tensor", "%x, 0, 0, 2")
+            CALL("d", "torch.select", "%c, 2, 1") CALL("y", "torch.add", "%d, %b") OUT("y");
+    fx_module_free(optimise(text, pure, 0));
+    teardown();
+}
+END_TEST
+
+START_TEST(items_are_set)
+{
+    setup();
+    const char *text = "graph {\n" X("[4, 3]") CALL("a", "torch.exp", "%x") CALL("v", "torch.transpose", "%a, 0, 1")
+        CALL("r", "operator.getitem", "%x, 0") CALL("s", "operator.setitem", "%a, (slice(1, 3, None), slice(None, None, None)), %r")
+            CALL("t", "operator.setitem", "%v, 0, 7.5") CALL("u", "operator.setitem", "%a, (-1, 1), 3")
+                CALL("y", "torch.transpose", "%v, 0, 1") OUT("y");
+    const char *pure = "graph {\n" X("[4, 3]") CALL("a", "torch.exp", "%x") CALL("h", "torch.ops.aten.slice.Tensor", "%a, 0, 0, 1")
+        CALL("r", "torch.ops.aten.slice.Tensor", "%x, 0, 0, 1") CALL("e", "torch.ops.aten.slice.Tensor", "%a, 0, 3, 4")
+            CALL("b", "torch.cat", "[%h, %r, %r, %e], 0") CALL("l", "torch.ops.aten.slice.Tensor", "%b, 1, 1, 3")
+                CALL("k", "torch.ops.aten.slice.Tensor", "%b, 1, 0, 1") CALL("k0", "torch.mul", "%k, 0.0")
+                    CALL("k7", "torch.add", "%k0, 7.5") CALL("c", "torch.cat", "[%k7, %l], 1")
+                        CALL("p", "torch.ops.aten.slice.Tensor", "%c, 0, 0, 3")
+                            CALL("q", "torch.ops.aten.slice.Tensor", "%c, 0, 3, 4")
+                                CALL("q0", "torch.ops.aten.slice.Tensor", "%q, 1, 0, 1")
+                                    CALL("q2", "torch.ops.aten.slice.Tensor", "%q, 1, 2, 3") CALL("z", "torch.mul", "%q0, 0.0")
+                                        CALL("z3", "torch.add", "%z, 3.0") CALL("w", "torch.cat", "[%q0, %z3, %q2], 1")
+                                            CALL("y", "torch.cat", "[%p, %w], 0") OUT("y");
+    fx_module_free(optimise(text, pure, 0));
+    teardown();
+}
+END_TEST
+
 START_TEST(a_changed_parameter_is_refused)
 {
     setup();
@@ -384,4 +435,5 @@ FX_TESTS("passes_graph", spellings_become_one, unsupported_operators_are_all_rep
          exported_batch_norm_is_folded, shared_convolution_keeps_its_weights, linear_takes_bias_and_batch_norm,
          addmm_of_transposed_weight_is_linear, calls_that_do_nothing_go, permutations_are_composed, equal_computations_are_one,
          small_constants_are_computed, changes_are_seen_later, earlier_reads_keep_the_old_value, views_write_through,
-         a_changed_parameter_is_refused, submodules_are_inlined, pass_manager_checks_order_and_rounds)
+         copies_hold_what_was_copied, indices_are_views, items_are_set, a_changed_parameter_is_refused, submodules_are_inlined,
+         pass_manager_checks_order_and_rounds)
