@@ -92,12 +92,20 @@ static LLVMValueRef whole(fx_e *e, LLVMValueRef begin, LLVMValueRef end, int64_t
     return e_add(e, begin, e_mul(e, e_floordiv(e, length, size), size));
 }
 
-/* Known ends: single vectors without a mask are split off, and the masked one gets a constant mask. Lanes 1 need no masks. */
+/* Whether the range ends where a step of that size does: ranges begin at a multiple of every step and end at one or at the extent.
+ */
+static bool ends_at(const vec_loop *l, int64_t step)
+{
+    const fx_program *program = l->p->f->program;
+    return fx__dim_multiple(program->dims, l->p->f->kernel->axis[l->axis].extent) % step == 0;
+}
+
+/* Known ends: single vectors without a mask are split off, and the masked one gets a constant mask. */
 static void run_rest(vec_loop *l, LLVMValueRef begin, LLVMValueRef end, LLVMValueRef *carry)
 {
     fx_e *e = &l->p->f->e;
     int64_t lo, hi;
-    if (l->p->lanes == 1) {
+    if (ends_at(l, l->p->lanes)) {
         run_loop(l, begin, end, 1, false, carry);
         return;
     }
@@ -124,7 +132,7 @@ void fx__point_vec_loop(fx_kpoint *p, uint8_t axis, int unroll, LLVMValueRef *ca
         run_loop(&l, begin, full, unroll, false, carry);
         begin = full;
     }
-    run_rest(&l, begin, end, carry);
+    if (unroll == 1 || !ends_at(&l, (int64_t)unroll * p->lanes)) run_rest(&l, begin, end, carry);
     f->late = late;
     *p = outside;
 }
