@@ -238,11 +238,13 @@ static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *arg
             named[n_named++] = value;
         }
     }
-    fx_node *node = fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
-                                                                .target = fx_op_target(op),
-                                                                .args = fx_tuple(graph, items, n_items),
-                                                                .kwargs = fx_dict(graph, keys, named, n_named),
-                                                                .loc = loc});
+    fx_node *node =
+        fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
+                                                    .target = fx_op_target(op),
+                                                    .name = fx_op_name(op), /* as make_fx does: "relu", not "relu_default" */
+                                                    .args = fx_tuple(graph, items, n_items),
+                                                    .kwargs = fx_dict(graph, keys, named, n_named),
+                                                    .loc = loc});
     if (!node) return NULL;
     if (fx__op_infer(node) == FX_OK) return node;
     fx_graph_erase(graph, node);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096 };
+enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192 };
 
 typedef struct maker {
     fx_module *module;
@@ -16,6 +16,7 @@ typedef struct maker {
     bool exact;
     int32_t n_weights;
     fx_node *value[MAX_VALUES];
+    double magnitude[MAX_IDS]; /* by node id; kept in exact graphs */
     int32_t n_values;
 } maker;
 
@@ -254,14 +255,46 @@ static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------------------------- */
 
+/* Rows whose f32 result is exact as long as all integers stay below 2^24. */
 static bool is_exact(const fx_op *op)
 {
-    static const char inexact[] =
-        " div exp log sqrt tanh sigmoid softmax log_softmax mean batch_norm avg_pool2d adaptive_avg_pool2d rsqrt prod "
-        "mul erf gelu rsub ";
+    static const char exact[] = " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
+                                "maximum minimum eq ne lt le gt ge "
+                                "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
+                                "linear addmm mm bmm baddbmm matmul "
+                                "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
+                                "expand slice select squeeze "
+                                "unsqueeze cat stack constant_pad_nd dropout clone contiguous alias detach ";
     char word[64];
     snprintf(word, sizeof word, " %s ", op->name);
-    return strstr(inexact, word) == NULL;
+    return strstr(exact, word) != NULL;
+}
+
+static int64_t elems_of(const fx_node *node)
+{
+    int64_t elems = 1;
+    const fx_type *type = fx_node_type(node, 0);
+    for (int32_t d = 0; d < type->rank; d++) elems *= type->dim[d];
+    return elems;
+}
+
+/* An upper bound of the absolute values: products multiply, sums add up over what one result element reads. */
+static double magnitude_of(const maker *m, const fx_node *node)
+{
+    double sum = 8, product = 1, reads = 1; /* 8: literals */
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        double of = node->inputs[i]->opcode == FX_CALL_FUNCTION ? m->magnitude[node->inputs[i]->id % MAX_IDS] : 4;
+        int64_t elems = elems_of(node->inputs[i]);
+        sum += of;
+        product *= of;
+        if ((double)elems > reads) reads = (double)elems;
+    }
+    const char *name = node->op->name;
+    bool contraction = strstr(name, "conv") || strstr(name, "mm") || strcmp(name, "matmul") == 0 || strcmp(name, "linear") == 0;
+    if (contraction) return 4 * (product * reads + sum);
+    if (strcmp(name, "mul") == 0) return 4 * product + sum;
+    if (strcmp(name, "sum") == 0) return sum * reads;
+    return 3 * sum; /* alpha of add and sub */
 }
 
 static bool small_enough(const fx_node *node)
@@ -270,6 +303,14 @@ static bool small_enough(const fx_node *node)
     const fx_type *type = fx_node_type(node, 0);
     for (int32_t d = 0; type && d < type->rank; d++) elems *= type->dim[d] > 0 ? type->dim[d] : 1;
     return type && elems <= MAX_ELEMS;
+}
+
+static bool exact_enough(maker *m, const fx_node *node)
+{
+    if (!m->exact) return true;
+    double magnitude = magnitude_of(m, node);
+    m->magnitude[node->id % MAX_IDS] = magnitude;
+    return magnitude < 0x1p24 && node->id < MAX_IDS;
 }
 
 static bool draw_arguments(maker *m, draft *d)
@@ -314,7 +355,8 @@ static fx_node *draw_node(maker *m, const fx_op *op)
                                                                        .args = fx_tuple(m->graph, args, n_args),
                                                                        .kwargs = fx_dict(m->graph, keys, kwargs, n_kwargs)});
         if (!node) return NULL;
-        if (fx__op_infer(node) == FX_OK && fx_node_result_count(node) == 1 && small_enough(node)) return node;
+        if (fx__op_infer(node) == FX_OK && fx_node_result_count(node) == 1 && small_enough(node) && exact_enough(m, node))
+            return node;
         fx_context_clear(m->graph->context);
         fx_graph_erase(m->graph, node);
     }
@@ -348,9 +390,19 @@ static void draw_outputs(maker *m)
     fx_graph_output(m->graph, n == 1 ? items[0] : fx_tuple(m->graph, items, n));
 }
 
+/* Weights of draws that did not fit. */
+static void erase_unused_weights(maker *m)
+{
+    for (fx_node *node = fx_graph_first(m->graph), *next; node; node = next) {
+        next = fx_node_next(node);
+        if (fx_node_opcode(node) == FX_GET_ATTR && fx_node_user_count(node) == 0) fx_graph_erase(m->graph, node);
+    }
+}
+
 fx_module *fx_test_random_module(fx_context *context, uint64_t seed, const fx_random_options *options)
 {
-    maker m = {.module = fx_module_new(context, "random"), .random = seed * 7919 + 13, .exact = options->exact};
+    static maker m; /* large; tests are single-threaded */
+    m = (maker){.module = fx_module_new(context, "random"), .random = seed * 7919 + 13, .exact = options->exact};
     if (!m.module) return NULL;
     m.graph = fx_module_graph(m.module);
     draw_inputs(&m);
@@ -366,6 +418,7 @@ fx_module *fx_test_random_module(fx_context *context, uint64_t seed, const fx_ra
         made++;
     }
     draw_outputs(&m);
+    erase_unused_weights(&m);
     return m.module;
 }
 

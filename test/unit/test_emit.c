@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ahead of time: an object is linked into a C program with nothing beside it and gives the JIT's bits; failures leave no files. */
+#include "harness.h"
+#include "compare.h"
+#include "fxjit/compile.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/fxjit-emit-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[4][256];
+    static int next;
+    char *it = path[next++ % 4];
+    snprintf(it, sizeof path[0], "%s/%s", folder, name);
+    return it;
+}
+
+static int shell(const char *format, const char *a, const char *b, const char *c)
+{
+    char command[1024];
+    snprintf(command, sizeof command, format, a, b, c);
+    return system(command);
+}
+
+/* relu(x @ w.T + b) with a weight that lives inside the object. */
+static fx_module *linear(fx_context *context, fx_tensor *w, fx_tensor *b)
+{
+    fx_module *module = fx_module_new(context, "tiny-net");
+    fx_graph *graph = fx_module_graph(module);
+    uint64_t random = 3;
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 2, (int64_t[]){5, 7}, w), FX_OK);
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 1, (int64_t[]){5}, b), FX_OK);
+    for (int64_t i = 0; i < 35; i++) fx_tensor_set(w, i, fx_test_uniform(&random, -1, 1));
+    for (int64_t i = 0; i < 5; i++) fx_tensor_set(b, i, fx_test_uniform(&random, -1, 1));
+    CHECK_OK(context, fx_module_add_tensor(module, "w", w, false, NULL, NULL));
+    CHECK_OK(context, fx_module_add_tensor(module, "b", b, false, NULL, NULL));
+    fx_type type = {FX_F32, 2, {3, 7}};
+    fx_attr args[3] = {fx_node_attr(fx_graph_placeholder(graph, "x", &type)), fx_node_attr(fx_graph_get_attr(graph, "w")),
+                       fx_node_attr(fx_graph_get_attr(graph, "b"))};
+    fx_attr y = fx_node_attr(fx_graph_call(graph, "torch.ops.aten.linear.default", args, 3));
+    fx_graph_output(graph, fx_node_attr(fx_graph_call(graph, "torch.ops.aten.relu.default", &y, 1)));
+    CHECK_OK(context, fx_graph_propagate(graph));
+    return module;
+}
+
+static void write_program(const char *path, const char *prepare, const char *call)
+{
+    FILE *out = fopen(path, "w");
+    ck_assert_ptr_nonnull(out);
+    fprintf(out,
+            "#include \"net.h\"\n#include <stdio.h>\n#include <stdlib.h>\n"
+            "int main(void)\n{\n"
+            "    float x[3][7], y[3][5];\n"
+            "    for (int i = 0; i < 21; i++) x[0][i] = (float)(i - 10) / 8;\n"
+            "    void *workspace = aligned_alloc(64, TINY_NET_WORKSPACE_BYTES + 64);\n%s"
+            "    int status = %s;\n"
+            "    for (int i = 0; i < 15; i++) printf(\"%%a\\n\", (double)y[0][i]);\n"
+            "    return status;\n}\n",
+            prepare, call);
+    fclose(out);
+}
+
+static void compare_with_interpreter(fx_context *context, fx_module *module, const char *lines)
+{
+    fx_tensor x, expected = {0}, bound = {0}, actual;
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 2, (int64_t[]){3, 7}, &x), FX_OK);
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 2, (int64_t[]){3, 5}, &actual), FX_OK);
+    for (int i = 0; i < 21; i++) fx_tensor_set(&x, i, (i - 10) / 8.0);
+    CHECK_OK(context, fx_interpret_bound(module, &x, 1, &expected, &bound, 1));
+    FILE *in = fopen(lines, "r");
+    ck_assert_ptr_nonnull(in);
+    for (int i = 0; i < 15; i++) {
+        double value;
+        ck_assert_int_eq(fscanf(in, "%la", &value), 1);
+        fx_tensor_set(&actual, i, value);
+    }
+    fclose(in);
+    const char *difference = fx_test_difference(&expected, &actual, &bound);
+    ck_assert_msg(!difference, "%s", difference);
+    fx_tensor_release(&x);
+    fx_tensor_release(&expected);
+    fx_tensor_release(&bound);
+    fx_tensor_release(&actual);
+}
+
+static void emit_and_run(bool weights_in_file)
+{
+    fx_context *context = fx_context_new();
+    fx_tensor w, b;
+    fx_module *module = linear(context, &w, &b);
+    fx_emit_options emit = {.weights_in_file = weights_in_file};
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, &emit, in_folder("net.o")));
+    const char *load = "    void *weights = aligned_alloc(64, TINY_NET_WEIGHTS_BYTES + 64);\n"
+                       "    FILE *in = fopen(\"net.weights\", \"rb\");\n"
+                       "    if (!in || fread(weights, 1, TINY_NET_WEIGHTS_BYTES, in) != TINY_NET_WEIGHTS_BYTES) return 99;\n";
+    write_program(in_folder("main.c"), weights_in_file ? load : "",
+                  weights_in_file ? "tiny_net(x, y, workspace, weights)" : "tiny_net(x, y, workspace)");
+    ck_assert_int_eq(shell("cd %s && cc -std=c17 -Wall -Werror -o main main.c net.o -lm && ./main >%s%s", folder, "out.txt", ""),
+                     0);
+    ck_assert_int_eq(access(in_folder("net.weights"), F_OK) == 0, weights_in_file);
+    compare_with_interpreter(context, module, in_folder("out.txt"));
+    fx_module_free(module);
+    fx_tensor_release(&w);
+    fx_tensor_release(&b);
+    fx_context_free(context);
+    shell("rm -f %s/*%s%s", folder, "", "");
+}
+
+START_TEST(an_object_needs_nothing)
+{
+    emit_and_run(false);
+}
+END_TEST
+
+START_TEST(weights_may_stand_beside)
+{
+    emit_and_run(true);
+}
+END_TEST
+
+START_TEST(only_the_entry_and_no_foreign_symbols)
+{
+    fx_context *context = fx_context_new();
+    fx_tensor w, b;
+    fx_module *module = linear(context, &w, &b);
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, NULL, in_folder("net.o")));
+    ck_assert_int_eq(
+        shell("nm -u %s | grep -vE ' (memcpy|memset|memmove)$' | grep -q . && exit 1 || exit 0%s%s", in_folder("net.o"), "", ""),
+        0);
+    ck_assert_int_eq(shell("nm -g --defined-only %s | grep -q ' T tiny_net$'%s%s", in_folder("net.o"), "", ""), 0);
+    fx_module_free(module);
+    fx_tensor_release(&w);
+    fx_tensor_release(&b);
+    fx_context_free(context);
+    shell("rm -f %s/*%s%s", folder, "", "");
+}
+END_TEST
+
+START_TEST(objects_are_reproducible)
+{
+    fx_context *context = fx_context_new();
+    fx_tensor w, b;
+    fx_module *module = linear(context, &w, &b);
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, NULL, in_folder("one.o")));
+    void *shift = malloc(12345);
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, &(fx_emit_options){.symbol = "tiny_net"},
+                                     in_folder("two.o")));
+    ck_assert_int_eq(shell("cmp %s %s%s", in_folder("one.o"), in_folder("two.o"), ""), 0);
+    free(shift);
+    fx_module_free(module);
+    fx_tensor_release(&w);
+    fx_tensor_release(&b);
+    fx_context_free(context);
+    shell("rm -f %s/*%s%s", folder, "", "");
+}
+END_TEST
+
+START_TEST(failures_leave_no_files)
+{
+    fx_context *context = fx_context_new();
+    fx_tensor w, b;
+    fx_module *module = linear(context, &w, &b);
+    ck_assert_int_eq(fx_emit_object(module, NULL, 0, NULL, NULL, "/nonexistent/net.o"), FX_E_IO);
+    CHECK_DIAG(context, "cannot write /nonexistent/net.o");
+    ck_assert_int_eq(fx_emit_object(module, NULL, 0, NULL, &(fx_emit_options){.symbol = "a-b"}, in_folder("net.o")), FX_E_ARG);
+    ck_assert_int_eq(
+        fx_emit_object(module, NULL, 0, &(fx_compile_options){.target_triple = "vax-dec-ultrix"}, NULL, in_folder("net.o")),
+        FX_E_UNSUPPORTED);
+    ck_assert_int_eq(rmdir(folder), 0); /* still empty */
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    fx_module_free(module);
+    fx_tensor_release(&w);
+    fx_tensor_release(&b);
+    fx_context_free(context);
+}
+END_TEST
+
+START_TEST(another_architecture)
+{
+    fx_context *context = fx_context_new();
+    fx_tensor w, b;
+    fx_module *module = linear(context, &w, &b);
+    fx_compile_options options = {.threads = 1, .target_triple = "aarch64-linux-gnu", .target_cpu = "neoverse-n1"};
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &options, NULL, in_folder("net.o")));
+    ck_assert_int_eq(shell("file %s 2>/dev/null | grep -qi -e aarch64 || od -A n -t x2 -j 18 -N 2 %s | grep -q 00b7%s",
+                           in_folder("net.o"), in_folder("net.o"), ""),
+                     0);
+    fx_module_free(module);
+    fx_tensor_release(&w);
+    fx_tensor_release(&b);
+    fx_context_free(context);
+    shell("rm -f %s/*%s%s", folder, "", "");
+}
+END_TEST
+
+int main(void)
+{
+    if (!mkdtemp(folder)) return 1;
+    const TTest *const tests[] = {an_object_needs_nothing,  weights_may_stand_beside, only_the_entry_and_no_foreign_symbols,
+                                  objects_are_reproducible, failures_leave_no_files,  another_architecture};
+    int result = fx_test_main("emit", tests, (int)(sizeof tests / sizeof tests[0]));
+    rmdir(folder);
+    return result;
+}
