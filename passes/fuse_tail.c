@@ -67,7 +67,7 @@ static uint16_t reuse_value(fx_graft *graft, const fx_access *access, bool *fail
     if (!store || access->guarded || access->clamped || !fx__graft_access(graft, access, &moved)) return FX_NO_EXPR;
     const fx_access *stored = &t->pair->producer->access[store->access];
     for (int d = 0; d < moved.rank; d++)
-        if (!fx__index_equal(&moved.at[d], &stored->at[d])) return FX_NO_EXPR;
+        if (!fx__index_same(graft->to, &moved.at[d], &stored->at[d])) return FX_NO_EXPR;
     *failed = false;
     return fx__graft_cast(graft, store->expr, t->pair->producer->arg[arg].dtype);
 }
@@ -131,7 +131,7 @@ static int find_heir(const tailer *t, int arg, uint16_t access)
         bool same = other->arg != arg && other->rank == kernel->access[access].rank && !other->guarded &&
                     kernel->arg[other->arg].dtype == kernel->arg[arg].dtype;
         for (int d = 0; d < other->rank && same; d++)
-            same = fx__index_equal(&other->at[d], &kernel->access[access].at[d]) &&
+            same = fx__index_same(kernel, &other->at[d], &kernel->access[access].at[d]) &&
                    kernel->arg[other->arg].dim[d] == kernel->arg[arg].dim[d];
         if (same) return other->arg;
     }

@@ -21,8 +21,11 @@ static bool same_shape(const fx_arg *a, const fx_arg *b)
 int fx__bound_add_arg(fx_bound *bound, const fx_arg *arg, int32_t buf)
 {
     fx_kernel *kernel = bound->kernel;
-    for (int a = 0; a < kernel->n_arg && is_read_only(arg); a++)
-        if (bound->bind[a].buf == buf && is_read_only(&kernel->arg[a]) && same_shape(&kernel->arg[a], arg)) return a;
+    for (int a = 0; a < kernel->n_arg; a++) {
+        bool alike =
+            is_read_only(arg) ? is_read_only(&kernel->arg[a]) : kernel->arg[a].role == FX_ARG_OUT && arg->role == FX_ARG_OUT;
+        if (bound->bind[a].buf == buf && alike && same_shape(&kernel->arg[a], arg)) return a;
+    }
     int index = fx__kernel_add_arg(kernel, arg);
     if (index >= 0) bound->bind[index].buf = buf;
     return index;
@@ -67,6 +70,22 @@ uint8_t fx__index_single(const fx_index *index)
     const fx_term *term = &index->term[0];
     bool single = index->n == 1 && index->base == 0 && index->value < 0 && term->coef == 1 && term->div == 1 && term->mod == 0;
     return single ? term->axis : FX_NO_AXIS;
+}
+
+fx_index fx__index_reduce(const fx_kernel *kernel, const fx_index *index)
+{
+    fx_index out = *index;
+    out.n = 0;
+    for (int t = 0; t < FX_TERMS; t++) out.term[t] = (fx_term){0};
+    for (int t = 0; t < index->n; t++)
+        if (kernel->axis[index->term[t].axis].extent != 1) out.term[out.n++] = index->term[t];
+    return out;
+}
+
+bool fx__index_same(const fx_kernel *kernel, const fx_index *a, const fx_index *b)
+{
+    fx_index x = fx__index_reduce(kernel, a), y = fx__index_reduce(kernel, b);
+    return fx__index_equal(&x, &y);
 }
 
 fx_dim fx__stage_points(const fx_program *program, const fx_kernel *kernel, const fx_kstage *stage)

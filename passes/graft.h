@@ -13,7 +13,8 @@ typedef struct fx_bound {
     fx_bind bind[FX_ARGS];
 } fx_bound;
 
-/* The argument for a buffer: a shared read-only one, or a new one; -1 when the kernel is full. */
+/* The argument for a buffer: one that both read, or both store to (pieces of a concat), or a new one; -1 when the kernel is full.
+ */
 int fx__bound_add_arg(fx_bound *bound, const fx_arg *arg, int32_t buf);
 /* Removes an argument that no access names any more; locals that lived in its rows move to the argument `heir` or (-1) to scratch.
  */
@@ -45,6 +46,9 @@ uint16_t fx__graft_cast(const fx_graft *graft, uint16_t expr, fx_dtype dtype);
 
 /* The axis when the index is just that axis; FX_NO_AXIS otherwise. */
 uint8_t fx__index_single(const fx_index *index);
+/* The index without terms of axes of extent 1, which are always 0: two ways to write an index then look alike. */
+fx_index fx__index_reduce(const fx_kernel *kernel, const fx_index *index);
+bool fx__index_same(const fx_kernel *kernel, const fx_index *a, const fx_index *b);
 /* Product of extents of the axes a stage runs over: outer, inner, reduced. */
 fx_dim fx__stage_points(const fx_program *program, const fx_kernel *kernel, const fx_kstage *stage);
 

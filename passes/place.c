@@ -184,12 +184,12 @@ static bool is_piece_copy(const fx_kernel *kernel, fx_dim at[FX_RANK])
     if (load->rank != store->rank || load->guarded || store->guarded || load->clamped) return false;
     if (kernel->arg[load->arg].dtype != kernel->arg[store->arg].dtype || kernel->arg[store->arg].role != FX_ARG_OUT) return false;
     for (int d = 0; d < load->rank; d++) {
-        fx_index shifted = store->at[d];
+        fx_index shifted = fx__index_reduce(kernel, &store->at[d]), loaded = fx__index_reduce(kernel, &load->at[d]);
         shifted.base = 0;
-        bool unit = kernel->arg[load->arg].dim[d] == 1 && load->at[d].n == 0 && load->at[d].base == 0 && shifted.n == 0;
-        uint8_t axis = fx__index_single(&load->at[d]);
-        bool same = axis != FX_NO_AXIS && fx__index_equal(&shifted, &load->at[d]) &&
-                    kernel->axis[axis].extent == kernel->arg[load->arg].dim[d];
+        bool unit = kernel->arg[load->arg].dim[d] == 1 && loaded.n == 0 && loaded.base == 0 && shifted.n == 0;
+        uint8_t axis = fx__index_single(&loaded);
+        bool same =
+            axis != FX_NO_AXIS && fx__index_equal(&shifted, &loaded) && kernel->axis[axis].extent == kernel->arg[load->arg].dim[d];
         if ((!unit && !same) || store->at[d].value >= 0) return false;
         at[d] = store->at[d].base;
     }
@@ -305,7 +305,7 @@ static bool loads_match(const fx_kernel *kernel, int in, int out)
             if (!load || load->arg != in) continue;
             if (s > stage || load->rank != store->rank || load->clamped || load->guarded != store->guarded) return false;
             for (int d = 0; d < load->rank; d++)
-                if (load->at[d].value >= 0 || !fx__index_equal(&load->at[d], &store->at[d])) return false;
+                if (load->at[d].value >= 0 || !fx__index_same(kernel, &load->at[d], &store->at[d])) return false;
         }
     }
     return true;
@@ -341,7 +341,7 @@ static bool may_share(const placer *p, int32_t now, int32_t in, int32_t out)
     return true;
 }
 
-/* One kernel argument instead of two: loads of `in` become loads of `out`, which is INOUT. */
+/* One kernel argument instead of two: loads of `in` become loads of `out`, which is INOUT, at the very index of the store. */
 static fx_status merge_args(placer *p, fx_step *step, int in, int out)
 {
     fx_program *program = p->program;
@@ -350,8 +350,14 @@ static fx_status merge_args(placer *p, fx_step *step, int in, int out)
     memcpy(made.bind, step->bind, sizeof made.bind);
     int32_t x = step->bind[in].buf, y = step->bind[out].buf;
     made.kernel->arg[out].role = FX_ARG_INOUT;
-    for (int i = 0; i < made.kernel->n_access; i++)
-        if (made.kernel->access[i].arg == in) made.kernel->access[i].arg = (uint8_t)out;
+    int stage = 0;
+    const fx_access *store = only_store(made.kernel, out, &stage);
+    for (int i = 0; i < made.kernel->n_access; i++) {
+        fx_access *access = &made.kernel->access[i];
+        if (access->arg != in) continue;
+        access->arg = (uint8_t)out;
+        memcpy(access->at, store->at, sizeof access->at);
+    }
     fx__bound_drop_arg(&made, in, -1);
     step->kernel = fx__program_add_kernel(program, made.kernel);
     if (step->kernel < 0) return fx__diag_oom(program->context);

@@ -81,24 +81,46 @@ static void renumber_buf(int32_t *buf, void *user)
     *buf = ((const int32_t *)user)[*buf];
 }
 
+static int32_t depth_of(const fx_program *program, int32_t buf)
+{
+    int32_t depth = 0;
+    while ((buf = program->buf[buf].parent) >= 0) depth++;
+    return depth;
+}
+
+/* Numbers the marked buffers anew, parents before their slices; the new list goes to `out`. */
+static int32_t renumber(const fx_program *program, const int32_t *used, int32_t *map, fx_buf *out)
+{
+    int32_t n = 0, left = 0;
+    for (int32_t i = 0; i < program->n_buf; i++) left += used[i];
+    for (int32_t depth = 0; n < left; depth++) {
+        for (int32_t i = 0; i < program->n_buf; i++) {
+            if (!used[i] || depth_of(program, i) != depth) continue;
+            out[n] = program->buf[i];
+            map[i] = n++;
+        }
+    }
+    return n;
+}
+
 bool fx__steps_drop_bufs(fx_program *program)
 {
-    int32_t *map = FX_NEW_ARRAY(program->arena, int32_t, program->n_buf + 1), n = 0;
-    if (!map) return false;
-    each_buf_of_program(program, mark_buf, map);
+    int32_t *used = FX_NEW_ARRAY(program->arena, int32_t, program->n_buf + 1),
+            *map = FX_NEW_ARRAY(program->arena, int32_t, program->n_buf + 1);
+    fx_buf *list = FX_NEW_ARRAY(program->arena, fx_buf, program->n_buf + 1);
+    if (!used || !map || !list) return false;
+    each_buf_of_program(program, mark_buf, used);
     for (int32_t i = 0; i < program->n_buf; i++) {
         fx_role role = program->buf[i].role;
-        if (role != FX_BUF_TEMP && role != FX_BUF_CONST) map[i] = 1;
-        for (int32_t up = program->buf[i].parent; map[i] && up >= 0; up = program->buf[up].parent) map[up] = 1;
+        if (role != FX_BUF_TEMP && role != FX_BUF_CONST) used[i] = 1;
+        for (int32_t up = program->buf[i].parent; used[i] && up >= 0; up = program->buf[up].parent) used[up] = 1;
     }
-    for (int32_t i = 0; i < program->n_buf; i++) {
-        if (!map[i]) continue;
-        program->buf[n] = program->buf[i];
-        map[i] = n++;
-    }
-    program->n_buf = n;
+    int32_t n = renumber(program, used, map, list);
     each_buf_of_program(program, renumber_buf, map);
-    for (int32_t i = 0; i < n; i++) /* a slice may stand before its parent */
-        if (program->buf[i].parent >= 0) program->buf[i].parent = map[program->buf[i].parent];
+    for (int32_t i = 0; i < n; i++)
+        if (list[i].parent >= 0) list[i].parent = map[list[i].parent];
+    program->cap_buf = program->n_buf;
+    program->buf = list;
+    program->n_buf = n;
     return true;
 }
