@@ -179,9 +179,13 @@ static fx_status lower_linear(fx_lower *lw, const fx_call *call)
     return fx__kb_finish(k);
 }
 
+/* A negative factor of an unsigned product wraps, as the product does. */
 static uint16_t scaled(fx_kb *k, uint16_t value, double factor)
 {
-    return factor == 1 ? value : fx__kb_scalar(k, FX_SCALAR_MUL, value, fx__kb_imm(k, fx__kb_dtype(k, value), factor));
+    fx_dtype dtype = fx__kb_dtype(k, value);
+    if (factor == 1) return value;
+    uint16_t f = fx_dtype_is_int(dtype) ? fx__kb_imm_int(k, dtype, (int64_t)factor) : fx__kb_imm(k, dtype, factor);
+    return fx__kb_scalar(k, FX_SCALAR_MUL, value, f);
 }
 
 static fx_status lower_addmm(fx_lower *lw, const fx_call *call)
