@@ -36,5 +36,6 @@ install(DIRECTORY include/fxjit ${CMAKE_BINARY_DIR}/include/fxjit DESTINATION ${
 install(EXPORT fxjitTargets NAMESPACE fxjit:: DESTINATION ${fx_package_dir})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/fxjitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES cmake/fxjitConfig.cmake ${CMAKE_BINARY_DIR}/fxjitConfigVersion.cmake DESTINATION ${fx_package_dir})
+file(RELATIVE_PATH fx_prefix_from_pc /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(cmake/fxjit.pc.in ${CMAKE_BINARY_DIR}/fxjit.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/fxjit.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

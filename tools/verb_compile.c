@@ -14,7 +14,7 @@ typedef struct emit_options {
 
 static const struct argp_option options[] = {
     {"output", 'o', "NAME.o", 0, "object file; the header is NAME.h beside it. Default: the model's name", 0},
-    {"weights", KEY_WEIGHTS, "WHERE", 0, "inline (in the object, the default) or file (in NAME.o.weights)", 0},
+    {"weights", KEY_WEIGHTS, "WHERE", 0, "inline (in the object, the default) or file (in NAME.weights)", 0},
     {"symbol", KEY_SYMBOL, "NAME", 0, "C name of the entry point", 0},
     {0}};
 

@@ -113,7 +113,7 @@ FX_API fx_status fx_compile_text(fx_module *module, const fx_tensor *example_inp
 
 typedef struct fx_emit_options {
     const char *symbol;     /* C identifier of the entry; NULL: from the module's name */
-    bool weights_in_file;   /* weights in OBJECT with the suffix .weights instead of inside it */
+    bool weights_in_file;   /* weights in a file beside the object (.weights for .o) instead of inside it */
 } fx_emit_options;
 /* Writes PATH (an object file) and the header beside it (.h for .o), or nothing at all when anything fails. Refuses graphs
  * with nodes that have no compiled form, listing all of them. */
