@@ -88,6 +88,10 @@ CASES = [
     ("torch.nn.functional.batch_norm", "(%a, %b, %c, %d, %e)", ["2,3,5", "3", "+:3", "3", "3"], F.batch_norm),
     (C + "native_batch_norm.default", "(%a, %b, %c, %d, %e, False, 0.1, 1e-05)", ["2,3,4", "3", "3", "3", "+:3"],
      torch.native_batch_norm),
+    (C + "layer_norm.default", "(%a, [4, 5], %b, %c)", ["2,3,4,5", "4,5", "4,5"], F.layer_norm),
+    (C + "layer_norm.default", "(%a, [7], None, None, 0.01)", ["3,7"], F.layer_norm),
+    (C + "group_norm.default", "(%a, 3, %b, %c)", ["2,6,3,2", "6", "6"], F.group_norm),
+    (C + "group_norm.default", "(%a, 4, None, None, 0.01)", ["1,4,5"], F.group_norm),
     # pooling
     (C + "max_pool2d_with_indices.default", "(%a, 3, 2, 1, 2, True)", ["1,2,9,9"], aten.max_pool2d_with_indices),
     (C + "avg_pool1d.default", "(%a, 3, 2, 1)", ["2,3,9"], F.avg_pool1d),
