@@ -82,6 +82,9 @@ CASES = [
     (C + "conv3d.default", "(%a, %b, %c, [1, 2, 1], [0, 1, 1], 1, 1)", ["1,2,4,5,6", "3,2,2,3,3", "3"], F.conv3d),
     (C + "conv3d.default", "(%a, %b, None, 1, [1, 0, 1], [1, 2, 1], 2)", ["1,2,3,5,4", "2,1,3,2,3"], F.conv3d),
     (C + "convolution.default", "(%a, %b, None, [2], [1], [1], False, [0], 2)", ["1,4,7", "2,2,3"], torch.convolution),
+    (C + "conv_transpose2d.input", "(%a, %b, %c, 2, 1, 1)", ["2,3,4,3", "3,4,3,3", "4"], F.conv_transpose2d),
+    (C + "conv_transpose2d.input", "(%a, %b, None, [1, 3], [0, 1], [0, 2], 2, [2, 1])", ["1,4,4,3", "4,2,3,2"], F.conv_transpose2d),
+    (C + "conv_transpose1d.default", "(%a, %b, %c, 2)", ["1,2,5", "2,3,1", "3"], F.conv_transpose1d),
     # batch normalisation
     (C + "batch_norm.default", "(%a, %b, %c, %d, %e, False, 0.1, 1e-05, False)", ["2,3,4,5", "3", "3", "3", "+:3"], torch.batch_norm),
     (C + "batch_norm.default", "(%a, None, None, %b, %c, False, 0.1, 0.001, False)", ["2,7", "7", "+:7"], torch.batch_norm),
