@@ -4,6 +4,7 @@
  * or, where a group has a single one, a REDUCE over the window; a MAP that adds the bias. */
 #include "ir/ops/check.h"
 #include "ir/ops/window.h"
+#include <string.h>
 
 fx_status fx__conv_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__conv_bound(const fx_rt_bound *call);
@@ -11,7 +12,7 @@ fx_status fx__convolution_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__convolution_bound(const fx_rt_bound *call);
 
 /* Argument positions that all rows share; groups is the last one. */
-enum { INPUT, WEIGHT, BIAS, STRIDE, PADDING, DILATION, TRANSPOSED, OUTPUT_PADDING };
+enum { INPUT, WEIGHT, BIAS, STRIDE, PADDING, DILATION, TRANSPOSED, OUTPUT_PADDING, CONVOLUTION_GROUPS };
 
 static int64_t groups_of(const fx_call *call)
 {
@@ -77,10 +78,36 @@ static fx_status shape_conv3d(fx_call *call)
     return shape(call, 3, 3);
 }
 
+/* A transposed convolution as a call of the row that it stands for; false: there is none. */
+static bool as_transposed(const fx_call *call, fx_attr args[8], fx_call *out)
+{
+    int32_t n = fx__call_type(call, WEIGHT)->rank - 2;
+    if (n < 1 || n > 2) return false;
+    const fx_attr order[] = {call->arg[INPUT],
+                             call->arg[WEIGHT],
+                             call->arg[BIAS],
+                             call->arg[STRIDE],
+                             call->arg[PADDING],
+                             call->arg[OUTPUT_PADDING],
+                             call->arg[CONVOLUTION_GROUPS],
+                             call->arg[DILATION]};
+    memcpy(args, order, sizeof order);
+    *out = *call;
+    out->op = fx__op(n == 1 ? FX_OP_conv_transpose1d : FX_OP_conv_transpose2d);
+    out->arg = args;
+    return true;
+}
+
 static fx_status shape_convolution(fx_call *call)
 {
-    if (fx__call_int(call, TRANSPOSED)) return fx__call_error(call, FX_E_UNSUPPORTED, "transposed convolution has no operator yet");
-    return shape(call, 1, 3);
+    fx_attr args[8];
+    fx_call other;
+    if (!fx__call_int(call, TRANSPOSED)) return shape(call, 1, 3);
+    if (!as_transposed(call, args, &other))
+        return fx__call_error(call, FX_E_UNSUPPORTED, "transposed convolution over other than one or two dimensions");
+    FX_TRY(other.op->shape(&other));
+    call->result[0] = other.result[0];
+    return FX_OK;
 }
 
 /* ---- Lowering ------------------------------------------------------------------------------------------------------------ */
@@ -170,6 +197,10 @@ static fx_node *insert_conv(fx_graph *graph, const fx_call *call, fx_attr paddin
 
 static fx_node *decompose_convolution(fx_graph *graph, const fx_call *call)
 {
+    fx_attr args[8];
+    fx_call other;
+    if (fx__call_int(call, TRANSPOSED))
+        return as_transposed(call, args, &other) ? fx__check_insert(graph, call, (fx_op_code)fx__op_code(other.op), args, 8) : NULL;
     return insert_conv(graph, call, call->arg[PADDING]);
 }
 
@@ -294,5 +325,6 @@ const fx_op fx_op_convolution = {
     .cases = (const fx_case[]){{"(f32[1, 2, 5, 6], f32[3, 2, 3, 3], f32[3], [1, 1], [1, 1], [1, 1], False, [0, 0], 1)", "2-d"},
                                {"(f32[1, 4, 7], f32[2, 2, 3], None, [2], [1], [1], False, [0], 2)", "1-d, groups"},
                                {"(f32[1, 1, 3, 4, 5], f32[2, 1, 2, 2, 2], None, [1], [0], [1], False, [0], 1)", "3-d"},
+                               {"(f32[1, 4, 3, 4], f32[4, 2, 3, 3], f32[4], [2], [1], [1], True, [1, 0], 2)", "transposed"},
                                {NULL, NULL}},
 };

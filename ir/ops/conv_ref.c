@@ -168,9 +168,23 @@ static fx_status run_convolution(fx_wide wide, const fx_rt_arg *args, fx_tensor 
 {
     return run(wide, args, args[8].u.i, out);
 }
+
+fx_status fx__conv_transpose_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__conv_transpose_bound(const fx_rt_bound *call);
+
+/* convolution's arguments in the order of conv_transposeN. */
+static void transposed_order(const fx_rt_arg *args, fx_rt_arg out[8])
+{
+    static const int32_t from[8] = {0, 1, 2, 3, 4, 7, 8, 5};
+    for (int32_t i = 0; i < 8; i++) out[i] = args[from[i]];
+}
+
 fx_status fx__convolution_ref(const fx_rt_arg *args, fx_tensor *results)
 {
-    return run_convolution(fx__contract_wide(results->dtype), args, results);
+    fx_rt_arg other[8];
+    if (!args[6].u.i) return run_convolution(fx__contract_wide(results->dtype), args, results);
+    transposed_order(args, other);
+    return fx__conv_transpose_ref(other, results);
 }
 
 static int64_t terms(const fx_rt_bound *call)
@@ -183,7 +197,15 @@ fx_status fx__conv_bound(const fx_rt_bound *call)
 {
     return fx__contract_bound(call, 7, 0, 1, 2, terms(call), run_conv);
 }
+
 fx_status fx__convolution_bound(const fx_rt_bound *call)
 {
-    return fx__contract_bound(call, 9, 0, 1, 2, terms(call), run_convolution);
+    fx_rt_arg args[8], errors[8];
+    if (!call->args[6].u.i) return fx__contract_bound(call, 9, 0, 1, 2, terms(call), run_convolution);
+    transposed_order(call->args, args);
+    transposed_order(call->arg_errors, errors);
+    fx_rt_bound other = *call;
+    other.args = args;
+    other.arg_errors = errors;
+    return fx__conv_transpose_bound(&other);
 }

@@ -64,6 +64,19 @@ START_TEST(other_spellings)
 }
 END_TEST
 
+START_TEST(transposed_windows_add_up)
+{
+    op_expect("torch.nn.functional.conv_transpose1d", "(%a, %b)", OP_IN("f32[1, 1, 2] 1 2", "f32[1, 1, 2] 1 10"),
+              "f32[1, 1, 3] 1 12 20");
+    op_expect("torch.nn.functional.conv_transpose1d", "(%a, %b, %c, 2, 0, 1)",
+              OP_IN("f32[1, 1, 2] 1 2", "f32[1, 1, 1] 10", "f32[1] 5"), "f32[1, 1, 4] 15 5 25 5");
+    op_expect("torch.nn.functional.conv_transpose2d", "(%a, %b, None, 1, [0, 1])",
+              OP_IN("f32[1, 1, 1, 2] 1 2", "f32[1, 1, 2, 2] 1 10 100 1000"), "f32[1, 1, 2, 1] 12 1200");
+    op_expect("torch.ops.aten.convolution.default", "(%a, %b, None, [1], [0], [1], True, [0], 1)",
+              OP_IN("f32[1, 1, 2] 1 2", "f32[1, 1, 2] 1 10"), "f32[1, 1, 3] 1 12 20");
+}
+END_TEST
+
 START_TEST(shapes_that_do_not_fit)
 {
     op_refuse(CONV2D, "(%a, %b)", OP_IN("f32[1, 3, 8, 8]", "f32[2, 4, 3, 3]"), "input has 3 channels, weight expects 4");
@@ -77,10 +90,12 @@ START_TEST(shapes_that_do_not_fit)
     op_refuse(CONV2D, "(%a, %b)", OP_IN("f32[1, 2]", "f32[1, 1, 1, 1]"), "input is f32[1, 2], expected 3 to 4 dimensions");
     op_refuse("torch.ops.aten.conv2d.padding", "(%a, %b, None, 2, \"same\")", OP_IN("f32[1, 1, 2, 2]", "f32[1, 1, 1, 1]"),
               "needs stride 1");
-    op_refuse("torch.ops.aten.convolution.default", "(%a, %b, None, [1], [0], [1], True, [0], 1)",
-              OP_IN("f32[1, 1, 2]", "f32[1, 1, 2]"), "transposed convolution");
+    op_refuse("torch.nn.functional.conv_transpose2d", "(%a, %b)", OP_IN("f32[1, 2, 2, 2]", "f32[3, 1, 2, 2]"),
+              "input has 2 channels, weight expects 3");
+    op_refuse("torch.nn.functional.conv_transpose2d", "(%a, %b, None, 2, 0, 2)", OP_IN("f32[1, 1, 2, 2]", "f32[1, 1, 2, 2]"),
+              "output_padding is 2, expected less than stride or dilation");
 }
 END_TEST
 
 FX_TESTS("ops_conv", window_slides_over_the_image, padding_has_four_ends, stride_and_dilation_take_every_other,
-         groups_keep_to_their_channels, batches_and_none, other_spellings, shapes_that_do_not_fit)
+         groups_keep_to_their_channels, batches_and_none, other_spellings, transposed_windows_add_up, shapes_that_do_not_fit)
