@@ -87,4 +87,7 @@ void fx__apply_str(fx_apply_args *a, const char *value)
         fx__apply_default(a);
 }
 
-fx_value fx__apply_end(fx_apply_args *a, fx_loc loc) { return fx_apply(a->op, a->arg, a->n, loc); }
+fx_value fx__apply_end(fx_apply_args *a, fx_loc loc)
+{
+    return fx_apply(a->op, a->arg, a->n, loc);
+}

@@ -52,4 +52,7 @@ fx_status fx_load_fixed(fx_context *context, const char *path, const fx_fixed_in
     return status;
 }
 
-fx_status fx_load(fx_context *context, const char *path, fx_module **out) { return fx_load_fixed(context, path, NULL, 0, out); }
+fx_status fx_load(fx_context *context, const char *path, fx_module **out)
+{
+    return fx_load_fixed(context, path, NULL, 0, out);
+}

@@ -419,7 +419,8 @@ fx_status fx__onnx_import(fx_context *context, const fx_onnx_source *source, fx_
     return status;
 }
 
-fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory, fx_module **out)
+fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory,
+                         fx_module **out)
 {
     fx_onnx_source source = {.file = name ? name : "model", .directory = directory, .data = data, .bytes = bytes};
     fx_store *store = fx__store_new(context);

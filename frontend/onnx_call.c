@@ -47,7 +47,8 @@ static const fx_tensor *slot_tensor(fx_onnx_call *call, fx_onnx_slot *slot)
     fx_onnx_import *im = call->import;
     if (slot->has_tensor) return &slot->tensor;
     if (!slot->initializer || slot->failed) return NULL;
-    fx_status status = fx__onnx_tensor_read(im->store, im->file, im->source.directory, slot->initializer, im->source.borrow, &slot->tensor);
+    fx_status status =
+        fx__onnx_tensor_read(im->store, im->file, im->source.directory, slot->initializer, im->source.borrow, &slot->tensor);
     slot->has_tensor = status == FX_OK;
     if (slot->has_tensor) return &slot->tensor;
     slot->failed = call->failed = true;

@@ -13,16 +13,7 @@
         FX_GIVE(call, target, fx__onnx_in(call, 0));                                                                               \
     }
 UNARY(abs, "aten.abs.default")
-UNARY(acos, "aten.acos.default")
-UNARY(acosh, "aten.acosh.default")
-UNARY(asin, "aten.asin.default")
-UNARY(asinh, "aten.asinh.default")
-UNARY(atan, "aten.atan.default")
-UNARY(atanh, "aten.atanh.default")
 UNARY(ceil, "aten.ceil.default")
-UNARY(cos, "aten.cos.default")
-UNARY(cosh, "aten.cosh.default")
-UNARY(erf, "aten.erf.default")
 UNARY(exp, "aten.exp.default")
 UNARY(floor, "aten.floor.default")
 UNARY(log, "aten.log.default")
@@ -32,21 +23,28 @@ UNARY(reciprocal, "aten.reciprocal.default")
 UNARY(relu, "aten.relu.default")
 UNARY(round, "aten.round.default") /* both: halves to even */
 UNARY(sigmoid, "aten.sigmoid.default")
-UNARY(sign, "aten.sign.default")
-UNARY(sin, "aten.sin.default")
-UNARY(sinh, "aten.sinh.default")
 UNARY(sqrt, "aten.sqrt.default")
-UNARY(tan, "aten.tan.default")
 UNARY(tanh, "aten.tanh.default")
 UNARY(is_nan, "aten.isnan.default")
 
 /* ---- Two inputs ----------------------------------------------------------------------------------------------------------------
  */
 
+/* Before opset 7 the second input's axes could be placed inside the first one's: attribute axis tells where they begin. */
+static fx_attr second_input(fx_onnx_call *call)
+{
+    fx_attr a = fx__onnx_in(call, 0), b = fx__onnx_in(call, 1);
+    const fx_type *wide = fx__onnx_type(a), *narrow = fx__onnx_type(b);
+    if (call->opset >= 7 || !fx__onnx_attr(call, "axis") || !wide || !narrow) return b;
+    int64_t behind = wide->rank - narrow->rank - fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), wide->rank);
+    for (int64_t i = 0; i < behind; i++) b = FX_EMIT(call, "aten.unsqueeze.default", b, fx_int(-1));
+    return b;
+}
+
 #define BINARY(name, target)                                                                                                       \
     static void build_##name(fx_onnx_call *call)                                                                                   \
     {                                                                                                                              \
-        FX_GIVE(call, target, fx__onnx_in(call, 0), fx__onnx_in(call, 1));                                                         \
+        FX_GIVE(call, target, fx__onnx_in(call, 0), second_input(call));                                                           \
     }
 BINARY(add, "aten.add.Tensor")
 BINARY(sub, "aten.sub.Tensor")
@@ -63,7 +61,7 @@ BINARY(xor, "aten.logical_xor.default")
 /* Integers divide towards zero. */
 static void build_div(fx_onnx_call *call)
 {
-    fx_attr a = fx__onnx_in(call, 0), b = fx__onnx_in(call, 1);
+    fx_attr a = fx__onnx_in(call, 0), b = second_input(call);
     const fx_type *type = fx__onnx_need_type(call, a);
     if (type && fx_dtype_is_int(type->dtype))
         FX_GIVE(call, "aten.div.Tensor_mode", a, b, fx_str(call->import->graph, "trunc"));
@@ -74,7 +72,7 @@ static void build_div(fx_onnx_call *call)
 /* The base's type is the result's, whatever the exponent's. */
 static void build_pow(fx_onnx_call *call)
 {
-    fx_attr a = fx__onnx_in(call, 0), b = fx__onnx_in(call, 1);
+    fx_attr a = fx__onnx_in(call, 0), b = second_input(call);
     const fx_type *type = fx__onnx_need_type(call, a), *exponent = fx__onnx_need_type(call, b);
     if (!type || !exponent) return;
     if (type->dtype == exponent->dtype) {
@@ -87,8 +85,10 @@ static void build_pow(fx_onnx_call *call)
 
 static void build_mod(fx_onnx_call *call)
 {
-    const char *target = fx__onnx_int(call, "fmod", 0) ? "aten.fmod.Tensor" : "aten.remainder.Tensor";
-    FX_GIVE(call, target, fx__onnx_in(call, 0), fx__onnx_in(call, 1));
+    if (fx__onnx_int(call, "fmod", 0))
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "fmod 1 is not supported");
+    else
+        FX_GIVE(call, "aten.remainder.Tensor", fx__onnx_in(call, 0), fx__onnx_in(call, 1));
 }
 
 static void build_prelu(fx_onnx_call *call)
@@ -213,11 +213,6 @@ static void build_leaky_relu(fx_onnx_call *call)
     FX_GIVE(call, "aten.leaky_relu.default", fx__onnx_in(call, 0), fx_float(fx__onnx_float(call, "alpha", 0.01)));
 }
 
-static void build_elu(fx_onnx_call *call)
-{
-    FX_GIVE(call, "aten.elu.default", fx__onnx_in(call, 0), fx_float(fx__onnx_float(call, "alpha", 1.0)));
-}
-
 static void build_hard_sigmoid(fx_onnx_call *call)
 {
     fx_attr x = fx__onnx_in(call, 0);
@@ -231,11 +226,6 @@ static void build_hard_swish(fx_onnx_call *call)
     FX_GIVE(call, "aten.hardswish.default", fx__onnx_in(call, 0));
 }
 
-static void build_softplus(fx_onnx_call *call)
-{
-    FX_GIVE(call, "aten.softplus.default", fx__onnx_in(call, 0));
-}
-
 static void build_softsign(fx_onnx_call *call)
 {
     fx_attr x = fx__onnx_in(call, 0);
@@ -243,18 +233,12 @@ static void build_softsign(fx_onnx_call *call)
     FX_GIVE(call, "aten.div.Tensor", x, size);
 }
 
-static void build_gelu(fx_onnx_call *call)
-{
-    const char *approximate = fx__onnx_text(call, "approximate", "none");
-    FX_GIVE(call, "aten.gelu.default", fx__onnx_in(call, 0), fx_str(call->import->graph, approximate));
-}
-
 static void build_is_inf(fx_onnx_call *call)
 {
     bool negative = fx__onnx_int(call, "detect_negative", 1), positive = fx__onnx_int(call, "detect_positive", 1);
     fx_attr x = fx__onnx_in(call, 0);
     if (negative && positive)
-        FX_GIVE(call, "aten.isinf.default", x);
+        FX_GIVE(call, "aten.eq.Scalar", FX_EMIT(call, "aten.abs.default", x), fx_float((double)INFINITY));
     else if (positive || negative)
         FX_GIVE(call, "aten.eq.Scalar", x, fx_float(positive ? (double)INFINITY : -(double)INFINITY));
     else
@@ -263,63 +247,47 @@ static void build_is_inf(fx_onnx_call *call)
 
 const fx_onnx_op fx__onnx_ops_math[] = {
     {"Abs", 1, 1, 1, 1, build_abs},
-    {"Acos", 1, 1, 1, 1, build_acos},
-    {"Acosh", 1, 1, 1, 1, build_acosh},
-    {"Add", 7, 2, 2, 1, build_add},
-    {"And", 7, 2, 2, 1, build_and},
-    {"Asin", 1, 1, 1, 1, build_asin},
-    {"Asinh", 1, 1, 1, 1, build_asinh},
-    {"Atan", 1, 1, 1, 1, build_atan},
-    {"Atanh", 1, 1, 1, 1, build_atanh},
+    {"Add", 1, 2, 2, 1, build_add},
+    {"And", 1, 2, 2, 1, build_and},
     {"Cast", 6, 1, 1, 1, build_cast},
     {"CastLike", 15, 2, 2, 1, build_cast_like},
     {"Ceil", 1, 1, 1, 1, build_ceil},
     {"Clip", 1, 1, 1, 1, build_clip_attrs},
     {"Clip", 11, 1, 3, 1, build_clip},
-    {"Cos", 1, 1, 1, 1, build_cos},
-    {"Cosh", 1, 1, 1, 1, build_cosh},
-    {"Div", 7, 2, 2, 1, build_div},
-    {"Elu", 1, 1, 1, 1, build_elu},
-    {"Equal", 7, 2, 2, 1, build_equal},
-    {"Erf", 9, 1, 1, 1, build_erf},
+    {"Div", 1, 2, 2, 1, build_div},
+    {"Equal", 1, 2, 2, 1, build_equal},
     {"Exp", 1, 1, 1, 1, build_exp},
     {"Floor", 1, 1, 1, 1, build_floor},
-    {"Gelu", 20, 1, 1, 1, build_gelu},
-    {"Greater", 7, 2, 2, 1, build_greater},
+    {"Greater", 1, 2, 2, 1, build_greater},
     {"GreaterOrEqual", 12, 2, 2, 1, build_greater_equal},
     {"HardSigmoid", 1, 1, 1, 1, build_hard_sigmoid},
     {"HardSwish", 14, 1, 1, 1, build_hard_swish},
     {"IsInf", 10, 1, 1, 1, build_is_inf},
     {"IsNaN", 9, 1, 1, 1, build_is_nan},
     {"LeakyRelu", 1, 1, 1, 1, build_leaky_relu},
-    {"Less", 7, 2, 2, 1, build_less},
+    {"Less", 1, 2, 2, 1, build_less},
     {"LessOrEqual", 12, 2, 2, 1, build_less_equal},
     {"Log", 1, 1, 1, 1, build_log},
     {"Max", 1, 1, FX_ONNX_ANY, 1, build_max},
     {"Mean", 1, 1, FX_ONNX_ANY, 1, build_mean},
     {"Min", 1, 1, FX_ONNX_ANY, 1, build_min},
     {"Mod", 10, 2, 2, 1, build_mod},
-    {"Mul", 7, 2, 2, 1, build_mul},
+    {"Mul", 1, 2, 2, 1, build_mul},
     {"Neg", 1, 1, 1, 1, build_neg},
     {"Not", 1, 1, 1, 1, build_not},
-    {"Or", 7, 2, 2, 1, build_or},
+    {"Or", 1, 2, 2, 1, build_or},
     {"PRelu", 7, 2, 2, 1, build_prelu},
-    {"Pow", 7, 2, 2, 1, build_pow},
+    {"Pow", 1, 2, 2, 1, build_pow},
     {"Reciprocal", 1, 1, 1, 1, build_reciprocal},
     {"Relu", 1, 1, 1, 1, build_relu},
     {"Round", 11, 1, 1, 1, build_round},
     {"Sigmoid", 1, 1, 1, 1, build_sigmoid},
-    {"Sign", 9, 1, 1, 1, build_sign},
-    {"Sin", 7, 1, 1, 1, build_sin},
-    {"Sinh", 9, 1, 1, 1, build_sinh},
-    {"Softplus", 1, 1, 1, 1, build_softplus},
     {"Softsign", 1, 1, 1, 1, build_softsign},
     {"Sqrt", 1, 1, 1, 1, build_sqrt},
-    {"Sub", 7, 2, 2, 1, build_sub},
+    {"Sub", 1, 2, 2, 1, build_sub},
     {"Sum", 1, 1, FX_ONNX_ANY, 1, build_sum},
-    {"Tan", 7, 1, 1, 1, build_tan},
     {"Tanh", 1, 1, 1, 1, build_tanh},
     {"Where", 9, 3, 3, 1, build_where},
-    {"Xor", 7, 2, 2, 1, build_xor},
+    {"Xor", 1, 2, 2, 1, build_xor},
     {0},
 };

@@ -296,20 +296,34 @@ static fx_attr normalised(fx_onnx_call *call, fx_attr x, fx_attr axes, double ep
     return FX_EMIT(call, "aten.mul.Tensor", centred, *out_scale);
 }
 
+/* The usual form has an operator of its own; others, and those whose mean and scale are wanted, are spelt out. */
+static bool is_plain_norm(const fx_onnx_call *call, const fx_type *x, const fx_type *weight, const fx_type *bias, int32_t axis)
+{
+    bool plain = !(call->node->n_outputs > 1) && weight && weight->rank == x->rank - axis && (!bias || bias->rank == weight->rank);
+    for (int32_t i = axis; i < x->rank && plain; i++)
+        plain = weight->dim[i - axis] == x->dim[i] && (!bias || bias->dim[i - axis] == x->dim[i]);
+    return plain;
+}
+
 static void build_layer_norm(fx_onnx_call *call)
 {
     fx_attr x = fx__onnx_in(call, 0), mean, scale;
     const fx_type *type = fx__onnx_need_type(call, x);
     int64_t axes[FX_RANK];
     if (!type) return;
-    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank);
+    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank), n = type->rank - axis;
+    double epsilon = fx__onnx_float(call, "epsilon", 1e-5);
+    fx_attr weight = fx__onnx_in(call, 1), bias = fx__onnx_in(call, 2);
+    if (is_plain_norm(call, type, fx__onnx_type(weight), fx__onnx_type(bias), axis)) {
+        FX_GIVE(call, "aten.layer_norm.default", x, fx__onnx_dims(call, type->dim + axis, n), weight, bias, fx_float(epsilon));
+        return;
+    }
     for (int32_t i = axis; i < type->rank; i++) axes[i - axis] = i;
-    fx_attr list = fx__onnx_list(call, axes, type->rank - axis);
-    fx_attr y = normalised(call, x, list, fx__onnx_float(call, "epsilon", 1e-5), &mean, &scale);
+    fx_attr y = normalised(call, x, fx__onnx_list(call, axes, n), epsilon, &mean, &scale);
     if (fx__onnx_has(call, 2)) {
-        FX_GIVE(call, "aten.add.Tensor", FX_EMIT(call, "aten.mul.Tensor", y, fx__onnx_in(call, 1)), fx__onnx_in(call, 2));
+        FX_GIVE(call, "aten.add.Tensor", FX_EMIT(call, "aten.mul.Tensor", y, weight), bias);
     } else {
-        FX_GIVE(call, "aten.mul.Tensor", y, fx__onnx_in(call, 1));
+        FX_GIVE(call, "aten.mul.Tensor", y, weight);
     }
     fx__onnx_give(call, 1, mean);
     fx__onnx_give(call, 2, scale);
@@ -355,7 +369,7 @@ const fx_onnx_op fx__onnx_ops_nn[] = {
     {"BatchNormalization", 7, 5, 5, 1, build_batch_norm},
     {"Conv", 1, 2, 3, 1, build_conv},
     {"Dropout", 7, 1, 3, 2, build_dropout},
-    {"Gemm", 7, 2, 3, 1, build_gemm},
+    {"Gemm", 6, 2, 3, 1, build_gemm},
     {"GlobalAveragePool", 1, 1, 1, 1, build_global_average_pool},
     {"GlobalMaxPool", 1, 1, 1, 1, build_global_max_pool},
     {"InstanceNormalization", 6, 3, 3, 1, build_instance_norm},

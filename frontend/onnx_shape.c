@@ -117,6 +117,36 @@ static fx_dim do_div(fx_dims *dims, fx_dim a, fx_dim b)
     return lo_a >= 0 && lo_b > 0 ? fx__dim_floordiv(dims, a, b) : FX_DIM_BAD;
 }
 
+/* The sign of the divisor's, as fmod 0 has it; for sizes that is all the same. */
+static fx_dim do_mod(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    int64_t lo_a, hi_a, lo_b, hi_b;
+    fx__dim_range(dims, a, &lo_a, &hi_a);
+    fx__dim_range(dims, b, &lo_b, &hi_b);
+    return lo_a >= 0 && lo_b > 0 ? fx__dim_mod(dims, a, b) : FX_DIM_BAD;
+}
+
+static fx_dim do_and(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    return (void)dims, a && b;
+}
+static fx_dim do_or(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    return (void)dims, a || b;
+}
+
+/* a < b, FX_DIM_BAD when that depends on symbols. */
+static fx_dim do_less(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    if (fx__dim_le(dims, b, a)) return 0;
+    return fx__dim_le(dims, fx__dim_add(dims, a, 1), b) ? 1 : FX_DIM_BAD;
+}
+
+static fx_dim do_greater(fx_dims *dims, fx_dim a, fx_dim b)
+{
+    return do_less(dims, b, a);
+}
+
 /* FX_DIM_BAD: equality of these is not known. */
 static fx_dim do_equal(fx_dims *dims, fx_dim a, fx_dim b)
 {
@@ -153,6 +183,42 @@ static bool fold_binary(folder *f, fx_dim (*op)(fx_dims *, fx_dim, fx_dim), bool
     return true;
 }
 
+/* Truth values are 0 and 1, without symbols. */
+static bool fold_logic(folder *f, fx_dim (*op)(fx_dims *, fx_dim, fx_dim))
+{
+    if (f->n_in != 2 || f->in[0]->dtype != FX_BOOL || f->in[1]->dtype != FX_BOOL || !broadcast_size(f, 2)) return false;
+    f->out.dtype = FX_BOOL;
+    for (int32_t i = 0; i < f->out.n; i++) f->out.item[i] = op(f->dims, item(f->in[0], i), item(f->in[1], i));
+    return true;
+}
+
+static bool fold_not(folder *f)
+{
+    if (f->in[0]->dtype != FX_BOOL || !copy_items(f, f->in[0], f->in[0]->rank)) return false;
+    for (int32_t i = 0; i < f->out.n; i++) f->out.item[i] = !f->out.item[i];
+    return true;
+}
+
+static bool fold_and(folder *f)
+{
+    return fold_logic(f, do_and);
+}
+static bool fold_or(folder *f)
+{
+    return fold_logic(f, do_or);
+}
+static bool fold_mod(folder *f)
+{
+    return !fx__onnx_int(f->call, "fmod", 0) && fold_binary(f, do_mod, false);
+}
+static bool fold_less(folder *f)
+{
+    return fold_binary(f, do_less, true);
+}
+static bool fold_greater(folder *f)
+{
+    return fold_binary(f, do_greater, true);
+}
 static bool fold_add(folder *f)
 {
     return fold_binary(f, do_add, false);
@@ -326,17 +392,23 @@ static const struct fold_row {
     bool (*fold)(folder *f);
 } rows[] = {
     {"Add", 2, fold_add},
+    {"And", 2, fold_and},
     {"Cast", 1, fold_cast},
     {"Concat", 1, fold_concat},
     {"ConstantOfShape", 1, fold_constant_of_shape},
     {"Div", 2, fold_div},
     {"Equal", 2, fold_equal},
     {"Gather", 2, fold_gather},
+    {"Greater", 2, fold_greater},
     {"Identity", 1, fold_identity},
+    {"Less", 2, fold_less},
     {"Max", 2, fold_max},
     {"Min", 2, fold_min},
+    {"Mod", 2, fold_mod},
     {"Mul", 2, fold_mul},
     {"Neg", 1, fold_neg},
+    {"Not", 1, fold_not},
+    {"Or", 2, fold_or},
     {"Range", 3, fold_range},
     {"ReduceProd", 1, fold_reduce_prod},
     {"Reshape", 2, fold_reshape},

@@ -54,7 +54,10 @@ static int help_verb(char *verb)
     return dispatch(2, args);
 }
 
-static bool is_any(const char *word, const char *a, const char *b) { return strcmp(word, a) == 0 || strcmp(word, b) == 0; }
+static bool is_any(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
 
 int main(int argc, char **argv)
 {

@@ -71,7 +71,8 @@ static int64_t size_of_dim(const fx_module *module, const tool_options *o, fx_di
     return fx_graph_dim_hint(fx_module_graph(module), dim);
 }
 
-/* ---- Random inputs ------------------------------------------------------------------------------------------------------------- */
+/* ---- Random inputs -------------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -100,14 +101,16 @@ static fx_status random_input(fx_module *module, const tool_options *o, int32_t 
 {
     const fx_type *type = fx_module_input_type(module, index);
     int64_t dim[FX_RANK] = {0};
-    if (!type) tool_usage(o->verb, "the shape of input '%s' is not known: give it with --input", fx_module_input_name(module, index));
+    if (!type)
+        tool_usage(o->verb, "the shape of input '%s' is not known: give it with --input", fx_module_input_name(module, index));
     for (int32_t i = 0; i < type->rank; i++) dim[i] = size_of_dim(module, o, type->dim[i]);
     fx_status status = fx_tensor_alloc(type->dtype, type->rank, dim, out);
     if (status == FX_OK) fill_random(out, state);
     return status;
 }
 
-/* ---- Inputs from files ----------------------------------------------------------------------------------------------------------- */
+/* ---- Inputs from files
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static fx_status load_tensor(fx_context *context, const char *path, fx_tensor *out)
 {

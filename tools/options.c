@@ -90,7 +90,8 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
     if (argp_parse(argp, argc, argv, 0, NULL, input) != 0) exit(TOOL_USAGE);
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Values -------------------------------------------------------------------------------------------------------------------
+ */
 
 long tool_number(const char *verb, const char *option, const char *text, long lo, long hi)
 {
@@ -134,7 +135,8 @@ void tool_options_free(tool_options *o)
     o->n_dims = o->n_inputs = 0;
 }
 
-/* ---- Child parsers ------------------------------------------------------------------------------------------------------------- */
+/* ---- Child parsers -------------------------------------------------------------------------------------------------------------
+ */
 
 enum { KEY_PRECISION = 256, KEY_TARGET, KEY_CPU, KEY_FEATURES, KEY_CHECK, KEY_DIM, KEY_SEED, KEY_ENGINE, KEY_JSON };
 

@@ -43,7 +43,10 @@ static double clock_seconds(clockid_t clock)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-double tool_seconds(void) { return clock_seconds(CLOCK_MONOTONIC); }
+double tool_seconds(void)
+{
+    return clock_seconds(CLOCK_MONOTONIC);
+}
 
 /* Age of the process by the kernel's books, which count in ticks: a tick less, so never too much. 0 when /proc does not tell. */
 static double age_by_kernel(void)
@@ -73,7 +76,8 @@ double tool_process_seconds(void)
     return tool_seconds() - start;
 }
 
-/* ---- Progress ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Progress -----------------------------------------------------------------------------------------------------------------
+ */
 
 static struct {
     double begin;

@@ -76,7 +76,8 @@ const char *tool_type_text(const fx_tensor *tensor, char *text, size_t bytes);
 /* True when every input's type is known, so that nothing but the model is needed to compile it. */
 bool tool_has_types(const fx_module *module);
 
-/* ---- Comparing ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Comparing ----------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct tool_error {
     bool same_type;          /* dtype and shape */
@@ -90,7 +91,8 @@ tool_error tool_compare(const fx_tensor *actual, const fx_tensor *expected, doub
 /* Distance in units of the last place of the type; 0 for integers. */
 double tool_ulp(fx_dtype dtype, double actual, double expected);
 
-/* ---- Output ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Output -------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Prints an object on one line and frees it. */
 void tool_print_json(json_t *object);

@@ -16,11 +16,10 @@ typedef struct bench_options {
     double seconds;
 } bench_options;
 
-static const struct argp_option options[] = {
-    {"seconds", KEY_SECONDS, "S", 0, "time to spend on timed runs (1)", 0},
-    {"inputs", KEY_INPUTS, "DIR", 0, "read inputs from DIR/NAME.npy", 0},
-    {"expect", KEY_EXPECT, "DIR", 0, "compare outputs with DIR/NAME.npy", 0},
-    {0}};
+static const struct argp_option options[] = {{"seconds", KEY_SECONDS, "S", 0, "time to spend on timed runs (1)", 0},
+                                             {"inputs", KEY_INPUTS, "DIR", 0, "read inputs from DIR/NAME.npy", 0},
+                                             {"expect", KEY_EXPECT, "DIR", 0, "compare outputs with DIR/NAME.npy", 0},
+                                             {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -32,7 +31,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SECONDS:
         o->seconds = strtod(arg, &end);
-        if (*end || end == arg || !(o->seconds >= 0 && o->seconds <= 3600)) tool_usage("bench", "--seconds: '%s' is no number from 0 to 3600", arg);
+        if (*end || end == arg || !(o->seconds >= 0 && o->seconds <= 3600))
+            tool_usage("bench", "--seconds: '%s' is no number from 0 to 3600", arg);
         return 0;
     case KEY_INPUTS:
         o->inputs = arg;
@@ -53,17 +53,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {
-    {&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {&tool_argp_engine, 0, NULL, 0}, {&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {options, parse, "MODEL",
-                                 "Measures compiled code against the interpreter (which runs once; --engine compiled leaves it out)."
-                                 "\vExamples:\n"
-                                 "  fxjit bench resnet18.onnx\n"
-                                 "  fxjit bench --threads 1 --seconds 3 --json mlp.onnx\n"
-                                 "  fxjit bench --inputs in --expect out --engine compiled resnet18.onnx\n",
-                                 children, NULL, NULL};
+static const struct argp_child children[] = {{&tool_argp_compile, 0, NULL, 0},
+                                             {&tool_argp_input, 0, NULL, 0},
+                                             {&tool_argp_engine, 0, NULL, 0},
+                                             {&tool_argp_json, 0, NULL, 0},
+                                             {0}};
+static const struct argp argp = {
+    options,
+    parse,
+    "MODEL",
+    "Measures compiled code against the interpreter (which runs once; --engine compiled leaves it out)."
+    "\vExamples:\n"
+    "  fxjit bench resnet18.onnx\n"
+    "  fxjit bench --threads 1 --seconds 3 --json mlp.onnx\n"
+    "  fxjit bench --inputs in --expect out --engine compiled resnet18.onnx\n",
+    children,
+    NULL,
+    NULL};
 
-/* ---- What a benchmark holds ------------------------------------------------------------------------------------------------------ */
+/* ---- What a benchmark holds
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct timing {
     double median_ms, min_ms, max_ms;
@@ -81,7 +90,8 @@ typedef struct bench {
     timing fast, slow;
 } bench;
 
-/* ---- Inputs ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Inputs
+ * ------------------------------------------------------------------------------------------------------------------------ */
 
 static fx_status scaled_copy(const fx_tensor *from, int set, fx_tensor *to)
 {
@@ -97,7 +107,8 @@ static fx_status make_sets(bench *b)
     fx_status status = FX_OK;
     for (int s = 1; s < SETS; s++) {
         b->in[s] = tool_tensors_new(b->in[0].n);
-        for (int32_t i = 0; i < b->in[0].n && status == FX_OK; i++) status = scaled_copy(&b->in[0].tensor[i], s, &b->in[s].tensor[i]);
+        for (int32_t i = 0; i < b->in[0].n && status == FX_OK; i++)
+            status = scaled_copy(&b->in[0].tensor[i], s, &b->in[s].tensor[i]);
     }
     return status;
 }
@@ -108,7 +119,8 @@ static fx_status read_given(bench *b)
     return tool_inputs(b->context, b->module, &b->o->common, &b->in[0]);
 }
 
-/* ---- Compiling ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Compiling
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 static fx_status compile_model(bench *b)
 {
@@ -121,7 +133,8 @@ static fx_status compile_model(bench *b)
     return status == FX_OK && typed ? read_given(b) : status;
 }
 
-/* ---- Running and checking ------------------------------------------------------------------------------------------------------------ */
+/* ---- Running and checking
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static fx_status run_once(bench *b, int set, tool_tensors *out)
 {
@@ -145,7 +158,8 @@ static fx_status same_bytes(bench *b, int set)
     for (int32_t i = 0; i < b->out.n; i++) {
         const fx_tensor *now = &b->out.tensor[i], *then = &b->untimed[set].tensor[i];
         if (memcmp(now->data, then->data, (size_t)fx_tensor_bytes(then)) == 0) continue;
-        fprintf(stderr, "error: output '%s' of a timed run differs from the same run before\n", fx_module_output_name(b->module, i));
+        fprintf(stderr, "error: output '%s' of a timed run differs from the same run before\n",
+                fx_module_output_name(b->module, i));
         return FX_E_INTERNAL;
     }
     return FX_OK;
@@ -184,7 +198,8 @@ static fx_status timed_runs(bench *b)
     b->out = tool_tensors_new(fx_module_output_count(b->module));
     double warm = b->o->seconds < 0.2 ? b->o->seconds : 0.2;
     for (double begin = tool_seconds(); status == FX_OK && tool_seconds() - begin < warm;) status = run_once(b, 0, &b->out);
-    for (double begin = tool_seconds(); status == FX_OK && runs < MAX_RUNS && (runs < MIN_RUNS || tool_seconds() - begin < b->o->seconds); runs++) {
+    for (double begin = tool_seconds();
+         status == FX_OK && runs < MAX_RUNS && (runs < MIN_RUNS || tool_seconds() - begin < b->o->seconds); runs++) {
         double start = tool_seconds();
         status = run_once(b, runs % SETS, &b->out);
         ms[runs] = 1e3 * (tool_seconds() - start);
@@ -225,7 +240,8 @@ static fx_status measure(bench *b)
     return status;
 }
 
-/* ---- Report ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Report
+ * ---------------------------------------------------------------------------------------------------------------------------- */
 
 static json_t *timing_json(const timing *t)
 {
@@ -233,7 +249,10 @@ static json_t *timing_json(const timing *t)
 }
 
 /* JSON has no infinity. */
-static double json_finite(double value) { return isfinite(value) ? value : 1e308; }
+static double json_finite(double value)
+{
+    return isfinite(value) ? value : 1e308;
+}
 
 static void print_json(const bench *b)
 {
@@ -259,7 +278,8 @@ static void print_phases(const bench *b)
     double ms;
     const char *name;
     printf("  compile      %.1f ms from process start", b->compile_ms);
-    for (int32_t i = 0; (name = fx_compiled_phase(b->compiled, i, &ms)) != NULL; i++) printf("%s%s %.1f", i ? ", " : " (", name, ms);
+    for (int32_t i = 0; (name = fx_compiled_phase(b->compiled, i, &ms)) != NULL; i++)
+        printf("%s%s %.1f", i ? ", " : " (", name, ms);
     printf(fx_compiled_phase(b->compiled, 0, &ms) ? ")\n" : "\n");
 }
 
@@ -267,9 +287,11 @@ static void print_speed(const bench *b)
 {
     double gflops = (double)fx_compiled_flop(b->compiled) * 1e-6 / b->fast.median_ms, peak = fx_measure_peak_gflops(b->context);
     int32_t threads = b->o->common.compile.threads;
-    printf("  compiled     %.4f ms median, %.4f min, %.4f max, %d runs\n", b->fast.median_ms, b->fast.min_ms, b->fast.max_ms, b->fast.runs);
+    printf("  compiled     %.4f ms median, %.4f min, %.4f max, %d runs\n", b->fast.median_ms, b->fast.min_ms, b->fast.max_ms,
+           b->fast.runs);
     printf("  speed        %.2f GFLOP/s", gflops);
-    if (peak > 0 && threads > 0) printf(", %.1f %% of %d x %.1f GFLOP/s measured", 100 * gflops / (peak * threads), (int)threads, peak);
+    if (peak > 0 && threads > 0)
+        printf(", %.1f %% of %d x %.1f GFLOP/s measured", 100 * gflops / (peak * threads), (int)threads, peak);
     if (peak > 0 && threads == 0) printf("; one core's measured peak is %.1f", peak);
     printf("\n");
 }
@@ -281,8 +303,10 @@ static void print_memory(const bench *b)
     printf("  memory       %.2f MB workspace, %.2f MB constants, %.1f MB resident at most\n",
            (double)fx_compiled_workspace_bytes(b->compiled) * 1e-6, (double)fx_compiled_const_bytes(b->compiled) * 1e-6,
            (double)usage.ru_maxrss * 1e-3);
-    printf("  kernels      %d, %d nodes not compiled\n", (int)fx_compiled_kernel_count(b->compiled), (int)fx_compiled_fallback_count(b->compiled));
-    for (int32_t i = 0; i < fx_compiled_fallback_count(b->compiled); i++) printf("               %s\n", fx_compiled_fallback(b->compiled, i));
+    printf("  kernels      %d, %d nodes not compiled\n", (int)fx_compiled_kernel_count(b->compiled),
+           (int)fx_compiled_fallback_count(b->compiled));
+    for (int32_t i = 0; i < fx_compiled_fallback_count(b->compiled); i++)
+        printf("               %s\n", fx_compiled_fallback(b->compiled, i));
 }
 
 static void print_report(const bench *b)

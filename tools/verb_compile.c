@@ -49,13 +49,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
     {&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {options, parse, "MODEL",
-                                 "Compiles a model to an object file and a C header that need no library when compiled for one thread."
-                                 "\vExamples:\n"
-                                 "  fxjit compile -o net.o --threads 1 net.onnx\n"
-                                 "  fxjit compile -o net.o --weights file resnet50.onnx\n"
-                                 "  fxjit compile -o net.o --target x86_64-linux-gnu --cpu x86-64-v3 net.onnx\n",
-                                 children, NULL, NULL};
+static const struct argp argp = {
+    options,
+    parse,
+    "MODEL",
+    "Compiles a model to an object file and a C header that need no library when compiled for one thread."
+    "\vExamples:\n"
+    "  fxjit compile -o net.o --threads 1 net.onnx\n"
+    "  fxjit compile -o net.o --weights file resnet50.onnx\n"
+    "  fxjit compile -o net.o --target x86_64-linux-gnu --cpu x86-64-v3 net.onnx\n",
+    children,
+    NULL,
+    NULL};
 
 /* "models/net.onnx" gives "net.o" in the current folder. */
 static char *default_output(const char *model)

@@ -25,14 +25,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {{&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {NULL, parse, "[OPERATOR]",
-                                 "Lists the operators with their schemas and the ONNX operators that they serve, then all ONNX operators "
-                                 "that the importer translates."
-                                 "\vExamples:\n"
-                                 "  fxjit ops\n"
-                                 "  fxjit ops softmax\n"
-                                 "  fxjit ops --json\n",
-                                 children, NULL, NULL};
+static const struct argp argp = {
+    NULL,
+    parse,
+    "[OPERATOR]",
+    "Lists the operators with their schemas and the ONNX operators that they serve, then all ONNX operators "
+    "that the importer translates."
+    "\vExamples:\n"
+    "  fxjit ops\n"
+    "  fxjit ops softmax\n"
+    "  fxjit ops --json\n",
+    children,
+    NULL,
+    NULL};
 
 static json_t *words(const char *text)
 {

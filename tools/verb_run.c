@@ -35,16 +35,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {
-    {&tool_argp_input, 0, NULL, 0}, {&tool_argp_engine, 0, NULL, 0}, {&tool_argp_compile, 0, NULL, 0}, {&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {options, parse, "MODEL",
+static const struct argp_child children[] = {{&tool_argp_input, 0, NULL, 0},
+                                             {&tool_argp_engine, 0, NULL, 0},
+                                             {&tool_argp_compile, 0, NULL, 0},
+                                             {&tool_argp_json, 0, NULL, 0},
+                                             {0}};
+static const struct argp argp = {options,
+                                 parse,
+                                 "MODEL",
                                  "Runs a model once, compiled unless told otherwise."
                                  "\vExamples:\n"
                                  "  fxjit run resnet18.onnx\n"
                                  "  fxjit run --input image.npy --output-dir out resnet18.onnx\n"
                                  "  fxjit run --input ids=ids.npy --input mask=mask.npy --engine interpreter bert.onnx\n"
                                  "  fxjit run --dim batch=4 mlp_dynamic.onnx\n",
-                                 children, NULL, NULL};
+                                 children,
+                                 NULL,
+                                 NULL};
 
 static fx_status run_compiled(fx_context *context, fx_module *module, run_options *o, const tool_tensors *in, tool_tensors *out)
 {
@@ -105,7 +112,8 @@ static void print_outputs(const fx_module *module, const run_options *o, const t
     for (int32_t i = 0; i < out->n; i++) {
         const char *name = fx_module_output_name(module, i);
         if (o->common.json)
-            json_array_append_new(list, json_pack("{s:s,s:s}", "name", name, "type", tool_type_text(&out->tensor[i], type, sizeof type)));
+            json_array_append_new(list,
+                                  json_pack("{s:s,s:s}", "name", name, "type", tool_type_text(&out->tensor[i], type, sizeof type)));
         else
             summarise(name, &out->tensor[i]);
     }

@@ -54,16 +54,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {{&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {0}};
-static const struct argp argp = {options, parse, "MODEL",
+static const struct argp argp = {options,
+                                 parse,
+                                 "MODEL",
                                  "Prints a form of a model: the graph, what the compiler makes of it, or machine code."
                                  "\vExamples:\n"
                                  "  fxjit show resnet18.onnx\n"
                                  "  fxjit show --format svg -o graph.svg resnet18.onnx\n"
                                  "  fxjit show --stage program mlp.fx\n"
                                  "  fxjit show --stage asm --threads 1 --cpu x86-64-v3 mlp.onnx\n",
-                                 children, NULL, NULL};
+                                 children,
+                                 NULL,
+                                 NULL};
 
-/* ---- Output -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Output --------------------------------------------------------------------------------------------------------------------
+ */
 
 static int write_failed(const char *path)
 {
@@ -120,7 +125,8 @@ static int draw(const char *path, const char *text)
     return TOOL_FAILED;
 }
 
-/* ---- Forms ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- Forms ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static char *graph_text(const fx_graph *graph, int format)
 {

@@ -9,10 +9,9 @@
 
 enum { KEY_DTYPE = 512 };
 
-static const struct argp_option options[] = {
-    {"dtype", KEY_DTYPE, "f32|f64", 0, "f64 casts weights and inputs before running", 0},
-    {"verbose", 'v', NULL, 0, "also name what passed", 0},
-    {0}};
+static const struct argp_option options[] = {{"dtype", KEY_DTYPE, "f32|f64", 0, "f64 casts weights and inputs before running", 0},
+                                             {"verbose", 'v', NULL, 0, "also name what passed", 0},
+                                             {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -39,20 +38,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {
-    {&tool_argp_engine, 0, NULL, 0}, {&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {
-    options, parse, "MODEL|FOLDER...",
-    "Compares results. A model alone: compiled code against the interpreter, node by node on a mismatch. A folder with model.onnx and "
-    "test_data_set_N (cases of ONNX) or with in, out or sizes (files NAME.npy): both engines against the expected outputs. Any other "
-    "folder: all such folders inside. A model with an unsupported operator has failed; skipped are only value types that fxjit lacks."
-    "\vExamples:\n"
-    "  fxjit verify resnet18.onnx\n"
-    "  fxjit verify /usr/share/libonnx-testdata/data/node\n"
-    "  fxjit verify --engine interpreter --dtype f64 models/mlp_dynamic\n",
-    children, NULL, NULL};
+static const struct argp_child children[] = {{&tool_argp_engine, 0, NULL, 0},
+                                             {&tool_argp_compile, 0, NULL, 0},
+                                             {&tool_argp_input, 0, NULL, 0},
+                                             {&tool_argp_json, 0, NULL, 0},
+                                             {0}};
+static const struct argp argp = {options,
+                                 parse,
+                                 "MODEL|FOLDER...",
+                                 "Compares results. A model alone: compiled code against the interpreter, node by node on a "
+                                 "mismatch. A folder with model.onnx and "
+                                 "test_data_set_N (cases of ONNX) or with in, out or sizes (files NAME.npy): both engines against "
+                                 "the expected outputs. Any other "
+                                 "folder: all such folders inside. A model with an unsupported operator has failed; skipped are "
+                                 "only value types that fxjit lacks."
+                                 "\vExamples:\n"
+                                 "  fxjit verify resnet18.onnx\n"
+                                 "  fxjit verify /usr/share/libonnx-testdata/data/node\n"
+                                 "  fxjit verify --engine interpreter --dtype f64 models/mlp_dynamic\n",
+                                 children,
+                                 NULL,
+                                 NULL};
 
-/* ---- Tally ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Tally
+ * ----------------------------------------------------------------------------------------------------------------------- */
 
 static void count(const subject *s, bool good)
 {
@@ -71,7 +80,8 @@ static void count(const subject *s, bool good)
     if (good && o->verbose) printf("ok   %s\n", s->name);
 }
 
-static void verify_one(verify_options *o, const char *name, const char *model, const char *folder, bool (*verify)(subject *, const char *))
+static void verify_one(verify_options *o, const char *name, const char *model, const char *folder,
+                       bool (*verify)(subject *, const char *))
 {
     subject s = {.o = o, .name = name, .context = fx_context_new()};
     fx_status read = folder ? verify_load_case(&s, model, folder) : fx_load(s.context, model, &s.module);
@@ -84,7 +94,8 @@ static void verify_one(verify_options *o, const char *name, const char *model, c
     fx_context_free(s.context);
 }
 
-/* ---- Folders ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Folders
+ * ----------------------------------------------------------------------------------------------------------------------- */
 
 static bool exists(const char *folder, const char *name)
 {
@@ -106,7 +117,10 @@ static const char *last_part(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
 
 enum { DEEPEST = 8 };
 
@@ -167,7 +181,8 @@ int tool_verify(int argc, char **argv)
     }
     tool_progress_end();
     if (o.common.json)
-        tool_print_json(json_pack("{s:i,s:i,s:i,s:O}", "passed", o.passed, "failed", o.failed, "skipped", o.skipped, "cases", o.cases));
+        tool_print_json(
+            json_pack("{s:i,s:i,s:i,s:O}", "passed", o.passed, "failed", o.failed, "skipped", o.skipped, "cases", o.cases));
     if (o.with_fixed && !o.common.json) printf("%d of them with inputs for shapes fixed when importing\n", o.with_fixed);
     if (o.with_fallbacks && !o.common.json) printf("%d of them with nodes that have no compiled form\n", o.with_fallbacks);
     if (!o.common.json) printf("%d passed, %d failed, %d skipped\n", o.passed, o.failed, o.skipped);

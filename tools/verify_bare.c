@@ -28,7 +28,8 @@ static outcome compare_output(int32_t index, const fx_tensor *actual, const fx_t
 {
     for (int64_t i = 0; i < fx_tensor_elems(expected); i++)
         if (!within(actual, expected, bound, i))
-            return (outcome){false, index, i, fx_tensor_get(actual, i), fx_tensor_get(expected, i), fx_tensor_get(bound, i), expected->dtype};
+            return (outcome){
+                false, index, i, fx_tensor_get(actual, i), fx_tensor_get(expected, i), fx_tensor_get(bound, i), expected->dtype};
     return (outcome){.good = true};
 }
 
@@ -38,18 +39,24 @@ static bool compare_engines(subject *s, const tool_tensors *inputs, outcome *out
     int32_t n = fx_module_output_count(s->module);
     tool_tensors fast = {0}, slow = tool_tensors_new(n), bounds = tool_tensors_new(n);
     *out = (outcome){.good = true};
-    bool ran = verify_compile(s, inputs) && verify_run(s, ENGINE_COMPILED, inputs, &fast) &&
-               verify_status(s, "interpreting", fx_interpret_bound(s->module, inputs->tensor, inputs->n, slow.tensor, bounds.tensor, n));
-    for (int32_t i = 0; i < n && ran && out->good; i++) *out = compare_output(i, &fast.tensor[i], &slow.tensor[i], &bounds.tensor[i]);
+    bool ran =
+        verify_compile(s, inputs) && verify_run(s, ENGINE_COMPILED, inputs, &fast) &&
+        verify_status(s, "interpreting", fx_interpret_bound(s->module, inputs->tensor, inputs->n, slow.tensor, bounds.tensor, n));
+    for (int32_t i = 0; i < n && ran && out->good; i++)
+        *out = compare_output(i, &fast.tensor[i], &slow.tensor[i], &bounds.tensor[i]);
     tool_tensors_free(&fast);
     tool_tensors_free(&slow);
     tool_tensors_free(&bounds);
     return ran;
 }
 
-/* ---- The first bad node ------------------------------------------------------------------------------------------------------------- */
+/* ---- The first bad node
+ * ------------------------------------------------------------------------------------------------------------- */
 
-static bool is_candidate(const fx_node *node) { return fx_node_opcode(node) == FX_CALL_FUNCTION && fx_node_result_count(node) == 1; }
+static bool is_candidate(const fx_node *node)
+{
+    return fx_node_opcode(node) == FX_CALL_FUNCTION && fx_node_result_count(node) == 1;
+}
 
 static fx_node **candidates(fx_graph *graph, int32_t *out_n)
 {
@@ -96,9 +103,10 @@ static bool report(subject *s, const tool_tensors *inputs, outcome bad)
     outcome first = bad;
     find_first_bad(s, inputs, &first, &node);
     s->why[0] = 0;
-    return verify_fault(s, "output \"%s\" differs; first bad node %s, element %lld: compiled %.9g, interpreter %.9g (%.1f ulp, bound %.3g)",
-                        output, node ? node : "only when all are fused", (long long)first.element, first.actual, first.expected,
-                        tool_ulp(first.dtype, first.actual, first.expected), first.bound);
+    return verify_fault(
+        s, "output \"%s\" differs; first bad node %s, element %lld: compiled %.9g, interpreter %.9g (%.1f ulp, bound %.3g)", output,
+        node ? node : "only when all are fused", (long long)first.element, first.actual, first.expected,
+        tool_ulp(first.dtype, first.actual, first.expected), first.bound);
 }
 
 /* With one engine there is nothing to compare; it still has to run. */

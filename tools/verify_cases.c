@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_cases.c: cases with expected outputs: those of ONNX (tolerance rtol 1e-3, atol 1e-7, as its own runner has it) and those of
- * benchmarks (largest error below 1e-4 of the largest expected value). */
+/* verify_cases.c: cases with expected outputs: those of ONNX (tolerance rtol 1e-3, atol 1e-7, as its own runner has it) and those
+ * of benchmarks (largest error below 1e-4 of the largest expected value). */
 #include "verify.h"
 #include <dirent.h>
 #include <stdarg.h>
@@ -19,7 +19,8 @@ typedef struct protos {
     int32_t n;
 } protos;
 
-/* ---- Reasons ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- Reasons
+ * ----------------------------------------------------------------------------------------------------------------------- */
 
 bool verify_fault(subject *s, const char *format, ...)
 {
@@ -57,21 +58,26 @@ bool verify_status(subject *s, const char *what, fx_status status)
     return verify_fault(s, "%s: %s", what, fx_status_text(status));
 }
 
-/* ---- Running ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Running
+ * ------------------------------------------------------------------------------------------------------------------------ */
 
 bool verify_wants(const subject *s, verify_engine engine)
 {
     return engine == ENGINE_COMPILED ? s->o->common.compiled : s->o->common.interpreted;
 }
 
-const char *verify_engine_name(verify_engine engine) { return engine == ENGINE_COMPILED ? "compiled" : "interpreter"; }
+const char *verify_engine_name(verify_engine engine)
+{
+    return engine == ENGINE_COMPILED ? "compiled" : "interpreter";
+}
 
 bool verify_compile(subject *s, const tool_tensors *examples)
 {
     if (s->compiled || !verify_wants(s, ENGINE_COMPILED)) return true;
     bool typed = tool_has_types(s->module);
-    return verify_status(s, "compiling", fx_compile(s->module, typed ? NULL : examples->tensor, typed ? 0 : examples->n,
-                                                    &s->o->common.compile, &s->compiled));
+    return verify_status(
+        s, "compiling",
+        fx_compile(s->module, typed ? NULL : examples->tensor, typed ? 0 : examples->n, &s->o->common.compile, &s->compiled));
 }
 
 bool verify_run(subject *s, verify_engine engine, const tool_tensors *inputs, tool_tensors *out)
@@ -95,11 +101,13 @@ bool verify_widen(subject *s, tool_tensors *tensors)
     return true;
 }
 
-/* ---- Against expected outputs ------------------------------------------------------------------------------------------------------- */
+/* ---- Against expected outputs
+ * ------------------------------------------------------------------------------------------------------- */
 
 typedef enum verify_rule { RULE_ONNX, RULE_BENCH } verify_rule;
 
-static bool check_output(subject *s, verify_engine engine, int32_t index, verify_rule rule, const fx_tensor *actual, const fx_tensor *expected)
+static bool check_output(subject *s, verify_engine engine, int32_t index, verify_rule rule, const fx_tensor *actual,
+                         const fx_tensor *expected)
 {
     char got[256], wanted[256];
     const char *name = fx_module_output_name(s->module, index), *by = verify_engine_name(engine);
@@ -123,13 +131,15 @@ static bool check_set(subject *s, verify_rule rule, tool_tensors *inputs, tool_t
         tool_tensors out = {0};
         if (!verify_wants(s, (verify_engine)e)) continue;
         good = verify_run(s, (verify_engine)e, inputs, &out);
-        for (int32_t i = 0; i < out.n && good; i++) good = check_output(s, (verify_engine)e, i, rule, &out.tensor[i], &expected->tensor[i]);
+        for (int32_t i = 0; i < out.n && good; i++)
+            good = check_output(s, (verify_engine)e, i, rule, &out.tensor[i], &expected->tensor[i]);
         tool_tensors_free(&out);
     }
     return good;
 }
 
-/* ---- Cases of ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Cases of ONNX
+ * ------------------------------------------------------------------------------------------------------------------- */
 
 static void free_protos(protos *p)
 {
@@ -200,7 +210,8 @@ bool verify_onnx_case(subject *s, const char *folder)
         protos in = {0}, out = {0};
         snprintf(path, sizeof path, "%s/test_data_set_%d", folder, set);
         if (!has_file(path)) break;
-        good = load_protos(s, folder, set, "input", &in) && load_protos(s, folder, set, "output", &out) && check_protos(s, &in, &out);
+        good =
+            load_protos(s, folder, set, "input", &in) && load_protos(s, folder, set, "output", &out) && check_protos(s, &in, &out);
         free_protos(&in);
         free_protos(&out);
     }
@@ -241,7 +252,8 @@ fx_status verify_load_case(subject *s, const char *model, const char *folder)
     return status;
 }
 
-/* ---- Cases of benchmarks --------------------------------------------------------------------------------------------------------------- */
+/* ---- Cases of benchmarks
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool check_folder(subject *s, const char *folder)
 {
@@ -257,7 +269,10 @@ static bool check_folder(subject *s, const char *folder)
     return good;
 }
 
-static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
 
 /* One compiled artefact serves all sizes. */
 static bool check_sizes(subject *s, const char *folder)

@@ -55,7 +55,10 @@ static int run_file(const char *path)
     return 0;
 }
 
-static int visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+static int visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
 
 static int run_folder(const char *folder)
 {

@@ -9,11 +9,21 @@
 #include <unistd.h>
 
 enum { F32 = 1, I64 = 7, STRING = 8 };
-#define DIMS(...) (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                                  \
+    (int64_t[])                                                                                                                    \
+    {                                                                                                                              \
+        __VA_ARGS__                                                                                                                \
+    }
 static fx_context *context;
 
-static void setup(void) { context = fx_context_new(); }
-static void teardown(void) { fx_context_free(context); }
+static void setup(void)
+{
+    context = fx_context_new();
+}
+static void teardown(void)
+{
+    fx_context_free(context);
+}
 
 static fx_status import_bytes(const void *data, size_t bytes, const char *directory)
 {
@@ -32,7 +42,10 @@ static fx_status finish_in(ow_writer *w, const char *directory)
     return status;
 }
 
-static fx_status finish(ow_writer *w) { return finish_in(w, NULL); }
+static fx_status finish(ow_writer *w)
+{
+    return finish_in(w, NULL);
+}
 
 START_TEST(all_unsupported_operators_at_once)
 {
@@ -57,18 +70,18 @@ START_TEST(all_kinds_of_problems_at_once)
     ow_model(&w, 13);
     ow_input(&w, "x", F32, 1, DIMS(2));
     ow_input(&w, "s", STRING, 1, DIMS(2));
-    ow_node(&w, "Add", "x missing", "a");  /* missing name */
-    ow_node(&w, "Add", "x", "b");          /* wrong arity */
-    ow_node(&w, "Relu", "x x", "c");       /* wrong arity */
+    ow_node(&w, "Add", "x missing", "a"); /* missing name */
+    ow_node(&w, "Add", "x", "b");         /* wrong arity */
+    ow_node(&w, "Relu", "x x", "c");      /* wrong arity */
     ow_node(&w, "Relu", "x", "d");
-    ow_node(&w, "Relu", "x", "d");         /* defined twice */
-    ow_node(&w, "Neg", "f", "e");          /* cycle */
+    ow_node(&w, "Relu", "x", "d"); /* defined twice */
+    ow_node(&w, "Neg", "f", "e");  /* cycle */
     ow_node(&w, "Neg", "e", "f");
     ow_begin(&w, "Softmax", "x", "g");
-    ow_attr_text(&w, "axis", "last");      /* wrong kind */
+    ow_attr_text(&w, "axis", "last"); /* wrong kind */
     ow_end(&w);
     ow_begin(&w, "Softmax", "x", "h");
-    ow_attr_int(&w, "axis", 7);            /* no such axis */
+    ow_attr_int(&w, "axis", 7); /* no such axis */
     ow_end(&w);
     ow_output(&w, "nowhere", F32, 1, DIMS(2));
     ck_assert_int_ne(finish(&w), FX_OK);
@@ -156,7 +169,8 @@ START_TEST(sizes_that_overflow)
 }
 END_TEST
 
-/* ---- External data ------------------------------------------------------------------------------------------------------------- */
+/* ---- External data -------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *folder(void)
 {
@@ -221,7 +235,8 @@ START_TEST(external_data_stays_in_the_folder)
 }
 END_TEST
 
-/* ---- Damage ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- Damage
+ * ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Graphs inside attributes inside nodes inside graphs, 3000 levels deep: a decoder that recurses would overflow its stack. */
 START_TEST(deep_nesting_is_no_recursion)
@@ -345,10 +360,17 @@ int main(void)
     TCase *cases = tcase_create("onnx_errors");
     tcase_set_timeout(cases, 600);
     tcase_add_checked_fixture(cases, setup, teardown);
-    const TTest *const tests[] = {all_unsupported_operators_at_once, all_kinds_of_problems_at_once,     shapes_that_do_not_fit_name_the_node,
-                                  shapes_that_are_data_are_refused,  tensors_that_lie_about_their_size, sizes_that_overflow,
-                                  external_data_stays_in_the_folder, deep_nesting_is_no_recursion,      every_truncation_fails_cleanly,
-                                  flipped_bits_fail_cleanly,         missing_files_are_named};
+    const TTest *const tests[] = {all_unsupported_operators_at_once,
+                                  all_kinds_of_problems_at_once,
+                                  shapes_that_do_not_fit_name_the_node,
+                                  shapes_that_are_data_are_refused,
+                                  tensors_that_lie_about_their_size,
+                                  sizes_that_overflow,
+                                  external_data_stays_in_the_folder,
+                                  deep_nesting_is_no_recursion,
+                                  every_truncation_fails_cleanly,
+                                  flipped_bits_fail_cleanly,
+                                  missing_files_are_named};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) tcase_add_test(cases, tests[i]);
     tcase_add_loop_test(cases, opsets_out_of_range, 0, 4);
     tcase_add_loop_test(cases, files_of_other_kinds, 0, 5);

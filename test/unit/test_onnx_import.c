@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Importing ONNX: what nodes mean (checked by the interpreter), names, symbols, shape arithmetic, opset differences, initializers. */
+/* Importing ONNX: what nodes mean (checked by the interpreter), names, symbols, shape arithmetic, opset differences, initializers.
+ */
 #include "harness.h"
 #include "fxjit/compile.h"
 #include "onnx_writer.h"
@@ -11,7 +12,10 @@ enum { F32 = 1, I64 = 7 };
 static fx_context *context;
 static fx_module *module;
 
-static void setup(void) { context = fx_context_new(); }
+static void setup(void)
+{
+    context = fx_context_new();
+}
 
 static void teardown(void)
 {
@@ -50,8 +54,16 @@ static void check_values(fx_tensor out, int32_t rank, const int64_t *dim, const 
     fx_tensor_release(&out);
 }
 
-#define DIMS(...) (int64_t[]){__VA_ARGS__}
-#define VALUES(...) (double[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                                  \
+    (int64_t[])                                                                                                                    \
+    {                                                                                                                              \
+        __VA_ARGS__                                                                                                                \
+    }
+#define VALUES(...)                                                                                                                \
+    (double[])                                                                                                                     \
+    {                                                                                                                              \
+        __VA_ARGS__                                                                                                                \
+    }
 
 START_TEST(names_and_locations_are_the_files)
 {
