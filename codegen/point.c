@@ -65,6 +65,12 @@ static void run_body(vec_loop *l, LLVMValueRef at, int nv, LLVMValueRef mask, LL
     fx__frame_leave(p->f, l->axis, saved);
 }
 
+/* Nothing is carried where there are no reductions, and then there is no array. */
+static void copy_values(LLVMValueRef *to, const LLVMValueRef *from, int n)
+{
+    for (int i = 0; i < n; i++) to[i] = from[i];
+}
+
 /* nv vectors per turn over [begin, end); masked: the last ones may reach past the end. */
 static void run_loop(vec_loop *l, LLVMValueRef begin, LLVMValueRef end, int nv, bool masked, LLVMValueRef *carry)
 {
@@ -79,10 +85,10 @@ static void run_loop(vec_loop *l, LLVMValueRef begin, LLVMValueRef end, int nv, 
     }
     LLVMValueRef next[E_CARRY];
     fx_loop loop = e_loop_begin(e, l->p->f->kernel->axis[l->axis].name, begin, end, (int64_t)nv * lanes, n, carry);
-    memcpy(next, loop.carry, (size_t)n * sizeof *next);
+    copy_values(next, loop.carry, n);
     run_body(l, loop.index, nv, masked ? e_mask_first(e, lanes, e_sub(e, end, loop.index)) : NULL, next);
     e_loop_end(e, &loop, next);
-    memcpy(carry, loop.carry, (size_t)n * sizeof *carry);
+    copy_values(carry, loop.carry, n);
 }
 
 /* The end of the whole steps of `step` that fit into [begin, end). */

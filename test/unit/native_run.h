@@ -37,13 +37,18 @@ static inline void native_open(native *n, const char *text, int threads)
     CHECK_OK(n->context, fx__jit_new(n->program, &n->options, &n->jit));
 }
 
-static inline void native_close(native *n)
+static inline void native_drop_tensors(native *n)
 {
     for (int i = 0; i < NATIVE_TENSORS; i++) {
         if (n->in[i].data) fx_tensor_release(&n->in[i]);
         if (n->out[i].data) fx_tensor_release(&n->out[i]);
         if (n->expected[i].data) fx_tensor_release(&n->expected[i]);
     }
+}
+
+static inline void native_close(native *n)
+{
+    native_drop_tensors(n);
     fx__jit_free(n->jit);
     fx__program_free(n->program);
     fx_context_free(n->context);
@@ -65,6 +70,7 @@ static inline fx_tensor native_tensor(const native *n, fx_role role, int32_t ind
 /* Tensors of the sizes that n->sym gives; inputs uniform in [lo, hi]. */
 static inline void native_tensors(native *n, uint64_t seed, double lo, double hi)
 {
+    native_drop_tensors(n);
     for (int32_t i = 0; i < n->program->n_input; i++) {
         n->in[i] = native_tensor(n, FX_BUF_INPUT, i);
         for (int64_t e = 0; e < fx_tensor_elems(&n->in[i]); e++) fx_tensor_set(&n->in[i], e, fx_test_uniform(&seed, lo, hi));
