@@ -14,6 +14,7 @@ typedef struct tile_nest {
     fx_tile *t;
     const fx_tile_sweep *sweep;
     const fx_kstage *stage;
+    bool general; /* some load goes through the frame */
 } tile_nest;
 
 static fx_e *emitter(const tile_nest *nest)
@@ -221,11 +222,13 @@ static void emit_step(const tile_nest *nest, int level, const tile_ptrs *ptrs, L
     const fx_tile_loop *loop = &nest->sweep->loop[level];
     uint8_t axis = nest->stage->red[loop->red];
     tile_ptrs here = advance(nest, ptrs, loop, index);
-    LLVMValueRef *saved = NULL;
-    if (loop->n_red == 1) saved = fx__frame_enter(f, axis, index); /* general loads and later guards ask for the coordinate */
+    bool enters = nest->general && loop->n_red == 1;
+    LLVMValueRef *saved = enters ? fx__frame_enter(f, axis, index) : NULL;
+    f->coord[axis] = index; /* guards ask for it */
     if (nest->sweep->row_guard && !nest->sweep->row_guard_static && nest->sweep->guard_red == loop->red) choose_rows(nest, &here);
     emit_level(nest, level + 1, &here, r0, r1);
-    if (loop->n_red == 1) fx__frame_leave(f, axis, saved);
+    if (enters) fx__frame_leave(f, axis, saved);
+    f->coord[axis] = NULL;
 }
 
 static void emit_range(const tile_nest *nest, int level, const tile_ptrs *ptrs, LLVMValueRef lo, LLVMValueRef hi, int r0, int r1)
@@ -292,6 +295,7 @@ void fx__tile_emit_sweep(fx_tile *tile, const fx_tile_sweep *sweep)
 {
     tile_nest nest = {.t = tile, .sweep = sweep, .stage = &tile->f->kernel->stage[sweep->stage[0]]};
     LLVMValueRef zero = LLVMConstNull(e_vec(e_type(&tile->f->e, nest.stage->acc), tile->lanes));
+    for (int s = 0; s < sweep->n_stream; s++) nest.general = nest.general || sweep->stream[s].general;
     tile_ptrs ptrs = first_ptrs(&nest);
     int r0 = 0, r1 = tile->height;
     for (int i = 0; i < sweep->n_stage * tile->height * tile->n_vec; i++) tile->acc[i] = zero;

@@ -110,6 +110,7 @@ static void check_text(const char *text, int64_t sym)
 {
     trial t;
     open_trial(&t, text, sym);
+    CHECK_OK(t.context, fx__program_verify(t.program, "the test"));
     CHECK_OK(t.context, fx__program_eval(t.program, t.in, t.want, NULL, t.sym));
     run_native(&t);
     check_same(&t, text);
