@@ -57,6 +57,17 @@ static int64_t dtype_bytes_computed(fx_dtype dtype)
     return dtype == FX_F16 || dtype == FX_BF16 ? 4 : (int64_t)fx_dtype_bytes(dtype);
 }
 
+/* Does the expression differ between lanes? Values of sizes and immediates are computed once. */
+static bool is_vector(const fx_kstage *stage, uint16_t e)
+{
+    const fx_expr *expr = &stage->expr[e];
+    if (expr->op == FX_X_LOAD || expr->op == FX_X_AXIS || expr->op == FX_X_STAGE) return true;
+    const uint16_t operand[3] = {expr->a, expr->b, expr->c};
+    for (int i = 0; i < fx__expr_operands(expr); i++)
+        if (is_vector(stage, operand[i])) return true;
+    return false;
+}
+
 int32_t fx__schedule_lanes(const fx_target *target, const fx_kernel *kernel)
 {
     int64_t widest = 1;
@@ -64,9 +75,9 @@ int32_t fx__schedule_lanes(const fx_target *target, const fx_kernel *kernel)
         const fx_kstage *stage = &kernel->stage[s];
         if (stage->kind != FX_STAGE_MAP && dtype_bytes_computed(fx__stage_dtype(stage)) > widest)
             widest = dtype_bytes_computed(fx__stage_dtype(stage));
-        for (int e = 0; e < stage->n_expr; e++) {
+        for (uint16_t e = 0; e < stage->n_expr; e++) {
             int64_t bytes = dtype_bytes_computed((fx_dtype)stage->expr[e].dtype);
-            if (bytes > widest) widest = bytes;
+            if (bytes > widest && is_vector(stage, e)) widest = bytes;
         }
     }
     return (int32_t)(target->vec_bytes / widest);
