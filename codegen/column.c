@@ -3,8 +3,9 @@
  * side while the reduced axes are plain loops.
  *
  * Guards that depend on the row axis (the width of a padded convolution or pooling window) cannot clip the loops of several
- * rows at once. So a tile that lies inside in every such guard runs without tests, and a tile at the border runs row by row,
- * where clipping works again. */
+ * rows at once. With known extents the tiles at the border are emitted one by one at constant coordinates, where every such
+ * guard is a constant and steps outside vanish; the tiles between them are a loop without tests. Otherwise a test chooses
+ * for each tile: inside it runs without further tests, at the border row by row, where clipping works again. */
 #include "codegen/point.h"
 #include <string.h>
 
@@ -137,15 +138,13 @@ static void full_tile(fx_kpoint *p, uint8_t row, LLVMValueRef begin)
     e_put(e, after);
 }
 
-static void rows(fx_kpoint *p, uint8_t row)
+/* Rows [begin, end) of any number, begin and end known at run time only. */
+static void open_rows(fx_kpoint *p, uint8_t row)
 {
     fx_frame *f = p->f;
     fx_e *e = &f->e;
     LLVMValueRef begin = f->begin[row], end = f->end[row], mr = e_i64(e, f->kernel->sched.mr);
     LLVMValueRef full = e_add(e, begin, e_mul(e, e_floordiv(e, e_sub(e, end, begin), mr), mr));
-    uint32_t late = f->late;
-    p->row = row;
-    f->late |= UINT32_C(1) << row;
     fx_loop loop = e_loop_begin(e, f->kernel->axis[row].name, begin, full, f->kernel->sched.mr, 0, NULL);
     full_tile(p, row, loop.index);
     e_loop_end(e, &loop, NULL);
@@ -153,8 +152,84 @@ static void rows(fx_kpoint *p, uint8_t row)
     f->end[row] = end;
     single_rows(p, row);
     f->begin[row] = begin;
+}
+
+/* ---- Known extents ------------------------------------------------------------------------------------------------------ */
+
+enum { MOST_PEELED = 4 };
+typedef struct known_rows {
+    int64_t begin, end;
+    int64_t inside, behind; /* tiles [inside, behind) from begin need no tests */
+    uint8_t *safe;
+} known_rows;
+
+static void tile_at(fx_kpoint *p, uint8_t row, LLVMValueRef at, int n_rows)
+{
+    LLVMValueRef *saved = fx__frame_enter(p->f, row, at);
+    p->rows = n_rows;
+    vectors(p);
+    fx__frame_leave(p->f, row, saved);
+}
+
+/* Whether tile t is known to be inside; the condition is a constant there. */
+static bool is_inside(fx_kpoint *p, uint8_t row, const known_rows *k, int64_t t)
+{
+    fx_e *e = &p->f->e;
+    LLVMValueRef *saved = fx__frame_enter(p->f, row, e_i64(e, k->begin + t * p->f->kernel->sched.mr));
+    LLVMValueRef inside = interior(p, k->safe);
+    fx__frame_leave(p->f, row, saved);
+    return !inside || inside == e_i1(e, true);
+}
+
+/* False: too many tiles would have to be written out. */
+static bool find_inside(fx_kpoint *p, uint8_t row, known_rows *k)
+{
+    int64_t n = (k->end - k->begin) / p->f->kernel->sched.mr;
+    while (k->inside < n && k->inside <= MOST_PEELED && !is_inside(p, row, k, k->inside)) k->inside++;
+    k->behind = n;
+    while (k->behind > k->inside && n - k->behind <= MOST_PEELED && !is_inside(p, row, k, k->behind - 1)) k->behind--;
+    return k->inside + n - k->behind <= MOST_PEELED;
+}
+
+static void known_tiles(fx_kpoint *p, uint8_t row, const known_rows *k)
+{
+    fx_e *e = &p->f->e;
+    int mr = p->f->kernel->sched.mr;
+    uint8_t *outside = p->safe;
+    int64_t n = (k->end - k->begin) / mr, left = (k->end - k->begin) % mr;
+    for (int64_t t = 0; t < k->inside; t++) tile_at(p, row, e_i64(e, k->begin + t * mr), mr);
+    if (k->inside < k->behind) {
+        fx_loop loop = e_loop_begin(e, p->f->kernel->axis[row].name, e_i64(e, k->begin + k->inside * mr),
+                                    e_i64(e, k->begin + k->behind * mr), mr, 0, NULL);
+        p->safe = k->safe;
+        tile_at(p, row, loop.index, mr);
+        p->safe = outside;
+        e_loop_end(e, &loop, NULL);
+    }
+    for (int64_t t = k->behind; t < n; t++) tile_at(p, row, e_i64(e, k->begin + t * mr), mr);
+    if (left > 0) tile_at(p, row, e_i64(e, k->begin + n * mr), (int)left);
+}
+
+static void rows(fx_kpoint *p, uint8_t row)
+{
+    fx_frame *f = p->f;
+    known_rows k = {.safe = FX_NEW_ARRAY(f->arena, uint8_t, f->kernel->n_access + 1)};
+    uint32_t late = f->late;
+    if (!k.safe) {
+        f->status = FX_E_OOM;
+        return;
+    }
+    memcpy(k.safe, p->safe, f->kernel->n_access);
+    p->row = row;
+    f->late |= UINT32_C(1) << row;
+    bool known = e_const(f->begin[row], &k.begin) && e_const(f->end[row], &k.end) && k.begin < k.end;
+    if (known && find_inside(p, row, &k))
+        known_tiles(p, row, &k);
+    else
+        open_rows(p, row);
     f->late = late;
     p->row = FX_NO_AXIS;
+    p->rows = 1;
 }
 
 fx_status fx__emit_column(fx_frame *f)

@@ -40,6 +40,8 @@ fx_status fx__point_open(fx_kpoint *p, fx_frame *f);
 LLVMValueRef fx__value_expr(fx_kpoint *p, int stage, int copy, uint16_t expr, LLVMValueRef *memo);
 /* Stores a value of dtype `from`, converted to the argument's. */
 void fx__value_store(fx_kpoint *p, int stage, int copy, uint16_t access, fx_dtype from, LLVMValueRef value, LLVMValueRef *memo);
+/* Whether a guarded access is known to be outside at the copy's (constant) coordinates. */
+bool fx__value_is_outside(fx_kpoint *p, int copy, uint16_t access);
 /* A memo that starts with what was hoisted. */
 LLVMValueRef *fx__value_memo(fx_kpoint *p, int stage);
 /* Axes an expression depends on; results of other stages count as depending on all outer axes and the stage's inner ones. */

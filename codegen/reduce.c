@@ -84,12 +84,40 @@ static LLVMValueRef coordinate_of_red(fx_kpoint *p, const fx_kstage *st, const f
     return p->lanes == 1 ? at : e_add(e, at, e_iota(e, e->ty_i64, p->lanes));
 }
 
+/* Whether an expression is the combiner's identity wherever access id is outside and yields its fill. */
+static bool vanishes(const fx_kpoint *p, const fx_kstage *st, uint16_t expr, uint16_t id)
+{
+    if (expr == FX_NO_EXPR) return false;
+    const fx_expr *x = &st->expr[expr];
+    bool sum = st->combine == FX_COMBINE_SUM;
+    if (x->op == FX_X_CAST) return vanishes(p, st, x->a, id);
+    if (x->op == FX_X_SCALAR && sum && x->scalar == FX_SCALAR_MUL) return vanishes(p, st, x->a, id) || vanishes(p, st, x->b, id);
+    if (x->op != FX_X_LOAD || x->u.access != id) return false;
+    double fill = fx__scalar_to_double((fx_dtype)x->dtype, p->f->kernel->access[id].fill);
+    if (sum) return fill == 0;
+    if (!fx_dtype_is_float((fx_dtype)x->dtype)) return false;
+    return (st->combine == FX_COMBINE_MAX && fill == -HUGE_VAL) || (st->combine == FX_COMBINE_MIN && fill == HUGE_VAL);
+}
+
+/* At constant coordinates of a border tile some steps are known to change nothing. */
+static bool step_vanishes(fx_kpoint *p, const fx_kstage *st, int copy)
+{
+    int64_t known;
+    if (p->row == FX_NO_AXIS || !e_const(p->f->coord[p->row], &known) || st->prefix || is_arg(st)) return false;
+    for (int i = 0; i < st->n_expr; i++) {
+        if (st->expr[i].op != FX_X_LOAD || !p->f->kernel->access[st->expr[i].u.access].guarded) continue;
+        uint16_t id = st->expr[i].u.access;
+        if (vanishes(p, st, st->value, id) && fx__value_is_outside(p, copy, id)) return true;
+    }
+    return false;
+}
+
 void fx__reduce_step(fx_kpoint *p, int stage, int copy, LLVMValueRef *acc)
 {
     fx_e *e = &p->f->e;
     const fx_kstage *st = stage_of(p, stage);
     LLVMValueRef *memo = fx__value_memo(p, stage), next[2], identity[2];
-    if (!memo) return;
+    if (!memo || step_vanishes(p, st, copy)) return;
     LLVMValueRef value = fx__value_expr(p, stage, copy, st->value, memo);
     next[0] = e_splat(e, fx__math_cast(e, value_dtype(st), combine_dtype(st), value), p->lanes);
     if (is_arg(st)) next[1] = coordinate_of_red(p, st, &p->copy[copy]);
@@ -130,21 +158,6 @@ LLVMValueRef fx__reduce_fold(fx_kpoint *p, int stage, LLVMValueRef *acc, int n)
 }
 
 /* ---- Clipping ----------------------------------------------------------------------------------------------------------- */
-
-/* Whether an expression is the combiner's identity wherever access id is outside and yields its fill. */
-static bool vanishes(const fx_kpoint *p, const fx_kstage *st, uint16_t expr, uint16_t id)
-{
-    if (expr == FX_NO_EXPR) return false;
-    const fx_expr *x = &st->expr[expr];
-    bool sum = st->combine == FX_COMBINE_SUM;
-    if (x->op == FX_X_CAST) return vanishes(p, st, x->a, id);
-    if (x->op == FX_X_SCALAR && sum && x->scalar == FX_SCALAR_MUL) return vanishes(p, st, x->a, id) || vanishes(p, st, x->b, id);
-    if (x->op != FX_X_LOAD || x->u.access != id) return false;
-    double fill = fx__scalar_to_double((fx_dtype)x->dtype, p->f->kernel->access[id].fill);
-    if (sum) return fill == 0;
-    if (!fx_dtype_is_float((fx_dtype)x->dtype)) return false;
-    return (st->combine == FX_COMBINE_MAX && fill == -HUGE_VAL) || (st->combine == FX_COMBINE_MIN && fill == HUGE_VAL);
-}
 
 static bool index_has_axis(const fx_index *index, uint8_t axis)
 {

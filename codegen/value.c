@@ -136,9 +136,20 @@ static LLVMValueRef guard_of(fx_kpoint *p, const fx_copy *copy, uint16_t id)
         if (!must_test(p, id, d)) continue;
         LLVMValueRef index = fx__index_dim(p->f, access, d, coord);
         LLVMValueRef dim = e_splat(e, fx__index_arg_dim(p->f, access, d), e_lanes(index));
-        guard = e_and(e, guard, e_icmp(e, LLVMIntULT, index, dim)); /* below zero is above every dim, too */
+        LLVMValueRef inside = e_icmp(e, LLVMIntULT, index, dim); /* below zero is above every dim, too */
+        if (inside != LLVMConstAllOnes(LLVMTypeOf(inside))) guard = e_and(e, guard, inside);
     }
     return guard;
+}
+
+static bool is_never(LLVMValueRef guard)
+{
+    return guard && LLVMIsConstant(guard) && LLVMIsNull(guard);
+}
+
+bool fx__value_is_outside(fx_kpoint *p, int copy, uint16_t access)
+{
+    return is_never(guard_of(p, &p->copy[copy], access));
 }
 
 /* Offset of a copy from the loops' coordinates. */
@@ -207,10 +218,12 @@ static LLVMValueRef load(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueR
     const fx_access *access = &p->f->kernel->access[id];
     place at = place_of(p, stage, c, id, memo);
     bool moves = at.ptrs || at.stride == 1 || (at.guard && e_lanes(at.guard) > 1);
-    int lanes = moves ? p->lanes : 1;
+    int lanes = moves && !is_never(at.guard) ? p->lanes : 1;
     fx_imm fill = access->guarded ? access->fill : (fx_imm){0};
     LLVMValueRef other = fx__math_pack(e, at.dtype, e_imm(e, at.dtype, fill, lanes)), value;
-    if (!moves) {
+    if (is_never(at.guard)) {
+        value = other;
+    } else if (!moves) {
         value = at.guard ? load_if(e, at.element, at.ptr, at.guard, other) : e_load(e, at.element, at.ptr);
     } else if (!at.ptrs && at.stride == 0) { /* one element, but some lanes are outside */
         at.ptrs = e_splat(e, at.ptr, lanes);
