@@ -31,6 +31,9 @@ int fx__stage_roots(const fx_kernel *kernel, const fx_kstage *stage, uint16_t ou
 /* Puts a kernel's accesses and expressions into the order of the text and drops dead ones: parse(print(k)) equals k afterwards. */
 fx_status fx__kernel_normalise(fx_program *program, fx_kernel *kernel);
 
+/* Takes an axis that nothing uses out of the table and lowers the numbers of those behind it. */
+void fx__kernel_remove_axis(fx_kernel *kernel, int axis);
+
 /* A size: "4", "s0*2 + 1"; inside an index symbolic ones stand in parentheses. */
 void fx__kir_print_dim(fx_text *text, const fx_program *program, fx_dim dim);
 /* "name" where it can be read back bare, else quoted with escapes. */

@@ -361,7 +361,7 @@ static bool axis_used(const fx_kernel *kernel, int axis)
 static void lower_axes(uint8_t *axes, int n, int above)
 {
     for (int i = 0; i < n; i++)
-        if (axes[i] > above) axes[i]--;
+        if (axes[i] > above && axes[i] != FX_NO_AXIS) axes[i]--;
 }
 
 static void lower_sched(fx_sched *sched, int above)
@@ -373,9 +373,10 @@ static void lower_sched(fx_sched *sched, int above)
     lower_axes(sched->order, sched->n_order, above);
 }
 
-static void remove_axis(fx_kernel *kernel, int axis)
+void fx__kernel_remove_axis(fx_kernel *kernel, int axis)
 {
     kernel->n_axis--;
+    if (axis < kernel->n_outer) kernel->n_outer--;
     for (int i = axis; i < kernel->n_axis; i++) kernel->axis[i] = kernel->axis[i + 1];
     for (int i = 0; i < kernel->n_access; i++)
         for (int d = 0; d < kernel->access[i].rank; d++)
@@ -409,7 +410,7 @@ fx_status fx__kir_tidy(fx_program *program)
         FX_TRY(fx__kernel_normalise(program, program->kernel[k]));
         drop_args(program, k);
         for (int axis = program->kernel[k]->n_axis - 1; axis >= program->kernel[k]->n_outer; axis--)
-            if (!axis_used(program->kernel[k], axis)) remove_axis(program->kernel[k], axis);
+            if (!axis_used(program->kernel[k], axis)) fx__kernel_remove_axis(program->kernel[k], axis);
     }
     return FX_OK;
 }

@@ -66,17 +66,31 @@ static bool in_program(const fx_program *program, int32_t buf)
     return buf >= 0 && buf < program->n_buf;
 }
 
+static bool stride_fits(const fx_program *program, const fx_arg *arg, int d, fx_dim stride)
+{
+    return arg->dim[d] == 1 || arg->dim[d] == 0 || fx__dim_equal(program->dims, arg->stride[d], stride);
+}
+
+/* An argument's dims are the buffer's, or products of neighbours (fx__kernel_collapse merges dims that are walked as one). */
 static bool type_fits(const fx_program *program, const fx_arg *arg, int32_t b)
 {
     const fx_buf *buf = &program->buf[b];
     fx_dim stride[FX_RANK];
-    if (arg->dtype != buf->dtype || arg->rank != buf->rank) return false;
+    int next = 0;
+    if (arg->dtype != buf->dtype || arg->rank > buf->rank) return false;
+    if (fx__buf_elems(program, b) == 0) return true;
     fx__buf_strides(program, b, stride);
     for (int d = 0; d < arg->rank; d++) {
-        if (!fx__dim_equal(program->dims, arg->dim[d], buf->dim[d])) return false;
-        bool moves = buf->dim[d] != 1 && buf->dim[d] != 0;
-        if (moves && !fx__dim_equal(program->dims, arg->stride[d], stride[d])) return false;
+        fx_dim product = 1;
+        bool equal = false;
+        while (next < buf->rank && !equal) {
+            product = fx__dim_mul(program->dims, product, buf->dim[next++]);
+            equal = fx__dim_equal(program->dims, product, arg->dim[d]);
+        }
+        if (!equal || !stride_fits(program, arg, d, stride[next - 1])) return false;
     }
+    for (; next < buf->rank; next++)
+        if (buf->dim[next] != 1) return false;
     return true;
 }
 

@@ -420,12 +420,39 @@ uint16_t fx__kb_load_local(fx_kb *k, int local, const fx_index *at)
 /* ---- End -----------------------------------------------------------------------------------------------------------------------
  */
 
+static bool has_digits(const fx_access *access)
+{
+    for (int d = 0; d < access->rank; d++)
+        for (int t = 0; t < access->at[d].n; t++)
+            if (access->at[d].term[t].div != 1 || access->at[d].term[t].mod != 0) return true;
+    return false;
+}
+
+/* Digits that no splitting of axes resolves are for MAP only. The value behind them; FX_NO_LVALUE: there is none. */
+static fx_lvalue reduced_digits(const fx_kb *k)
+{
+    for (int s = 0; s < k->kernel->n_stage; s++) {
+        const fx_kstage *stage = &k->kernel->stage[s];
+        for (int e = 0; e < stage->n_expr && stage->kind != FX_STAGE_MAP; e++) {
+            const fx_expr *x = &stage->expr[e];
+            if (x->op != FX_X_LOAD || !has_digits(&k->kernel->access[x->u.access])) continue;
+            for (fx_lvalue v = 0; v < k->lower->n_value; v++) {
+                const fx_home *home = &k->lower->value[v];
+                if (home->buf == k->bind[k->kernel->access[x->u.access].arg] && !fx__home_is_whole(k->lower, home)) return v;
+            }
+        }
+    }
+    return FX_NO_LVALUE;
+}
+
 fx_status fx__kb_finish(fx_kb *k)
 {
     flush_map(k);
     if (k->status != FX_OK) return k->status;
     k->kernel->exact = k->lower->constant;
-    FX_TRY(fx__kernel_normalise(k->program, k->kernel));
+    FX_TRY(fx__kernel_refine(k->program, k->kernel));
+    k->lower->copy_wanted = reduced_digits(k);
+    if (k->lower->copy_wanted != FX_NO_LVALUE) return fx__lower_decline(k->lower, "no index expresses this view");
     fx_step step = {.kind = FX_STEP_RUN, .cond = -1, .kernel = fx__program_add_kernel(k->program, k->kernel)};
     for (int a = 0; a < k->kernel->n_arg; a++) step.bind[a].buf = k->bind[a];
     return step.kernel >= 0 && fx__lower_add_step(k->lower, &step) ? FX_OK : FX_E_OOM;
