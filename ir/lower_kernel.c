@@ -328,7 +328,7 @@ void fx__kb_map(fx_kb *k, const uint8_t *inner, uint8_t n_inner)
         give_up(k, "a stage of this operator would need too many axes");
         return;
     }
-    memcpy(k->stage.inner, inner, n_inner);
+    if (n_inner > 0) memcpy(k->stage.inner, inner, n_inner);
     k->stage.n_inner = n_inner;
 }
 
