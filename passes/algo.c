@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/algo.c: chooses algorithms: how a contraction reads its factors, and how long reductions are cut.
  *
- * Does     CONTRACT: B goes into zero-padded panels [..., q, K..., NR] as wide as the register tile (algo_pack.c), by an init step
- * when it is constant, by a copy kernel when its unit stride is K; without a vector axis it becomes a REDUCE of a product. REDUCE
- * over a vector axis: constants along which it would jump are permuted. Long full reductions become partials. Needs    Fused
- * kernels; values in buffers of their own. Ensures  schedule finds a tile for every CONTRACT; the same sums in the same precision.
+ * Does     Axes that every access walks as one become one, so that tiles see the longest rows. CONTRACT: B goes into zero-padded
+ *          panels [..., q, K..., NR] as wide as the register tile (algo_pack.c): by an init step when it is constant, by a copy
+ *          kernel when its unit stride is K; without a vector axis it becomes a REDUCE of a product. REDUCE over a vector axis:
+ *          constants along which it would jump are permuted. Long reductions to few points become partial ones (algo_split.c).
+ * Needs    place: a collapsed kernel no longer has the dims of its buffers, by which slices are recognised.
+ * Ensures  schedule finds a tile for every CONTRACT; the same sums in the same precision.
  * Cost     Linear in steps. */
 #include "passes/algo.h"
 #include "ir/diag.h"
@@ -170,6 +172,7 @@ static fx_status visit(fx_algo *algo, fx_block *block)
 fx_status fx__pass_algo(fx_program *program, const fx_pass_options *options)
 {
     fx_algo algo = {.program = program, .target = options->target};
+    for (int32_t i = 0; i < program->n_kernel; i++) FX_TRY(fx__kernel_collapse(program, program->kernel[i]));
     FX_TRY(visit(&algo, &program->steps));
     return fx__kir_tidy(program);
 }

@@ -3,9 +3,11 @@
  *
  * Does     Results of convolutions are kept channels-last: their columns are then stored, and pooled, with stride 1. The order
  *          spreads forward through followers (element-wise, normalisation, pooling, concat, padding), and backward to followers
- * that only such values are made of. Needs    A core graph with types. Ensures  node->order and has_order of result 0; everything
- * else is row-major. No node is added: a contraction reads its rows at any stride, and a value that leaves the graph is copied
- * once. Cost     Two walks over the nodes. */
+ *          whose users all have it.
+ * Needs    A core graph with types.
+ * Ensures  node->order and has_order of result 0; everything else is row-major. No node is added: a contraction reads its rows
+ *          at any stride, and a value that leaves the graph is copied once.
+ * Cost     Two walks over the nodes. */
 #include "passes/pass.h"
 #include <string.h>
 

@@ -17,8 +17,8 @@ static fx_status dedup(fx_program *program, const fx_pass_options *options)
 
 static const program_pass passes[] = {
     {"fuse", fx__pass_fuse},         /* fewer kernels, and why not fewer still */
-    {"algo", fx__pass_algo},         /* panels of constants, transposed operands, split reductions */
     {"place", fx__pass_place},       /* a buffer for every value */
+    {"algo", fx__pass_algo},         /* merged axes, panels of constants, transposed operands, split reductions */
     {"schedule", fx__pass_schedule}, /* loops */
     {"dedup", dedup},                /* one kernel per text */
     {"plan", fx__pass_plan},         /* an offset for every buffer */

@@ -5,7 +5,7 @@
  *          piece that is only copied into a larger value (concat, cache update) is computed there, as a slice; a kernel's result
  *          takes over an input that dies at it and is read at the result's own index (INOUT). What is left of writebacks becomes
  *          copy kernels.
- * Needs    lower, fuse, algo: values in buffers of their own, each stored by the steps before its readers.
+ * Needs    lower, fuse: values in buffers of their own, each stored by the steps before its readers.
  * Ensures  No writebacks; arguments have the strides of their roots; no two arguments of a step overlap unless both are read.
  *          no_in_place: everything stays apart, writebacks are copies.
  * Cost     O(steps^2) for the concats and dying inputs. */

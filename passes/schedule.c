@@ -237,6 +237,7 @@ fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
 {
     for (int32_t i = 0; i < program->n_kernel; i++) {
         fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target};
+        FX_TRY(fx__kernel_collapse(program, s.kernel));
         FX_TRY(choose(&s));
     }
     program->scheduled = true;
