@@ -103,7 +103,7 @@ START_TEST(run_time_factors_are_turned_when_needed)
           "output 0\n"
           "kernel scores(q: f32[2,3,10,16], k: f32[2,3,11,16], out y: f32[2,3,10,11]) {\n for b:2 h:3 i:10 j:11 ; d:16\n"
           " s = dot(q[b,h,i,d] * k[b,h,j,d]) over d\n y[b,h,i,j] = s * 0.25\n}\nrun scores(%q, %k, %out)\n",
-          0, 2, "[2,3,1,16,16]");
+          0, 2, "f32[6,1,16,16]");
     check("program inputs 2 outputs 1\nbuf %p: f32[2,3,10,11] input 0\nbuf %v: f32[2,3,11,16] input 1\nbuf %out: f32[2,3,10,16] "
           "output 0\n"
           "kernel mix(p: f32[2,3,10,11], v: f32[2,3,11,16], out y: f32[2,3,10,16]) {\n for b:2 h:3 i:10 d:16 ; j:11\n"

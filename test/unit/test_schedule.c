@@ -56,10 +56,14 @@ START_TEST(maps_run_along_their_unit_axis)
 {
     check("program inputs 1 outputs 1\nbuf %x: f32[8,20] input 0\nbuf %y: f32[8,20] output 0\n"
           "kernel k(a: f32[8,20], out y: f32[8,20]) {\n for i:8 j:20\n y[i,j] = relu(a[i,j])\n}\nrun k(%x, %y)\n",
+          "sched flat vec i*16 unroll 4 order(i)");
+    check("program inputs 2 outputs 1\nbuf %x: f32[8,20] input 0\nbuf %b: f32[20] input 1\nbuf %y: f32[8,20] output 0\n"
+          "kernel k(a: f32[8,20], b: f32[20], out y: f32[8,20]) {\n for i:8 j:20\n y[i,j] = relu(a[i,j] + b[j])\n}\n"
+          "run k(%x, %b, %y)\n",
           "sched flat vec j*16 unroll 4 order(i,j)");
     check("program inputs 1 outputs 1\nbuf %x: i8[8,200] input 0\nbuf %y: f64[8,200] output 0\n"
           "kernel k(a: i8[8,200], out y: f64[8,200]) {\n for i:8 j:200\n y[i,j] = f64(a[i,j])\n}\nrun k(%x, %y)\n",
-          "sched flat vec j*8");
+          "sched flat vec i*8");
     check("program inputs 1 outputs 1\nbuf %x: f32[] input 0\nbuf %y: f32[] output 0\n"
           "kernel k(a: f32[], out y: f32[]) {\n for\n y[] = relu(a[])\n}\nrun k(%x, %y)\n",
           "sched flat vec _*1");
