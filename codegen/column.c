@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codegen/column.c: COLUMN, reductions whose vector axis is kept: accumulators of mr points of `row` times nv vectors stand side by
- * side while the reduced axes are plain loops.
+ * side while the reduced axes are plain loops. Where vec is first in the order, its loop is around all others: a block of
+ * channels walks the whole image, and what neighbouring windows share stays in the first-level cache.
  *
  * Guards that depend on the row axis (the width of a padded convolution or pooling window) cannot clip the loops of several
  * rows at once. With known extents the tiles at the border are emitted one by one at constant coordinates, where every such
@@ -19,6 +20,11 @@ static void vector_body(fx_kpoint *p, void *user, LLVMValueRef *carry)
 static void vectors(fx_kpoint *p)
 {
     const fx_sched *sched = &p->f->kernel->sched;
+    if (p->vec != FX_NO_AXIS) { /* inside the vector loop */
+        fx__point_set_rows(p, p->rows);
+        fx__point_stages(p);
+        return;
+    }
     if (sched->vec == FX_NO_AXIS) {
         fx__point_stages(p);
         return;
@@ -232,21 +238,53 @@ static void rows(fx_kpoint *p, uint8_t row)
     p->rows = 1;
 }
 
+/* The last axis of the nest is the row axis where there is one. */
+static void tiles(fx_kpoint *p)
+{
+    const fx_sched *sched = &p->f->kernel->sched;
+    if (sched->row == FX_NO_AXIS)
+        vectors(p);
+    else if (sched->mr > 1 && sched->mr * sched->nv <= FX_COPIES)
+        rows(p, sched->row);
+    else
+        single_rows(p, sched->row);
+}
+
+/* Loops over f->order[at] and on, up to the row axis. */
+static void inner_loops(fx_kpoint *p, int at)
+{
+    fx_frame *f = p->f;
+    fx_axis_loop loop;
+    if (at == f->n_order - (f->kernel->sched.row != FX_NO_AXIS)) {
+        tiles(p);
+        return;
+    }
+    fx__frame_axis_begin(f, &loop, f->order[at], 1, 0, NULL);
+    inner_loops(p, at + 1);
+    fx__frame_axis_end(f, &loop, NULL);
+}
+
+static void vector_outside(fx_kpoint *p, void *user, LLVMValueRef *carry)
+{
+    (void)user;
+    (void)carry;
+    inner_loops(p, 1);
+}
+
 fx_status fx__emit_column(fx_frame *f)
 {
     const fx_sched *sched = &f->kernel->sched;
     fx_kpoint p;
     fx_nest nest;
-    bool tiled = sched->row != FX_NO_AXIS && sched->mr > 1;
-    int left = (sched->vec != FX_NO_AXIS) + (sched->row != FX_NO_AXIS); /* row, then vec are the last ones */
     FX_TRY(fx__point_open(&p, f));
-    fx__frame_nest_begin(f, &nest, f->n_order - left);
-    if (tiled) {
-        rows(&p, sched->row);
-    } else if (sched->row != FX_NO_AXIS) {
-        single_rows(&p, sched->row);
+    bool vec_first = sched->vec != FX_NO_AXIS && f->n_order > 1 && f->order[0] == sched->vec;
+    int left = (sched->vec != FX_NO_AXIS) + (sched->row != FX_NO_AXIS); /* row, then vec are the last ones */
+    fx__frame_nest_begin(f, &nest, vec_first ? 0 : f->n_order - left);
+    if (vec_first) {
+        p.lanes = sched->lanes;
+        fx__point_vec_loop(&p, sched->vec, sched->nv, NULL, 0, vector_outside, NULL);
     } else {
-        vectors(&p);
+        tiles(&p);
     }
     fx__frame_nest_end(f, &nest);
     return f->status;

@@ -47,6 +47,14 @@ static bool make_copies(fx_kpoint *p, const LLVMValueRef *from, int nv, LLVMValu
     return true;
 }
 
+void fx__point_set_rows(fx_kpoint *p, int n)
+{
+    int nv = 0;
+    while (nv < p->n_copy && p->copy[nv].dr == 0) nv++;
+    p->rows = n;
+    make_copies(p, p->copy[0].result, nv, p->copy[0].mask);
+}
+
 typedef struct vec_loop {
     fx_kpoint *p;
     uint8_t axis;

@@ -66,6 +66,8 @@ fx_dtype fx__reduce_dtype(const fx_kstage *stage); /* of the result */
 
 /* ---- point.c ------------------------------------------------------------------------------------------------------------- */
 
+/* Inside a vector loop's body: the loop's copies once for each of n rows. */
+void fx__point_set_rows(fx_kpoint *p, int n);
 /* Emits all stages at the current outer point, for the copies there are. */
 void fx__point_stages(fx_kpoint *p);
 

@@ -27,7 +27,8 @@
  *            are vec2, vec. vec or vec2 is a task axis only when it is the only one.
  *   COLUMN   REDUCE stages without inner axes, and MAPs; vec is an outer axis. Accumulators for mr points of `row` (may be
  *            FX_NO_AXIS: mr 1) times nv vectors of vec are side by side; reduced axes are plain loops in the stage's sequence.
- *            order: all outer axes, with row before vec and vec last.
+ *            order: all outer axes, row before vec and vec last; or vec first and row last, where a slice of one step of vec
+ *            stays in the first-level cache: then vec's loop is around the last task axis and all axes behind it.
  *   ROW      REDUCE and MAP stages with inner or reduced axes; vec is such an axis and has the same number in every stage that
  *            runs along it; a stage that does not contain vec runs in scalars, its other inner and reduced axes are plain
  *            loops around. `unroll` accumulators or vectors per iteration. order: all outer axes.
@@ -230,6 +231,7 @@ static fx_status choose(fx_schedule *s)
         fx__schedule_flat(s);
     kernel->cost.cycles = fx__schedule_cycles(s, all_expressions(s));
     fx__schedule_leading_tasks(s);
+    if (kernel->sched.emit == FX_EMIT_COLUMN) fx__schedule_vec_first(s);
     return FX_OK;
 }
 

@@ -14,6 +14,7 @@ typedef struct fx_schedule {
 
 /* Each fills emit, vec, lanes, unroll and order of the kernel's schedule. */
 void fx__schedule_flat(fx_schedule *s);      /* FLAT, COPY2D */
+void fx__schedule_vec_first(fx_schedule *s); /* of a COLUMN, after its tasks */
 void fx__schedule_rows(fx_schedule *s);      /* COLUMN, ROW */
 fx_status fx__schedule_tile(fx_schedule *s); /* and tasks, cycles */
 

@@ -2,6 +2,7 @@
 /* passes/schedule_map.c: loops of kernels without a CONTRACT: FLAT, COPY2D, COLUMN, ROW. The vector axis is the one along which
  * most accesses have stride 1; a kernel without such an axis runs in scalars. */
 #include "passes/schedule.h"
+#include <string.h>
 
 enum { FLAT_UNROLL = 4, ROW_UNROLL = 4, ACCUMULATORS = 8, BLOCK_LEAST = 4 };
 
@@ -162,4 +163,16 @@ void fx__schedule_rows(fx_schedule *s)
     }
     const uint8_t last[2] = {sched->row, sched->emit == FX_EMIT_COLUMN ? sched->vec : FX_NO_AXIS};
     fx__schedule_order(s, last, 2);
+}
+
+/* Windows of neighbouring rows share what they read, if it is still near: for small images one block of channels at a time is. */
+void fx__schedule_vec_first(fx_schedule *s)
+{
+    fx_sched *sched = &s->kernel->sched;
+    int64_t slices = fx__dim_hint(s->program->dims, fx__sched_count(s->program->dims, s->kernel, sched->vec));
+    for (int i = 0; i + 1 < sched->n_task; i++) slices *= fx__schedule_extent(s, sched->task[i]);
+    if (sched->row == FX_NO_AXIS || sched->n_order < 2 || slices < 1) return;
+    if ((s->kernel->cost.read_bytes + s->kernel->cost.write_bytes) / slices > s->target->l1) return;
+    memmove(sched->order + 1, sched->order, (size_t)sched->n_order - 1); /* vec was the last one */
+    sched->order[0] = sched->vec;
 }

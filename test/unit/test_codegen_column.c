@@ -33,7 +33,7 @@ START_TEST(padded_pooling)
 }
 END_TEST
 
-static void depthwise(long c, long stride, long dilation, const char *sched)
+static void depthwise_ordered(long c, long stride, long dilation, const char *sched, const char *order)
 {
     char text[2048];
     long h = 7, w = 11, oh = (h - 1) / stride + 1, ow = (w - 1) / stride + 1;
@@ -43,9 +43,15 @@ static void depthwise(long c, long stride, long dilation, const char *sched)
         "buf %%x: i32[2,%ld,%ld,%ld] input 0\nbuf %%f: i32[3,3,%ld] input 1\nbuf %%y: i32[2,%ld,%ld,%ld] output 0\n"
         "kernel k0(x: i32[2,%ld,%ld,%ld], f: i32[3,3,%ld], out y: i32[2,%ld,%ld,%ld]) {\n  for n:2 h:%ld w:%ld c:%ld ; kh:3 kw:3\n"
         "  m = sum(x[n,%ld*h+%ld*kh-%ld,%ld*w+%ld*kw-%ld,c]?0 * f[kh,kw,c]) over kh kw\n  y[n,h,w,c] = max(m, 0_i32)\n"
-        "  sched column vec c*%s task(n,h) grain 3 order(n,h,w,c)\n" COST "}\nrun k0(%%x, %%f, %%y)\n",
-        h, w, c, c, oh, ow, c, h, w, c, c, oh, ow, c, oh, ow, c, stride, dilation, dilation, stride, dilation, dilation, sched);
+        "  sched column vec c*%s %s\n" COST "}\nrun k0(%%x, %%f, %%y)\n",
+        h, w, c, c, oh, ow, c, h, w, c, c, oh, ow, c, oh, ow, c, stride, dilation, dilation, stride, dilation, dilation, sched,
+        order);
     native_text(text, -9, 9, 0, 0);
+}
+
+static void depthwise(long c, long stride, long dilation, const char *sched)
+{
+    depthwise_ordered(c, stride, dilation, sched, "task(n,h) grain 3 order(n,h,w,c)");
 }
 
 START_TEST(depthwise_convolution)
@@ -55,6 +61,9 @@ START_TEST(depthwise_convolution)
             depthwise(c, stride, 1, "16 unroll 1 row w mr 4 nv 2");
             depthwise(c, stride, 2, "16 unroll 1 row w mr 4 nv 2");
             depthwise(c, stride, 1, "16 unroll 1 nv 4");
+            depthwise_ordered(c, stride, 1, "16 unroll 1 row w mr 4 nv 2", "task(n,h) grain 3 order(c,n,h,w)");
+            depthwise_ordered(c, stride, 2, "16 unroll 1 row w mr 3 nv 1", "task(c) grain 1 order(c,n,h,w)");
+            depthwise_ordered(c, stride, 1, "16 unroll 1 nv 2", "order(c,n,h,w)");
         }
     }
 }
