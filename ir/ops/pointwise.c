@@ -41,6 +41,14 @@ static fx_status dtype_where(fx_call *call)
     return FX_OK;
 }
 
+static fx_status dtype_masked_fill(fx_call *call)
+{
+    const fx_type *mask = fx__call_type(call, 1);
+    if (mask && mask->dtype != FX_BOOL)
+        return fx__call_error(call, FX_E_TYPE, "masked_fill: mask is %s, expected bool", fx_dtype_name(mask->dtype));
+    return fx__rule_dtype_same(call);
+}
+
 static fx_status dtype_to_copy(fx_call *call)
 {
     FX_TRY(fx__rule_dtype_same(call));
@@ -516,7 +524,7 @@ ROW(hardtanh, "default", "(Tensor self, Scalar min_val=-1, Scalar max_val=1)", F
     cases_hardtanh, "torch.nn.functional.hardtanh", "");
 ROW(leaky_relu, "default", "(Tensor self, Scalar negative_slope=0.01)", FX_FLOATS, SAME, KEEP, 0, lower_leaky_relu, NULL,
     cases_leaky_relu, "torch.nn.functional.leaky_relu", "LeakyRelu");
-ROW(masked_fill, "Scalar", "(Tensor self, Tensor mask, TensorOrScalar value)", FX_ANY, SAME, BROADCAST, EXACT, lower_masked_fill,
+ROW(masked_fill, "Scalar", "(Tensor self, Tensor mask, TensorOrScalar value)", FX_ANY, dtype_masked_fill, BROADCAST, EXACT, lower_masked_fill,
     NULL, cases_masked_fill, "torch.ops.aten.masked_fill.Tensor torch.masked_fill method:masked_fill", "");
 ROW(pow, "Tensor_Scalar", "(TensorOrScalar self, TensorOrScalar exponent)", FX_NUMBERS, PROMOTE, BROADCAST, 0, lower_pow, NULL,
     cases_pow, "torch.ops.aten.pow.Tensor_Tensor torch.ops.aten.pow.Scalar torch.pow operator.pow method:pow method:__pow__",
