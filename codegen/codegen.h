@@ -15,7 +15,7 @@ fx_status fx__session_target(fx_context *context, const char *triple, const char
 typedef struct fx_codegen_options {
     const fx_target *target;
     int32_t threads;    /* 1: calls bodies directly, no fx_rt_* symbols */
-    const char *symbol; /* of the typed wrapper, SYMBOL_entry is the fx_rt_entry; NULL: "fx_entry" */
+    const char *symbol; /* of the typed wrapper; the fx_rt_entry is SYMBOL_entry; NULL: "fx_entry" */
     bool (*progress)(void *user, const char *phase, int32_t percent);
     void *progress_user;
 } fx_codegen_options;
@@ -26,7 +26,8 @@ typedef struct fx_jit fx_jit;
 fx_status fx__jit_new(const fx_program *program, const fx_codegen_options *options, FX_GIVES fx_jit **out);
 void fx__jit_free(FX_TAKES fx_jit *jit);
 fx_rt_entry fx__jit_entry(const fx_jit *jit);
-void *fx__jit_wrapper(const fx_jit *jit); /* typed: f(in..., out..., dims..., workspace, call): see entry.c */
+void *fx__jit_wrapper(const fx_jit *jit); /* typed: f(in..., out..., dims..., workspace[, state]): see entry.h */
+fx_rt_call *fx__jit_call(fx_jit *jit);    /* what the wrapper starts from; CALL steps need its step and user */
 const void *fx__jit_consts(const fx_jit *jit);
 uint64_t fx__jit_code_hash(const fx_jit *jit);           /* over the kernels' sections, in order */
 double fx__jit_ms(const fx_jit *jit, const char *phase); /* "codegen", "link", "init" */

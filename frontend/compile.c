@@ -195,6 +195,7 @@ fx_status fx__compile_native(fx_compiled *it)
     fx_status status = fx__jit_new(it->program, &options, &it->jit);
     if (status == FX_E_CODEGEN) return interpret_instead(it);
     FX_TRY(status);
+    fx_compiled_call(it, fx__jit_call(it->jit)); /* what the typed wrapper starts from */
     for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) note_phase(it, phases[i], fx__jit_ms(it->jit, phases[i]));
     return FX_OK;
 }

@@ -23,7 +23,7 @@ typedef struct native {
     int64_t sym[NATIVE_SYMS];
 } native;
 
-static inline void native_open(native *n, const char *text, int threads)
+static inline void native_parse(native *n, const char *text, int threads)
 {
     *n = (native){.context = fx_context_new()};
     CHECK_OK(n->context, fx__session_target(n->context, NULL, NULL, NULL, &n->target));
@@ -34,7 +34,17 @@ static inline void native_open(native *n, const char *text, int threads)
         int64_t bytes = fx__kernel_scratch_bytes(n->program, n->program->kernel[i]);
         if (bytes > n->program->scratch_bytes) n->program->scratch_bytes = bytes;
     }
+}
+
+static inline void native_compile(native *n)
+{
     CHECK_OK(n->context, fx__jit_new(n->program, &n->options, &n->jit));
+}
+
+static inline void native_open(native *n, const char *text, int threads)
+{
+    native_parse(n, text, threads);
+    native_compile(n);
 }
 
 static inline void native_drop_tensors(native *n)

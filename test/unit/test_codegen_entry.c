@@ -159,7 +159,7 @@ END_TEST
 
 typedef int32_t (*typed_fn)(const float *x, const float *b, float *y, int64_t s0, int64_t s1, void *workspace);
 
-START_TEST(the_typed_wrapper_makes_the_call)
+START_TEST(the_typed_wrapper_makes_the_call, call_steps_go_to_the_host)
 {
     native n;
     open_symbolic(&n, 6, 11);
@@ -175,5 +175,48 @@ START_TEST(the_typed_wrapper_makes_the_call)
 }
 END_TEST
 
+/* ---- CALL steps --------------------------------------------------------------------------------------------------------- */
+
+typedef struct host {
+    int32_t n, fails_at;
+} host;
+
+static int32_t host_step(fx_rt_call *call, int32_t index)
+{
+    host *h = call->user;
+    ck_assert_int_eq(index, h->n++);
+    return index == h->fails_at ? FX_E_INDEX : FX_OK;
+}
+
+typedef int32_t (*zero_fn)(int32_t *y, void *workspace);
+
+/* By their number in program order, from the typed wrapper too; the first failure ends the run. */
+START_TEST(call_steps_go_to_the_host)
+{
+    static const char text[] = "program inputs 0 outputs 1 states 0 workspace 0 consts 0 scratch 0\nbuf %y: i32[4] output 0\n"
+                               "kernel zero(out y: i32[4]) {\n  for i:4\n  y[i] = 0_i32\n}\nrun zero(%y)\n";
+    native n;
+    native_parse(&n, text, 1);
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(fx__block_add(n.program, &n.program->steps, &(fx_step){.kind = FX_STEP_CALL}));
+    native_compile(&n);
+    native_tensors(&n, 1, 0, 1);
+    ck_assert_int_eq(native_call(&n, 0), FX_E_UNSUPPORTED); /* nobody to run them */
+    zero_fn f;
+    void *address = fx__jit_wrapper(n.jit);
+    memcpy(&f, &address, sizeof f);
+    for (int32_t fails_at = 0; fails_at <= 3; fails_at++) {
+        host h = {.fails_at = fails_at};
+        fx__jit_call(n.jit)->step = host_step;
+        fx__jit_call(n.jit)->user = &h;
+        _Alignas(64) char workspace[64];
+        ck_assert_int_eq(f(n.out[0].data, workspace), fails_at < 3 ? FX_E_INDEX : FX_OK);
+        ck_assert_int_eq(h.n, fails_at < 3 ? fails_at + 1 : 3);
+    }
+    native_close(&n);
+}
+END_TEST
+
 FX_TESTS("codegen_entry", a_fitting_call_runs, calls_that_do_not_fit_are_refused, counts_are_checked, broken_guards_are_told,
-         if_and_loop, init_steps_fill_the_weights, slices_start_inside_their_parent, the_typed_wrapper_makes_the_call)
+         if_and_loop, init_steps_fill_the_weights, slices_start_inside_their_parent, the_typed_wrapper_makes_the_call,
+         call_steps_go_to_the_host)
