@@ -159,7 +159,7 @@ END_TEST
 
 typedef int32_t (*typed_fn)(const float *x, const float *b, float *y, int64_t s0, int64_t s1, void *workspace);
 
-START_TEST(the_typed_wrapper_makes_the_call, call_steps_go_to_the_host)
+START_TEST(the_typed_wrapper_makes_the_call)
 {
     native n;
     open_symbolic(&n, 6, 11);
