@@ -66,10 +66,10 @@ static bool learn(const fx_kernel *kernel, const fx_index *index, known_digits *
     int n = 0;
     for (int t = 0; t < index->n; t++) {
         const fx_term *term = &index->term[t];
-        if (is_known(known, term)) continue;
+        int64_t count = digit_count(kernel->axis[term->axis].extent, term->div, term->mod);
+        if (count <= 1 || is_known(known, term)) continue;
         int64_t coef = term->coef < 0 ? -term->coef : term->coef;
-        var[n++] =
-            (digit_var){coef, digit_count(kernel->axis[term->axis].extent, term->div, term->mod), term->axis, term->div, term->mod};
+        var[n++] = (digit_var){coef, count, term->axis, term->div, term->mod};
     }
     if (n == 0 || !super_increasing(var, n)) return false;
     for (int i = 0; i < n; i++) known->var[known->n++] = var[i];

@@ -167,6 +167,24 @@ static const fx_type *first_tensor(const fx_call *call, const fx_node **out_miss
     return first;
 }
 
+/* A tuple, even of one tensor, is no tensor; only a list of tensors may be one. */
+static fx_status check_no_tuple(const fx_call *call)
+{
+    int32_t n;
+    const fx_param *params = fx__op_params(call->op, &n);
+    for (int32_t p = 0; p < n; p++) {
+        bool is_list = call->arg[p].kind == FX_ATTR_LIST;
+        const fx_attr *items = is_list ? call->arg[p].u.items : &call->arg[p];
+        if (!is_tensor_kind(params[p].kind) || (params[p].kind == FX_PARAM_TENSORS && !is_list)) continue;
+        for (int32_t i = 0; i < (is_list ? call->arg[p].n : 1); i++) {
+            const fx_op *op = items[i].kind == FX_ATTR_NODE ? fx__op_of(items[i].u.node) : NULL;
+            if (op && fx__op_schema_results(op) != 1)
+                return fx__call_error(call, FX_E_TYPE, "%s is the tuple %s, expected a tensor", params[p].name, items[i].u.node->name);
+        }
+    }
+    return FX_OK;
+}
+
 static fx_status check_dtype(const fx_call *call, const fx_type *type)
 {
     if (call->op->dtypes & (1u << type->dtype)) return FX_OK;
@@ -190,6 +208,7 @@ static fx_status infer(fx_call *call)
     const fx_node *missing;
     const fx_type *first = first_tensor(call, &missing);
     if (missing) return fx__call_error(call, FX_E_SHAPE, "the type of its input %s is not known", missing->name);
+    FX_TRY(check_no_tuple(call));
     if (first) FX_TRY(check_dtype(call, first));
     call->n_results = fx__op_schema_results(call->op);
     FX_TRY(call->op->dtype ? call->op->dtype(call) : fx__rule_dtype_same(call));
