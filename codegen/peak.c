@@ -75,7 +75,7 @@ static double now(void)
 
 static double best_rate(peak_loop loop, const fx_target *target)
 {
-    double best = 0, flop = 2.0 * PEAK_STEPS * chains(target) * (target->vec_bytes / 4);
+    double best = 0, flop = 2.0 * (double)PEAK_STEPS * chains(target) * (target->vec_bytes / 4);
     for (int r = 0; r < PEAK_REPEATS; r++) {
         float values[2] = {1e-9f, 1e-9f};
         double start = now();
