@@ -250,6 +250,14 @@ static void emit_range(const tile_nest *nest, int level, const tile_ptrs *ptrs, 
     unpack(nest, r0, r1, loop.carry);
 }
 
+/* Every guard that clips this loop; a row guard's runs may have the same loop. */
+static void clip_loop(const tile_nest *nest, int level, LLVMValueRef *lo, LLVMValueRef *hi)
+{
+    const fx_tile_sweep *sweep = nest->sweep;
+    for (int c = 0; c < sweep->n_clip; c++)
+        if (sweep->clip[c].red == sweep->loop[level].red) clip_range(nest, &sweep->clip[c], lo, hi);
+}
+
 /* Border tiles: runs of the guard's axis, each with its rows. */
 static void emit_runs(const tile_nest *nest, int level, const tile_ptrs *ptrs)
 {
@@ -258,8 +266,9 @@ static void emit_runs(const tile_nest *nest, int level, const tile_ptrs *ptrs)
     for (int i = 0; i < cls->n_run; i++) {
         const fx_tile_run *run = &cls->run[i];
         LLVMValueRef span = fx__frame_dim(nest->t->f, nest->sweep->loop[level].span);
-        LLVMValueRef lo = e_mul(e, e_i64(e, run->k0), span), hi = e_mul(e, e_i64(e, run->k1), span);
-        emit_range(nest, level, ptrs, lo, hi, run->r0, run->r1);
+        LLVMValueRef lo = e_i64(e, run->k0), hi = e_i64(e, run->k1);
+        clip_loop(nest, level, &lo, &hi);
+        emit_range(nest, level, ptrs, e_mul(e, lo, span), e_mul(e, hi, span), run->r0, run->r1);
     }
 }
 
@@ -286,8 +295,7 @@ static void emit_level(const tile_nest *nest, int level, const tile_ptrs *ptrs, 
                  hi = fx__frame_dim(nest->t->f,
                                     nest->stage->n_red ? nest->t->f->kernel->axis[nest->stage->red[loop->red]].extent : 1);
     LLVMValueRef span = fx__frame_dim(nest->t->f, loop->span);
-    for (int c = 0; c < sweep->n_clip; c++)
-        if (sweep->clip[c].red == loop->red) clip_range(nest, &sweep->clip[c], &lo, &hi);
+    clip_loop(nest, level, &lo, &hi);
     emit_range(nest, level, ptrs, e_mul(e, lo, span), e_mul(e, hi, span), r0, r1);
 }
 
