@@ -50,6 +50,8 @@ static bool stage_in_range(const fx_kernel *kernel, int s)
     const fx_kstage *stage = &kernel->stage[s];
     if (stage->n_inner > FX_REDS || stage->n_red > FX_REDS || stage->n_out > FX_OUTS) return false;
     if (!axes_in_range(kernel, stage->inner, stage->n_inner) || !axes_in_range(kernel, stage->red, stage->n_red)) return false;
+    for (int i = 0; i < stage->n_red; i++)
+        if (memchr(stage->inner, stage->red[i], stage->n_inner)) return false;
     for (uint16_t e = 0; e < stage->n_expr; e++)
         if (!expr_in_range(kernel, s, stage, e)) return false;
     for (int o = 0; o < stage->n_out; o++) {
