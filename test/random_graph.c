@@ -332,6 +332,16 @@ static bool draw_arguments(maker *m, draft *d)
     return true;
 }
 
+/* The node itself, or a getitem when it gives several tensors. */
+static fx_node *select_result(maker *m, fx_node *node)
+{
+    if (fx__op_schema_results(node->op) == 1) return node;
+    if (fx_node_result_count(node) == 0) return NULL;
+    fx_attr args[2] = {fx_node_attr(node), fx_int(pick(m, 0, fx_node_result_count(node) - 1))};
+    fx_node *item = fx_graph_call(m->graph, "operator.getitem", args, 2);
+    return item && fx__op_infer(item) == FX_OK ? item : NULL;
+}
+
 /* One node of this operator, or NULL when the draws did not fit. */
 static fx_node *draw_node(maker *m, const fx_op *op)
 {
@@ -355,9 +365,10 @@ static fx_node *draw_node(maker *m, const fx_op *op)
                                                                        .args = fx_tuple(m->graph, args, n_args),
                                                                        .kwargs = fx_dict(m->graph, keys, kwargs, n_kwargs)});
         if (!node) return NULL;
-        if (fx__op_infer(node) == FX_OK && fx_node_result_count(node) == 1 && small_enough(node) && exact_enough(m, node))
-            return node;
+        fx_node *value = fx__op_infer(node) == FX_OK ? select_result(m, node) : NULL;
+        if (value && small_enough(value) && exact_enough(m, value)) return value;
         fx_context_clear(m->graph->context);
+        if (fx_node_user_count(node) > 0) fx_graph_erase(m->graph, fx_node_user(node, 0));
         fx_graph_erase(m->graph, node);
     }
     return NULL;
