@@ -9,7 +9,7 @@
 #include <time.h>
 
 typedef void (*peak_loop)(int64_t steps, float *values);
-enum { PEAK_STEPS = 1000000, PEAK_REPEATS = 7, PEAK_FREE_REGS = 4 };
+enum { PEAK_STEPS = 100000, PEAK_REPEATS = 7, PEAK_FREE_REGS = 4 };
 
 /* Enough chains to hide the latency of an fma on every port: 4 to 5 cycles, 2 ports. */
 static int chains(const fx_target *target)

@@ -10,7 +10,9 @@ typedef struct tile_job {
     fx_tile_sweep sweep[TILE_CONTRACTS];
     int n_sweep;
     fx_tile_rows rows;
-    bool rows_known; /* static row extent */
+    bool rows_known;         /* static row extent */
+    LLVMValueRef begin, end; /* tiles of the row axis in this call, or in this pass */
+    bool in_pass;            /* they are to be looped over before the vector axis */
 } tile_job;
 
 /* ---- Plan ----------------------------------------------------------------------------------------------------------------- */
@@ -68,58 +70,44 @@ static void emit_tile(tile_job *job)
 
 static void emit_axes(tile_job *job, int level);
 
-static void emit_rows_at(tile_job *job, int level, LLVMValueRef row, int height)
+/* One tile; `next` is the place in the order behind it. */
+static void emit_rows_at(tile_job *job, int next, LLVMValueRef row, int height)
 {
     LLVMValueRef *saved = fx__frame_enter(job->t.f, (uint8_t)job->t.row, row);
     job->t.height = height;
-    emit_axes(job, level + 1);
+    emit_axes(job, next);
     fx__frame_leave(job->t.f, (uint8_t)job->t.row, saved);
 }
 
-/* Tiles [begin, end) of the row axis in this call. */
-static void tile_range(const tile_job *job, LLVMValueRef tiles, LLVMValueRef *begin, LLVMValueRef *end)
-{
-    fx_frame *f = job->t.f;
-    const fx_sched *sched = &f->kernel->sched;
-    *begin = e_i64(&f->e, 0);
-    *end = tiles;
-    for (int i = 0; i < sched->n_task; i++) {
-        if (sched->task[i] != job->t.row) continue;
-        *begin = f->begin[job->t.row];
-        *end = f->end[job->t.row];
-    }
-}
-
-static void emit_class(tile_job *job, int level, const fx_tile_class *cls, LLVMValueRef begin, LLVMValueRef end)
+static void emit_class(tile_job *job, int next, const fx_tile_class *cls)
 {
     fx_e *e = &job->t.f->e;
     LLVMValueRef first = e_i64(e, cls->first), last = e_i64(e, cls->first + cls->count);
     job->t.cls = cls;
-    fx_loop loop = e_loop_begin(e, "tile", e_max(e, begin, first), e_min(e, end, last), 1, 0, NULL);
+    fx_loop loop = e_loop_begin(e, "tile", e_max(e, job->begin, first), e_min(e, job->end, last), 1, 0, NULL);
     LLVMValueRef row = e_add(e, e_i64(e, cls->row), e_mul(e, e_sub(e, loop.index, first), e_i64(e, cls->height)));
-    emit_rows_at(job, level, row, cls->height);
+    emit_rows_at(job, next, row, cls->height);
     e_loop_end(e, &loop, NULL);
     job->t.cls = NULL;
 }
 
-static void emit_static_rows(tile_job *job, int level)
+static LLVMValueRef tile_count(const tile_job *job)
 {
-    LLVMValueRef begin, end;
-    tile_range(job, e_i64(&job->t.f->e, job->rows.tiles), &begin, &end);
-    for (int c = 0; c < job->rows.n_class; c++) emit_class(job, level, &job->rows.cls[c], begin, end);
+    fx_frame *f = job->t.f;
+    if (job->rows_known) return e_i64(&f->e, job->rows.tiles);
+    return e_ceildiv(&f->e, f->extent[job->t.row], e_i64(&f->e, f->kernel->sched.mr));
 }
 
 /* A symbolic extent: heights low + 1 and low of the same even split, known at run time. */
-static void emit_symbolic_rows(tile_job *job, int level)
+static void emit_symbolic_rows(tile_job *job, int next)
 {
     fx_frame *f = job->t.f;
     fx_e *e = &f->e;
     int mr = f->kernel->sched.mr;
-    LLVMValueRef rows = f->extent[job->t.row], tiles = e_ceildiv(e, rows, e_i64(e, mr)), begin, end;
-    tile_range(job, tiles, &begin, &end);
-    fx_if any = e_if_begin(e, "rows", e_icmp(e, LLVMIntSLT, begin, end)); /* no rows: no tiles to divide by */
+    fx_if any = e_if_begin(e, "rows", e_icmp(e, LLVMIntSLT, job->begin, job->end)); /* no rows: no tiles to divide by */
+    LLVMValueRef rows = f->extent[job->t.row], tiles = tile_count(job);
     LLVMValueRef low = LLVMBuildUDiv(e->builder, rows, tiles, "low"), more = e_sub(e, rows, e_mul(e, low, tiles));
-    fx_loop loop = e_loop_begin(e, "tile", begin, end, 1, 0, NULL);
+    fx_loop loop = e_loop_begin(e, "tile", job->begin, job->end, 1, 0, NULL);
     LLVMValueRef row = e_add(e, e_mul(e, loop.index, low), e_min(e, loop.index, more));
     LLVMValueRef taller = LLVMBuildZExt(e->builder, e_icmp(e, LLVMIntSLT, loop.index, more), e->ty_i64, "");
     LLVMBasicBlockRef never = e_block(e, "never"), done = e_block(e, "tile.done");
@@ -128,7 +116,7 @@ static void emit_symbolic_rows(tile_job *job, int level)
         LLVMBasicBlockRef body = e_block(e, "rows%d", height);
         LLVMAddCase(choice, e_i64(e, height), body);
         e_put(e, body);
-        emit_rows_at(job, level, row, height);
+        emit_rows_at(job, next, row, height);
         e_goto(e, done);
     }
     e_put(e, never);
@@ -136,6 +124,44 @@ static void emit_symbolic_rows(tile_job *job, int level)
     e_put(e, done);
     e_loop_end(e, &loop, NULL);
     e_if_end(e, &any);
+}
+
+static void emit_tiles(tile_job *job, int next)
+{
+    if (!job->rows_known) {
+        emit_symbolic_rows(job, next);
+        return;
+    }
+    for (int c = 0; c < job->rows.n_class; c++) emit_class(job, next, &job->rows.cls[c]);
+}
+
+/* Passes of `block` rows; their tiles are looped over further inside, so that a panel meets all of them in cache. */
+static void emit_passes(tile_job *job, int next)
+{
+    fx_e *e = &job->t.f->e;
+    const fx_sched *sched = &job->t.f->kernel->sched;
+    int64_t tiles = sched->block > sched->mr ? sched->block / sched->mr : 1;
+    LLVMValueRef end = job->end;
+    fx_loop loop = e_loop_begin(e, "pass", job->begin, end, tiles, 0, NULL);
+    job->begin = loop.index;
+    job->end = e_min(e, e_add(e, loop.index, e_i64(e, tiles)), end);
+    job->in_pass = true;
+    emit_axes(job, next);
+    e_loop_end(e, &loop, NULL);
+}
+
+static void emit_row_axis(tile_job *job, int level)
+{
+    fx_frame *f = job->t.f;
+    const fx_sched *sched = &f->kernel->sched;
+    job->begin = e_i64(&f->e, 0);
+    job->end = tile_count(job);
+    for (int i = 0; i < sched->n_task; i++) {
+        if (sched->task[i] != job->t.row) continue;
+        job->begin = f->begin[job->t.row];
+        job->end = f->end[job->t.row];
+    }
+    sched->block > 0 ? emit_passes(job, level + 1) : emit_tiles(job, level + 1);
 }
 
 /* Vectors from a column on; columns: how many are left there (constant or not), NULL: enough for all. */
@@ -161,6 +187,11 @@ static void emit_static_vecs(tile_job *job, int level, int64_t extent)
     fx_e *e = &f->e;
     int64_t step = (int64_t)job->t.lanes * f->kernel->sched.nv, full = extent / step * step, rest = extent - full;
     LLVMValueRef begin = f->begin[job->t.vec], end = f->end[job->t.vec];
+    int64_t from;
+    if (full == step && rest == 0 && e_const(begin, &from) && from == 0) { /* a panel's width */
+        emit_vecs_at(job, level, begin, f->kernel->sched.nv, NULL);
+        return;
+    }
     if (full > 0) {
         fx_loop loop = e_loop_begin(e, f->kernel->axis[job->t.vec].name, begin, e_min(e, end, e_i64(e, full)), step, 0, NULL);
         emit_vecs_at(job, level, loop.index, f->kernel->sched.nv, NULL);
@@ -195,14 +226,16 @@ static void emit_plain(tile_job *job, int level)
 static void emit_axes(tile_job *job, int level)
 {
     fx_frame *f = job->t.f;
-    if (level == f->n_order) {
-        emit_tile(job);
-        return;
-    }
-    int axis = f->order[level];
+    int axis = level < f->n_order ? f->order[level] : -1;
     int64_t extent;
-    if (axis == job->t.row)
-        job->rows_known ? emit_static_rows(job, level) : emit_symbolic_rows(job, level);
+    if (job->in_pass && (level == f->n_order || axis == job->t.vec)) {
+        job->in_pass = false;
+        emit_tiles(job, level);
+        job->in_pass = true;
+    } else if (level == f->n_order)
+        emit_tile(job);
+    else if (axis == job->t.row)
+        emit_row_axis(job, level);
     else if (axis == job->t.vec)
         e_const(f->extent[axis], &extent) ? emit_static_vecs(job, level, extent) : emit_symbolic_vecs(job, level);
     else

@@ -103,6 +103,19 @@ static LLVMValueRef general_value(const tile_nest *nest, int s, int r, int j)
     return to_acc(nest, s, fx__tile_load(t, stream->stage, stream->expr, r, j));
 }
 
+/* Brings what the loop reads `ahead` steps later. */
+static void prefetch_row(const tile_nest *nest, const tile_ptrs *ptrs, int s)
+{
+    fx_e *e = emitter(nest);
+    const fx_tile_loop *loop = &nest->sweep->loop[nest->sweep->n_loop - 1];
+    LLVMValueRef ptr = step(nest, s, ptrs->base[s], times(nest, nest->t->f->kernel->sched.ahead, loop->stride[s]));
+    for (int j = 0; j < nest->t->n_vec; j++) {
+        LLVMValueRef at = step(nest, s, ptr, times(nest, (int64_t)j * nest->t->lanes, nest->sweep->stream[s].vec));
+        LLVMValueRef arg[] = {at, e_i32(e, 0), e_i32(e, 3), e_i32(e, 1)}; /* to read, into the first level, data */
+        e_intrinsic(e, "llvm.prefetch", &e->ty_ptr, 1, arg, 4);
+    }
+}
+
 static LLVMValueRef stream_value(const tile_nest *nest, const tile_ptrs *ptrs, int s, int r, int j)
 {
     return nest->sweep->stream[s].general ? general_value(nest, s, r, j) : plain_value(nest, ptrs, s, r, j);
@@ -134,8 +147,11 @@ static void emit_body(const tile_nest *nest, const tile_ptrs *ptrs, int r0, int 
 {
     LLVMValueRef value[TILE_STREAMS][TILE_VECS];
     const fx_tile_sweep *sweep = nest->sweep;
-    for (int s = 0; s < sweep->n_stream; s++)
-        if (!sweep->stream[s].general && sweep->stream[s].row == 0) load_row(nest, ptrs, s, 0, value[s]);
+    for (int s = 0; s < sweep->n_stream; s++) {
+        if (sweep->stream[s].general || sweep->stream[s].row != 0) continue;
+        load_row(nest, ptrs, s, 0, value[s]);
+        if (nest->t->f->kernel->sched.ahead > 0 && sweep->n_loop > 0 && sweep->stream[s].vec != 0) prefetch_row(nest, ptrs, s);
+    }
     for (int r = r0; r < r1; r++) {
         for (int s = 0; s < sweep->n_stream; s++)
             if (sweep->stream[s].general || sweep->stream[s].row != 0) load_row(nest, ptrs, s, r, value[s]);

@@ -621,7 +621,7 @@ static bool parse_sched_item(kernel_parser *k, fx_sched *s)
     if (strcmp(word, "grain") == 0) return fx__klex_int(p, 0, INT64_MAX, &s->grain);
     if (strcmp(word, "order") == 0) return parse_axis_list(k, s->order, &s->n_order, FX_AXES);
     if (strcmp(word, "block") == 0) return parse_i32(k, &s->block);
-    if (strcmp(word, "kc") == 0) return parse_i32(k, &s->kc);
+    if (strcmp(word, "ahead") == 0) return parse_i32(k, &s->ahead);
     s->parallel = strcmp(word, "parallel") == 0;
     return s->parallel || fx__klex_fail(p, "unknown word \"%s\" in a schedule", word);
 }

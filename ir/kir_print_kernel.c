@@ -399,7 +399,7 @@ static void print_sched(const printer *p)
     if (s->grain) fx__text_append(p->text, " grain %" PRId64, s->grain);
     print_list(p, "order", s->order, s->n_order);
     if (s->block) fx__text_append(p->text, " block %d", s->block);
-    if (s->kc) fx__text_append(p->text, " kc %d", s->kc);
+    if (s->ahead) fx__text_append(p->text, " ahead %d", s->ahead);
     fx__text_append(p->text, "%s\n", s->parallel ? " parallel" : "");
 }
 

@@ -92,6 +92,20 @@ static fx_status sort_reduced(fx_program *program, fx_step *step, const fx_roles
     return FX_OK;
 }
 
+enum { ROWS_WORTH_PACKING = 64 };
+
+/* A run-time B beyond L2 is read column by column in strips, whose rows lie far apart: lines and pages are fetched anew for every
+ * tile of rows, unless it is copied into panels first. */
+static bool worth_packing(const fx_algo *algo, const fx_kernel *kernel, const fx_roles *roles)
+{
+    const fx_dims *dims = algo->program->dims;
+    const fx_kstage *stage = &kernel->stage[0];
+    int64_t bytes = (int64_t)fx_dtype_bytes(kernel->arg[kernel->access[roles->b].arg].dtype);
+    for (int i = 0; i < stage->n_red; i++) bytes *= fx__dim_hint(dims, kernel->axis[stage->red[i]].extent);
+    bytes *= fx__dim_hint(dims, kernel->axis[roles->vec].extent);
+    return bytes > algo->target->l2 / 2 && fx__tile_rows(algo->program, kernel, roles) >= ROWS_WORTH_PACKING;
+}
+
 static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
 {
     fx_program *program = algo->program;
@@ -102,7 +116,7 @@ static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
     const fx_access *b = &kernel->access[roles.b];
     bool constant = program->buf[fx__buf_root(program, step->bind[b->arg].buf)].role == FX_BUF_CONST;
     bool direct = fx__access_stride(program, kernel, b, roles.vec) == 1;
-    if (!constant && direct) return FX_OK;
+    if (!constant && direct && !worth_packing(algo, kernel, &roles)) return FX_OK;
     FX_TRY(sort_reduced(program, step, &roles));
     kernel = program->kernel[step->kernel];
     b = &kernel->access[roles.b];

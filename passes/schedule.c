@@ -41,10 +41,11 @@
  *            vec: when B is a panel (a buffer whose last dim is nv*lanes, zero-padded), vec's extent is nv*lanes exactly, loads
  *            of B are never masked, and the stores and the epilogue's loads are guarded when the real extent ends in the
  *            middle. Otherwise vec is looped over in steps of nv*lanes with masked loads and stores at the end.
- *            order: all outer axes; row, then vec are the last two. kgroup[i] belongs to red[i] of stage 0: neighbours with one
- *            number are contiguous in A and in B (B's step: the panel's width) and run as one loop, longest run innermost; a
- *            guarded axis inside a merged run (kw of (kw,ic)) clips it to a sub-run. kc: block of the innermost group's merged
- *            loop; between blocks the tile rests in scratch; 0: none. block 0.
+ *            order: all outer axes; vec after row. Where the row axis stands, its tiles are looped over; with block > 0 passes of
+ *            `block` rows are, and the tiles of a pass directly before vec, so that axes between them (panels) meet a pass from
+ *            cache. kgroup[i] belongs to red[i] of stage 0: neighbours with one number are contiguous in A and in B (B's step: the
+ *            panel's width) and run as one loop, longest run innermost; a guarded axis inside a merged run (kw of (kw,ic)) clips
+ *            it to a sub-run. ahead: B is prefetched so many steps of the innermost loop ahead, where it streams from beyond L2.
  */
 #include "passes/schedule.h"
 #include "passes/pass.h"

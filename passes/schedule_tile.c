@@ -4,7 +4,8 @@
 #include "passes/schedule.h"
 #include "ir/diag.h"
 
-enum { ENOUGH_TASKS = 8 };
+/* STEPS_AHEAD: of K; two hundred cycles or more, what the third-level cache takes. */
+enum { ENOUGH_TASKS = 8, STEPS_AHEAD = 32 };
 
 /* Is red[i]'s loop, continued by red[i+1]'s, one contiguous walk through this factor? */
 static bool continues(const fx_schedule *s, uint16_t access, uint8_t outer, uint8_t inner)
@@ -47,51 +48,104 @@ static fx_tile choose_tile(fx_schedule *s, const fx_roles *roles)
     return fx__tile_choose(s->target, lanes, rows, columns, window, nv);
 }
 
-/* Counts the iterations of the outer axes that only move A (rows), and of those that only move B (panels), tiles and strips
- * included. */
-static void order_loops(fx_schedule *s, const fx_roles *roles)
+/* Outer axes besides row and vec, by the factors they move: both (a batch), A alone, B alone; and how often they step. */
+typedef enum { SHARED, ROWS, PANELS, GROUPS } axis_group;
+typedef struct axes {
+    uint8_t axis[GROUPS][FX_AXES];
+    int n[GROUPS];
+    int64_t points[GROUPS]; /* tiles and strips included */
+    int64_t tiles;          /* of the row axis */
+    int64_t bytes[2];       /* of A and B, for one point of the batch */
+} axes;
+
+static int64_t factor_bytes(const fx_schedule *s, uint16_t access, int64_t batch)
 {
-    fx_sched *sched = &s->kernel->sched;
-    uint8_t shared[FX_AXES], rows[FX_AXES], panels[FX_AXES], task[3];
-    int n_shared = 0, n_row = 0, n_panel = 0, n_task = 0;
+    const fx_arg *arg = &s->kernel->arg[s->kernel->access[access].arg];
+    int64_t elems = 1;
+    for (int d = 0; d < arg->rank; d++) elems *= fx__dim_hint(s->program->dims, arg->dim[d]);
+    return elems * (int64_t)fx_dtype_bytes(arg->dtype) / (batch > 0 ? batch : 1);
+}
+
+static void sort_axes(const fx_schedule *s, const fx_roles *roles, axes *out)
+{
+    const fx_sched *sched = &s->kernel->sched;
+    int64_t step = (int64_t)sched->nv * sched->lanes;
+    *out = (axes){.points = {1, 1, 1}, .tiles = 1};
     for (uint8_t i = 0; i < s->kernel->n_outer; i++) {
         if (i == roles->row || i == roles->vec) continue;
-        if (roles->in_a[i] == roles->in_b[i])
-            shared[n_shared++] = i;
-        else if (roles->in_a[i])
-            rows[n_row++] = i;
-        else
-            panels[n_panel++] = i;
+        axis_group group = roles->in_a[i] == roles->in_b[i] ? SHARED : roles->in_a[i] ? ROWS : PANELS;
+        out->axis[group][out->n[group]++] = i;
+        out->points[group] *= fx__schedule_extent(s, i);
     }
-    int64_t points[3] = {1, 1, 1};
-    for (int i = 0; i < n_shared; i++) points[0] *= fx__schedule_extent(s, shared[i]);
-    for (int i = 0; i < n_row; i++) points[1] *= fx__schedule_extent(s, rows[i]);
-    for (int i = 0; i < n_panel; i++) points[2] *= fx__schedule_extent(s, panels[i]);
-    int64_t tiles = roles->row == FX_NO_AXIS ? 1 : (fx__schedule_extent(s, roles->row) + sched->mr - 1) / sched->mr;
-    int64_t strips =
-        (fx__schedule_extent(s, roles->vec) + (int64_t)sched->nv * sched->lanes - 1) / ((int64_t)sched->nv * sched->lanes);
+    if (roles->row != FX_NO_AXIS) out->tiles = (fx__schedule_extent(s, roles->row) + sched->mr - 1) / sched->mr;
+    out->bytes[0] = factor_bytes(s, roles->a, out->points[SHARED]);
+    out->bytes[1] = factor_bytes(s, roles->b, out->points[SHARED]);
+    out->points[ROWS] *= out->tiles;
+    out->points[PANELS] *= (fx__schedule_extent(s, roles->vec) + step - 1) / step;
+}
+
+static void append_group(fx_sched *sched, const axes *a, axis_group group)
+{
+    for (int i = 0; i < a->n[group]; i++) sched->order[sched->n_order++] = a->axis[group][i];
+}
+
+static void append_axis(fx_sched *sched, uint8_t axis)
+{
+    if (axis != FX_NO_AXIS) sched->order[sched->n_order++] = axis;
+}
+
+/* Rows of a pass: as many as leave L2 room for a panel beside them. */
+static int32_t pass_rows(const fx_schedule *s, const fx_roles *roles, const axes *a)
+{
+    int64_t rows = fx__schedule_extent(s, roles->row), mr = s->kernel->sched.mr;
+    int64_t fitting = s->target->l2 / 4 / (a->bytes[0] / rows + 1) / mr * mr;
+    return (int32_t)(fitting > 4 * mr ? fitting : 4 * mr);
+}
+
+/* B that fits L2 is walked through for every tile of rows, whose A then stays in L1. A larger B is walked through once, panel by
+ * panel, with all rows for each of them, or with as many as fit L2. */
+static void order_loops(fx_schedule *s, const fx_roles *roles, const axes *a, bool panels_first)
+{
+    fx_sched *sched = &s->kernel->sched;
+    bool passes = panels_first && a->n[ROWS] == 0 && a->tiles > 1 && a->bytes[0] > s->target->l2 / 2;
     sched->n_order = 0;
-    for (int i = 0; i < n_shared; i++) sched->order[sched->n_order++] = shared[i];
-    bool by_rows = points[1] >= ENOUGH_TASKS || points[1] * tiles >= points[2] * strips;
-    bool by_shared = points[0] >= ENOUGH_TASKS;
-    bool panels_first = !by_shared && !by_rows && n_panel > 0;
-    for (int i = 0; i < n_panel && panels_first; i++) sched->order[sched->n_order++] = panels[i];
-    if (by_shared) {
-        for (int i = 0; i < n_shared && n_task < 3; i++) task[n_task++] = shared[i];
-    } else if (panels_first) {
-        for (int i = 0; i < n_panel && n_task < 3; i++) task[n_task++] = panels[i];
-    } else if (by_rows && points[1] >= 2 && points[1] * 2 >= tiles) {
-        for (int i = 0; i < n_row && n_task < 3; i++) task[n_task++] = rows[i];
-    } else if (by_rows && roles->row != FX_NO_AXIS) {
-        task[n_task++] = roles->row;
-    } else {
-        task[n_task++] = roles->vec;
+    append_group(sched, a, SHARED);
+    if (passes) {
+        sched->block = pass_rows(s, roles, a);
+        append_axis(sched, roles->row);
     }
-    for (int i = 0; i < n_panel && !panels_first; i++) sched->order[sched->n_order++] = panels[i];
-    for (int i = 0; i < n_row; i++) sched->order[sched->n_order++] = rows[i];
-    if (roles->row != FX_NO_AXIS) sched->order[sched->n_order++] = roles->row;
-    sched->order[sched->n_order++] = roles->vec;
-    fx__schedule_tasks(s, task, n_task);
+    if (panels_first) append_group(sched, a, PANELS);
+    append_group(sched, a, ROWS);
+    if (!passes) append_axis(sched, roles->row);
+    if (!panels_first) append_group(sched, a, PANELS);
+    append_axis(sched, roles->vec);
+}
+
+static void share_axes(fx_schedule *s, const fx_roles *roles, const axes *a, bool panels_first)
+{
+    uint8_t task[3];
+    int n = 0;
+    axis_group group = a->points[SHARED] >= ENOUGH_TASKS ? SHARED : panels_first ? PANELS : ROWS;
+    int64_t row_points = a->points[ROWS] / a->tiles;
+    if (group == ROWS && (row_points < 2 || row_points * 2 < a->tiles) && roles->row != FX_NO_AXIS)
+        task[n++] = roles->row;
+    else if (group == PANELS && a->n[PANELS] == 0)
+        task[n++] = roles->vec;
+    else
+        for (; n < a->n[group] && n < 3; n++) task[n] = a->axis[group][n];
+    fx__schedule_tasks(s, task, n);
+}
+
+static void choose_loops(fx_schedule *s, const fx_roles *roles)
+{
+    axes a;
+    sort_axes(s, roles, &a);
+    bool streams = a.bytes[1] > s->target->l2 / 2;
+    bool few_rows = a.points[ROWS] < ENOUGH_TASKS && a.points[ROWS] < a.points[PANELS];
+    bool panels_first = a.n[PANELS] > 0 && (few_rows || (streams && a.points[PANELS] >= ENOUGH_TASKS));
+    order_loops(s, roles, &a, panels_first);
+    if (panels_first && streams) s->kernel->sched.ahead = STEPS_AHEAD;
+    share_axes(s, roles, &a, panels_first || few_rows);
 }
 
 /* Cycles: the tile's, times steps of K, times every outer axis that the tile does not cover. */
@@ -120,6 +174,6 @@ fx_status fx__schedule_tile(fx_schedule *s)
     sched->nv = (uint8_t)tile.nv;
     group_reduced(s, &roles);
     s->kernel->cost.cycles = fx__schedule_cycles(s, contract_cycles(s, &roles, &tile));
-    order_loops(s, &roles);
+    choose_loops(s, &roles);
     return FX_OK;
 }

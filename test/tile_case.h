@@ -11,7 +11,9 @@ typedef struct gemm_case {
     int64_t m, k, n; /* m -1: symbolic, run with `rows` */
     int64_t rows;
     int mr, nv, lanes, grain;
-    bool panels;       /* b as [n/width][k][width], zero-padded */
+    bool panels;     /* b as [n/width][k][width], zero-padded */
+    bool rows_first; /* all panels for a tile of rows, or for a pass of `block` rows */
+    int block, ahead;
     const char *a, *y; /* dtypes of the operands and of the result; NULL: f32 */
 } gemm_case;
 
@@ -19,7 +21,8 @@ typedef struct gemm_case {
 typedef struct conv_case {
     int64_t n, h, w, ic, oc, kh, kw, stride, before, after, dilation, groups; /* padding before and after, both dims */
     int mr, nv, lanes;
-    bool symbolic_width, flat; /* flat: 1x1 without padding, rows are h * w */
+    bool symbolic_width, rows_first;
+    int ahead;
 } conv_case;
 
 /* Both give text for fx__program_parse; buffer sizes are `size`. */

@@ -175,6 +175,26 @@ START_TEST(gemm_symbolic_rows)
 }
 END_TEST
 
+/* Loop orders change when, not what: also passes that end in the middle, and prefetching past the end. */
+START_TEST(gemm_orders)
+{
+    for (int rows = -1; rows < 53; rows += 53) /* symbolic, then static */
+        for (int block = 0; block <= 32; block += 16)
+            check_gemm((gemm_case){.m = rows < 0 ? -1 : rows + 1,
+                                   .rows = 53,
+                                   .k = 21,
+                                   .n = 100,
+                                   .mr = 5,
+                                   .nv = 2,
+                                   .lanes = 16,
+                                   .grain = 3,
+                                   .panels = true,
+                                   .rows_first = true,
+                                   .block = block,
+                                   .ahead = block});
+}
+END_TEST
+
 START_TEST(gemm_dtypes)
 {
     static const char *const types[][2] = {{"f64", "f64"}, {"f16", "f32"}, {"bf16", "f32"}, {"i8", "i32"},
@@ -359,6 +379,9 @@ START_TEST(conv_shapes)
         conv_case c = convs[i];
         c.lanes = 16;
         check_conv(c, 0);
+        c.rows_first = true;
+        c.ahead = 5;
+        check_conv(c, 0);
     }
 }
 END_TEST
@@ -388,4 +411,4 @@ START_TEST(conv_symbolic_width)
 END_TEST
 
 FX_TESTS("codegen_tile", gemm_sizes_around_the_tile, gemm_short_reductions, gemm_empty, gemm_one_row_wide_panel, gemm_symbolic_rows,
-         gemm_dtypes, gemm_scalar_lanes, conv_shapes, conv_symbolic_width)
+         gemm_orders, gemm_dtypes, gemm_scalar_lanes, conv_shapes, conv_symbolic_width)
