@@ -102,7 +102,7 @@ static void split_axis_table(fx_kernel *kernel, int axis, const cuts *c)
     for (int p = 0; p < parts; p++) {
         int64_t above = p == 0 ? old.extent : c->at[c->n - p], below = p == c->n ? 1 : c->at[c->n - p - 1];
         kernel->axis[axis + p] = (fx_axis){.extent = above / below};
-        snprintf(kernel->axis[axis + p].name, sizeof old.name, "%.4s%d", old.name, p);
+        snprintf(kernel->axis[axis + p].name, sizeof old.name, "%.4s%c", old.name, '0' + p);
     }
     kernel->n_axis = (uint8_t)(kernel->n_axis + parts - 1);
     if (axis < kernel->n_outer) kernel->n_outer = (uint8_t)(kernel->n_outer + parts - 1);

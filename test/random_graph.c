@@ -146,7 +146,7 @@ static fx_attr weight_for(maker *m, draft *d, const char *param)
     int64_t channels = dim_or(d->type, 1, 1);
     if (norm) return fx_node_attr(weight(m, d->type->dtype, 1, &channels, strstr(param, "var") != NULL));
     if (conv && strcmp(param, "weight") == 0) {
-        int64_t dim[4] = {pick(m, 1, 3) * 2, channels, pick(m, 1, 3), pick(m, 1, 3)};
+        int64_t dim[FX_RANK] = {pick(m, 1, 3) * 2, channels, pick(m, 1, 3), pick(m, 1, 3), 1, 1, 1, 1};
         return fx_node_attr(weight(m, d->type->dtype, d->type->rank, dim, false));
     }
     if (strcmp(param, "bias") == 0 && d->n > 1 && d->arg[1].kind == FX_ATTR_NODE) {
