@@ -80,15 +80,14 @@ static bool buf_name_taken(const printer *p, int32_t before, const char *name)
     return false;
 }
 
-/* The buffer's own name when it is a word and free; with its number behind when it is not free; else its number. */
+/* The buffer's own name when it is a word, free and not too long; else its beginning with its number behind; else the number. */
 static void choose_buf_name(const printer *p, int32_t b)
 {
     const char *own = p->program->buf[b].name;
     char *out = p->buf[b];
-    bool usable = fx__kir_is_word(own) && strcmp(own, "_") != 0 && strlen(own) + 13 < FX_NAME_BYTES;
-    if (usable) {
+    if (fx__kir_is_word(own) && strcmp(own, "_") != 0) {
         snprintf(out, FX_NAME_BYTES, "%s", own);
-        if (!buf_name_taken(p, b, out)) return;
+        if (strlen(own) < FX_NAME_BYTES && !buf_name_taken(p, b, out)) return;
         snprintf(out, FX_NAME_BYTES, "%.24s.%d", own, b);
         if (!buf_name_taken(p, b, out)) return;
     }
