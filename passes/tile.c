@@ -128,8 +128,9 @@ static double tile_cycles(const fx_target *target, int32_t lanes, int64_t rows, 
     return sweep * (double)panels;
 }
 
-/* Order in which equally good widths are taken; measured: 7 x 2 vectors for convolutions, 8 x 3 and 6 x 4 for products. */
-static const int32_t window_widths[] = {2, 3, 4, 1, 6, 8, 5, 7}, product_widths[] = {3, 4, 2, 1, 8, 6, 5, 7};
+/* Order in which equally good widths are taken. Tall and narrow first: bytes of B per FMA fall with the height, and B comes from
+ * L2; measured, 7 x 2 vectors for convolutions and 13 x 2 for products are up to 14 % faster than 6 x 4. */
+static const int32_t widths[] = {2, 3, 4, 1, 6, 8, 5, 7};
 enum { WIDTHS = 8, TALLEST_WINDOW = 8, TALLEST = 14 };
 
 fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, bool window, int32_t nv)
@@ -139,7 +140,7 @@ fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, in
     if (rows < 1) rows = 1;
     if (columns < 1) columns = 1;
     for (int i = 0; i < WIDTHS; i++) {
-        int32_t width = window ? window_widths[i] : product_widths[i], tallest = (registers - 1 - width) / width;
+        int32_t width = widths[i], tallest = (registers - 1 - width) / width;
         bool empty = (int64_t)lanes * (width - 1) >= columns; /* some vector would hold no column at all */
         if ((nv != 0 && width != nv) || (nv == 0 && empty) || tallest < 1) continue;
         if (tallest > (window ? TALLEST_WINDOW : TALLEST)) tallest = window ? TALLEST_WINDOW : TALLEST;

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Speed of tiled kernels on one thread: square GEMM with constant panels and with run-time B, and every distinct convolution of
- * ResNet-50. Prints GFLOP/s and the share of the peak loop, which is measured in turn with each kernel: medians of both.
+/* Speed of contractions on one thread: square products with constant and with run-time B through the whole compiler, and the
+ * kernel of every distinct convolution of ResNet-50 as the scheduler would have it. Prints GFLOP/s and the share of the peak loop,
+ * which is measured in turn with each: medians of both.
  *
  *     taskset -c 1 bench_tile [rounds [FILTER]]        FILTER: part of a line's name */
+#include "passes/pass.h"
+#include "passes/tile.h"
 #include "tile_case.h"
+#include <fxjit/fxjit.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,85 +34,109 @@ static double median(double *values, int n)
     return values[n / 2];
 }
 
-typedef struct bench {
+/* Something that can be run again and again. */
+typedef struct subject {
     fx_context *context;
+    fx_compiled *net; /* NULL: the kernel below */
+    fx_tensor in[2], out;
+    int32_t n_in;
     kernel_code code;
     int64_t chunks;
     void *arg[FX_ARGS];
-    double flop;
-} bench;
+    double flop, compile_ms;
+} subject;
 
-static bool bench_open(bench *b, const char *text)
+static void run_once(subject *s)
 {
-    fx_program *program;
-    b->context = fx_context_new();
-    if (fx__program_parse(b->context, "bench", text, strlen(text), &program) != FX_OK ||
-        kernel_compile(b->context, program, 0, &b->code) != FX_OK) {
-        fx_context_print(b->context, stdout);
-        return false;
-    }
-    const fx_kernel *kernel = program->kernel[0];
-    b->chunks = fx__sched_chunks(program->dims, kernel);
-    for (int i = 0; i < kernel->n_arg; i++) {
-        size_t elems = 1;
-        for (int d = 0; d < kernel->arg[i].rank; d++) elems *= (size_t)kernel->arg[i].dim[d];
-        float *values = aligned_alloc(64, (elems * 4 + 127) / 64 * 64);
-        for (size_t e = 0; values && e < elems; e++) values[e] = (float)(e * 2654435761u >> 8 & 0xffff) / 65536.0f - 0.5f;
-        b->arg[i] = values;
-    }
-    fx__program_free(program);
-    return true;
+    fx_rt_job job = {.arg = s->arg};
+    if (s->net)
+        fx_run(s->net, s->context, s->in, s->n_in, &s->out, 1);
+    else
+        s->code.run(&job, 0, s->chunks, NULL);
 }
 
-static void bench_close(bench *b)
+static void fill(float *values, size_t n)
 {
-    for (int i = 0; i < FX_ARGS; i++) free(b->arg[i]);
-    kernel_free(&b->code);
-    fx_context_free(b->context);
+    for (size_t i = 0; i < n; i++) values[i] = (float)(i * 2654435761u >> 8 & 0xffff) / 65536.0f - 0.5f;
 }
 
-static double time_one(bench *b)
+static void close_subject(subject *s)
 {
-    fx_rt_job job = {.arg = b->arg};
+    for (int i = 0; i < FX_ARGS; i++) free(s->arg[i]);
+    for (int i = 0; i < 2; i++) fx_tensor_release(&s->in[i]);
+    fx_tensor_release(&s->out);
+    fx_compiled_free(s->net);
+    kernel_free(&s->code);
+    fx_context_free(s->context);
+}
+
+static double time_one(subject *s)
+{
     double start = now(), seconds;
     int runs = 0;
     do {
-        b->code.run(&job, 0, b->chunks, NULL);
+        run_once(s);
         runs++;
         seconds = now() - start;
     } while (seconds * 1e3 < round_ms);
-    return b->flop * runs / seconds * 1e-9;
+    return s->flop * runs / seconds * 1e-9;
 }
 
-static void report(const char *name, const char *text, double flop, int rounds)
+static void report(const char *name, subject *s, int rounds)
 {
     double speed[MAX_ROUNDS], share[MAX_ROUNDS];
-    bench b = {.flop = flop};
-    if (!bench_open(&b, text)) return;
-    time_one(&b);
+    time_one(s);
     for (int r = 0; r < rounds; r++) {
-        double before = fx__peak_gflops(b.context);
-        speed[r] = time_one(&b);
-        double after = fx__peak_gflops(b.context);
-        share[r] = 200 * speed[r] / (before + after);
+        double before = fx__peak_gflops(s->context);
+        speed[r] = time_one(s);
+        share[r] = 200 * speed[r] / (before + fx__peak_gflops(s->context));
     }
     double gflops = median(speed, rounds);
-    printf("%-28s %8.1f GFLOP/s %6.1f %% of peak   compile %5.1f ms, %5.1f kB\n", name, gflops, median(share, rounds),
-           b.code.compile_ms, (double)b.code.object_bytes / 1e3);
+    printf("%-28s %8.1f GFLOP/s %6.1f %% of peak   compile %5.1f ms\n", name, gflops, median(share, rounds), s->compile_ms);
     fflush(stdout);
-    bench_close(&b);
 }
 
-static void bench_gemm(int64_t n, bool panels, int rounds, const char *filter)
+/* ---- Products ------------------------------------------------------------------------------------------------------------ */
+
+static fx_status product_of_inputs(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
 {
-    char text[TEXT_BYTES], name[64];
-    gemm_case c = {.m = n, .k = n, .n = n, .mr = 8, .nv = 3, .lanes = 16, .grain = 16, .panels = panels};
-    if (n % 48) c.mr = 6, c.nv = 4;
-    snprintf(name, sizeof name, "gemm %d %s", (int)n, panels ? "constant b" : "run-time b");
-    if (filter && !strstr(name, filter)) return;
-    gemm_text(&c, text, sizeof text);
-    report(name, text, 2.0 * (double)n * (double)n * (double)n, rounds);
+    (void)scope, (void)user;
+    out[0] = fx_matmul(in[0], in[1]);
+    return FX_OK;
 }
+
+static fx_status product_with_constant(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    out[0] = fx_matmul(in[0], fx_parameter(scope, "b", user, NULL, NULL));
+    return FX_OK;
+}
+
+static void bench_product(int64_t n, bool constant, int rounds, const char *filter)
+{
+    char name[64];
+    subject s = {.flop = 2.0 * (double)n * (double)n * (double)n, .n_in = constant ? 1 : 2};
+    fx_type type[2] = {{FX_F32, 2, {n, n}}, {FX_F32, 2, {n, n}}};
+    fx_module *module = NULL;
+    snprintf(name, sizeof name, "gemm %d %s", (int)n, constant ? "constant b" : "run-time b");
+    if (filter && !strstr(name, filter)) return;
+    s.context = fx_context_new();
+    for (int i = 0; i < 2; i++) {
+        if (fx_tensor_alloc(FX_F32, 2, (int64_t[]){n, n}, &s.in[i]) != FX_OK) return;
+        fill(s.in[i].data, (size_t)(n * n));
+    }
+    double start = now();
+    fx_status status =
+        fx_trace(s.context, "product", constant ? product_with_constant : product_of_inputs, &s.in[1], type, s.n_in, 1, &module);
+    if (status == FX_OK) status = fx_compile(module, NULL, 0, &(fx_compile_options){.threads = 1}, &s.net);
+    s.compile_ms = (now() - start) * 1e3;
+    if (status == FX_OK) status = fx_tensor_alloc(FX_F32, 2, (int64_t[]){n, n}, &s.out);
+    if (status == FX_OK) report(name, &s, rounds);
+    fx_context_print(s.context, stderr);
+    fx_module_free(module);
+    close_subject(&s);
+}
+
+/* ---- Convolutions -------------------------------------------------------------------------------------------------------- */
 
 typedef struct layer {
     int ic, oc, in, kernel, stride;
@@ -121,16 +149,15 @@ static const layer resnet50[] = {
     {1024, 2048, 14, 1, 2}, {2048, 512, 7, 1, 1}, {512, 512, 7, 3, 1},
 };
 
-static void bench_layer(const layer *l, int rounds, const char *filter)
+static void layer_text(const layer *l, const fx_target *target, int out, char *text)
 {
-    char text[TEXT_BYTES], name[64];
-    int pad = l->kernel / 2, out = (l->in + 2 * pad - l->kernel) / l->stride + 1;
-    snprintf(name, sizeof name, "conv%dx%d s%d %d->%d@%d", l->kernel, l->kernel, l->stride, l->ic, l->oc, out);
-    if (filter && !strstr(name, filter)) return;
-    if (l->kernel == 1 && l->stride == 1) {
+    int pad = l->kernel / 2, lanes = fx__target_lanes(target, FX_F32);
+    bool flat = l->kernel == 1 && l->stride == 1; /* rows of the image are one long row */
+    fx_tile tile = fx__tile_choose(target, lanes, flat ? out * out : out, l->oc, l->kernel > 1, 0);
+    if (flat) {
         gemm_case c = {
-            .m = (int64_t)out * out, .k = l->ic, .n = l->oc, .mr = 13, .nv = 2, .lanes = 16, .grain = 16, .panels = true};
-        gemm_text(&c, text, sizeof text);
+            .m = (int64_t)out * out, .k = l->ic, .n = l->oc, .mr = tile.mr, .nv = tile.nv, .lanes = lanes, .panels = true};
+        gemm_text(&c, text, TEXT_BYTES);
     } else {
         conv_case c = {.n = 1,
                        .h = l->in,
@@ -144,13 +171,48 @@ static void bench_layer(const layer *l, int rounds, const char *filter)
                        .after = pad,
                        .dilation = 1,
                        .groups = 1,
-                       .mr = 7,
-                       .nv = 2,
-                       .lanes = 16};
-        conv_text(&c, text, sizeof text);
+                       .mr = tile.mr,
+                       .nv = tile.nv,
+                       .lanes = lanes};
+        conv_text(&c, text, TEXT_BYTES);
     }
-    double flop = 2.0 * out * out * l->ic * l->oc * l->kernel * l->kernel;
-    report(name, text, flop, rounds);
+}
+
+static fx_status open_kernel(subject *s, const char *text, const fx_target *target)
+{
+    fx_program *program;
+    fx_status status = fx__program_parse(s->context, "layer", text, strlen(text), &program);
+    if (status != FX_OK) return status;
+    status = fx__pass_schedule(program, &(fx_pass_options){.target = target});
+    if (status == FX_OK) status = kernel_compile(s->context, program, 0, &s->code);
+    const fx_kernel *kernel = program->kernel[0];
+    s->chunks = fx__sched_chunks(program->dims, kernel);
+    s->compile_ms = s->code.compile_ms;
+    for (int i = 0; i < kernel->n_arg; i++) {
+        size_t elems = 1;
+        for (int d = 0; d < kernel->arg[i].rank; d++) elems *= (size_t)kernel->arg[i].dim[d];
+        s->arg[i] = aligned_alloc(64, (elems * 4 + 127) / 64 * 64);
+        if (s->arg[i]) fill(s->arg[i], elems);
+    }
+    fx__program_free(program);
+    return status;
+}
+
+static void bench_layer(const layer *l, int rounds, const char *filter)
+{
+    char text[TEXT_BYTES], name[64];
+    int out = (l->in + 2 * (l->kernel / 2) - l->kernel) / l->stride + 1;
+    subject s = {.flop = 2.0 * out * out * l->ic * l->oc * l->kernel * l->kernel};
+    fx_target target;
+    snprintf(name, sizeof name, "conv%dx%d s%d %d->%d@%d", l->kernel, l->kernel, l->stride, l->ic, l->oc, out);
+    if (filter && !strstr(name, filter)) return;
+    s.context = fx_context_new();
+    if (fx__session_target(s.context, NULL, NULL, NULL, &target) == FX_OK) {
+        layer_text(l, &target, out, text);
+        if (open_kernel(&s, text, &target) == FX_OK) report(name, &s, rounds);
+    }
+    fx_context_print(s.context, stderr);
+    close_subject(&s);
 }
 
 int main(int argc, char **argv)
@@ -159,7 +221,7 @@ int main(int argc, char **argv)
     const char *filter = argc > 2 ? argv[2] : NULL;
     if (rounds < 1 || rounds > MAX_ROUNDS) rounds = 5;
     static const int64_t sizes[] = {256, 512, 768, 1024};
-    for (int i = 0; i < 8; i++) bench_gemm(sizes[i % 4], i < 4, rounds, filter);
+    for (int i = 0; i < 8; i++) bench_product(sizes[i % 4], i < 4, rounds, filter);
     for (size_t i = 0; i < sizeof resnet50 / sizeof resnet50[0]; i++) bench_layer(&resnet50[i], rounds, filter);
     return 0;
 }
