@@ -187,6 +187,16 @@ static bool parse_parent(fx_kparser *p, fx_buf *buf)
     return (n == buf->rank && rank == n) || fx__klex_fail(p, "a slice of another rank than its parent");
 }
 
+/* -1: never. */
+static bool parse_live(fx_kparser *p, fx_buf *buf)
+{
+    int64_t first, last;
+    if (!fx__klex_int(p, -1, INT32_MAX, &first) || !fx__klex_int(p, -1, INT32_MAX, &last)) return false;
+    buf->first = (int32_t)first;
+    buf->last = (int32_t)last;
+    return true;
+}
+
 static bool parse_buf_item(fx_kparser *p, fx_buf *buf)
 {
     char word[FX_WORD_BYTES];
@@ -194,7 +204,7 @@ static bool parse_buf_item(fx_kparser *p, fx_buf *buf)
     if (!fx__klex_word(p, word)) return false;
     if (strcmp(word, "in") == 0) return parse_parent(p, buf);
     if (strcmp(word, "at") == 0) return fx__klex_dim(p, &buf->offset);
-    if (strcmp(word, "live") == 0) return parse_count(p, &buf->first) && parse_count(p, &buf->last);
+    if (strcmp(word, "live") == 0) return parse_live(p, buf);
     if (strcmp(word, "align") != 0) return fx__klex_fail(p, "unknown word \"%s\"", word);
     if (!fx__klex_int(p, 0, UINT32_MAX, &align)) return false;
     buf->align = (uint32_t)align;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_lower.c: every case of every operator, and random graphs: the lowered program evaluates to what the interpreter computes,
  * keeps to the verifier's rules, and its text reads back as the same program. */
+#include "codegen/codegen.h"
 #include "compare.h"
 #include "ir/kir.h"
 #include "op_run.h"
@@ -305,4 +306,51 @@ START_TEST(random_graphs)
 }
 END_TEST
 
-FX_TESTS("lower", cases_of_all_operators, random_graphs)
+static fx_status reread_after(void *user, const char *pass, const fx_program *program)
+{
+    subject *s = user;
+    fx_program *again = reread(s, program, pass);
+    check_program(s, again, pass);
+    fx__program_free(again);
+    return FX_OK;
+}
+
+/* What code generation makes of a program it makes of its text. */
+static void check_sections(subject *s, const fx_program *program, const fx_target *target)
+{
+    fx_codegen_options options = {.target = target, .threads = 2};
+    fx_program *again = reread(s, program, "plan");
+    for (int32_t k = 0; k < program->n_kernel; k++) {
+        char *one, *two;
+        size_t one_bytes, two_bytes;
+        CHECK_OK(s->context, fx__codegen_kernel_section(program, &options, k, &one, &one_bytes));
+        CHECK_OK(s->context, fx__codegen_kernel_section(again, &options, k, &two, &two_bytes));
+        ck_assert_msg(one_bytes == two_bytes && memcmp(one, two, one_bytes) == 0, "kernel %d differs from its text", k);
+        fx_text_free(one);
+        fx_text_free(two);
+    }
+    fx__program_free(again);
+}
+
+START_TEST(every_stage_reads_back)
+{
+    for (uint64_t seed = 1000; seed < 1040; seed++) {
+        subject s = {.context = fx_context_new()};
+        fx_target target;
+        fx_program *program;
+        CHECK_OK(s.context, fx__session_target(s.context, NULL, NULL, NULL, &target));
+        fx_pass_options options = {.target = &target, .verify = true, .after = reread_after, .after_user = &s};
+        s.module = fx_test_random_module(s.context, seed, &(fx_random_options){.exact = true});
+        s.n_in = fx_module_input_count(s.module);
+        fx_test_random_inputs(s.module, seed, true, s.in);
+        interpret(&s);
+        CHECK_OK(s.context, fx__pipeline_graph(fx_module_graph(s.module), &options));
+        CHECK_OK(s.context, fx__pipeline_program(fx_module_graph(s.module), &options, &program));
+        if (seed < 1010) check_sections(&s, program, &target);
+        fx__program_free(program);
+        release(&s);
+    }
+}
+END_TEST
+
+FX_TESTS("lower", cases_of_all_operators, random_graphs, every_stage_reads_back)
