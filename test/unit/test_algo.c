@@ -43,9 +43,9 @@ static void check_linear(int m, int n, const char *piece)
 
 START_TEST(constant_factors_become_panels)
 {
-    check_linear(64, 96, "[2,12,48]");   /* 48 wide for products */
+    check_linear(64, 96, "[3,12,32]");
     check_linear(64, 100, "[1,12,112]"); /* seven vectors, none in vain */
-    check_linear(64, 1000, "[21,12,48]");
+    check_linear(64, 1000, "[32,12,32]");
     check_linear(8, 20, "[1,12,32]");
     check_linear(1, 1000, "[8,12,128]"); /* one row: wide panels */
     check_linear(3, 7, "[1,12,16]");

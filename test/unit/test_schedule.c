@@ -116,7 +116,7 @@ START_TEST(products_have_tiles)
     check("program inputs 1 outputs 1\nbuf %x: f32[64,12] input 0\nbuf %w: f32[96,12] const\nbuf %out: f32[64,96] output 0\n"
           "kernel gemm(a: f32[64,12], w: f32[96,12], out y: f32[64,96]) {\n for m:64 n:96 ; k:12\n"
           " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%x, %w, %out)\n",
-          "sched tile vec n*16 unroll 1 row m mr 8 nv 3");
+          "sched tile vec n*16 unroll 1 row m mr 13 nv 2");
     check("program inputs 1 outputs 1\nbuf %x: f32[1,12] input 0\nbuf %w: f32[1000,12] const\nbuf %out: f32[1,1000] output 0\n"
           "kernel gemv(a: f32[1,12], w: f32[1000,12], out y: f32[1,1000]) {\n for m:1 n:1000 ; k:12\n"
           " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemv(%x, %w, %out)\n",
