@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probes of memory: results must not depend on what workspace, scratch and outputs held before (poison), and nothing outside the
+ * tensors and the workspace may be touched (pages without access directly before and after each). */
+#include "probe.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- Poison ----------------------------------------------------------------------------------------------------------------- */
+
+static void run_poisoned(const fx_probe *p, const fx_compiled *compiled, int pattern, fx_tensor *out)
+{
+    size_t bytes = fx_compiled_workspace_bytes(compiled);
+    char *workspace = aligned_alloc(64, bytes + 64);
+    memset(workspace, pattern, bytes + 64);
+    fx_probe_outputs(p, out);
+    for (int32_t i = 0; i < p->n_out; i++) memset(out[i].data, pattern, (size_t)fx_tensor_bytes(&out[i]));
+    ck_assert_msg(fx_probe_call(compiled, p->in, out, workspace) == FX_OK, "%s", p->name);
+    free(workspace);
+}
+
+static void check_poison(fx_probe *p, const fx_compile_options *options)
+{
+    fx_compiled *compiled = fx_probe_compile(p, options);
+    fx_tensor one[FX_PROBE_TENSORS], other[FX_PROBE_TENSORS];
+    run_poisoned(p, compiled, 0xff, one);
+    run_poisoned(p, compiled, 0x41, other);
+    fx_probe_expect(p, "poisoned with NaN", p->expected, one, true);
+    for (int32_t i = 0; i < p->n_out; i++)
+        if (memcmp(one[i].data, other[i].data, (size_t)fx_tensor_bytes(&one[i])) != 0)
+            fx_probe_fail(p, "two poisons", i, "results depend on what memory held before");
+    fx_probe_release(one, p->n_out);
+    fx_probe_release(other, p->n_out);
+    fx_compiled_free(compiled);
+}
+
+START_TEST(earlier_contents_of_memory_do_not_matter)
+{
+    for (uint64_t seed = 500; seed < 620; seed++) {
+        fx_probe p = fx_probe_random(seed, false, 5, 20);
+        check_poison(&p, &(fx_compile_options){.threads = 1 + (int32_t)(seed % 2), .no_in_place = seed % 3 == 0});
+        fx_probe_free(&p);
+    }
+}
+END_TEST
+
+/* ---- Guard pages ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct fence {
+    char *map, *data;
+    size_t bytes;
+} fence;
+
+/* `bytes` of memory that end (or, at_start, begin) at a page without access. */
+static fence fence_new(size_t bytes, size_t align, bool at_start)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t inner = (bytes + align + page - 1) / page * page;
+    fence f = {.bytes = inner + 2 * page};
+    f.map = mmap(NULL, f.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(f.map != MAP_FAILED);
+    ck_assert_int_eq(mprotect(f.map, page, PROT_NONE), 0);
+    ck_assert_int_eq(mprotect(f.map + page + inner, page, PROT_NONE), 0);
+    f.data = at_start ? f.map + page : f.map + page + inner - (bytes + align - 1) / align * align;
+    return f;
+}
+
+static fence fence_tensor(fx_tensor *tensor, bool at_start)
+{
+    fence f = fence_new((size_t)fx_tensor_bytes(tensor), fx_dtype_bytes(tensor->dtype), at_start);
+    if (tensor->data) memcpy(f.data, tensor->data, (size_t)fx_tensor_bytes(tensor));
+    tensor->data = f.data;
+    return f;
+}
+
+static void fences_free(const fence *f, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) munmap(f[i].map, f[i].bytes);
+}
+
+static void check_fenced_run(const fx_probe *p, const fx_compiled *compiled, bool at_start)
+{
+    fx_tensor in[FX_PROBE_TENSORS], out[FX_PROBE_TENSORS];
+    fence f[2 * FX_PROBE_TENSORS + 1];
+    int32_t n = 0;
+    for (int32_t i = 0; i < p->n_in; i++) {
+        in[i] = p->in[i];
+        f[n++] = fence_tensor(&in[i], at_start);
+    }
+    for (int32_t i = 0; i < p->n_out; i++) {
+        out[i] = fx_tensor_view(NULL, p->expected[i].dtype, p->expected[i].rank, p->expected[i].dim);
+        f[n++] = fence_tensor(&out[i], at_start);
+    }
+    f[n] = fence_new(fx_compiled_workspace_bytes(compiled), 64, at_start);
+    ck_assert_msg(fx_probe_call(compiled, in, out, f[n++].data) == FX_OK, "%s", p->name);
+    fx_probe_expect(p, at_start ? "fences before" : "fences after", p->expected, out, true);
+    fences_free(f, n);
+}
+
+static void check_fenced(fx_probe *p, const fx_compile_options *options)
+{
+    fx_compiled *compiled = fx_probe_compile(p, options);
+    check_fenced_run(p, compiled, false);
+    check_fenced_run(p, compiled, true);
+    fx_compiled_free(compiled);
+    fx_probe_free(p);
+}
+
+/* A template in which # stands for a size. */
+static void check_size(const char *lines, int size)
+{
+    char text[1024];
+    size_t n = 0;
+    for (const char *c = lines; *c && n + 12 < sizeof text; c++) {
+        if (*c == '#') {
+            n += (size_t)snprintf(text + n, sizeof text - n, "%d", size);
+        } else {
+            text[n++] = *c;
+        }
+    }
+    text[n] = 0;
+    fx_probe p = fx_probe_text(text, false);
+    check_fenced(&p, &(fx_compile_options){.threads = 1});
+}
+
+enum { LANES = 16 }; /* f32 lanes of the widest target */
+
+static void check_residues(const char *lines)
+{
+    for (int size = 1; size <= 2 * LANES + 1; size++) check_size(lines, size);
+}
+
+#define IN(name, type) "%" name " = placeholder \"" name "\" : " type "\n"
+#define CALL(op, args) "%y = call_function \"torch.ops.aten." op "\"" args "\n"
+
+START_TEST(pointwise_stays_inside)
+{
+    check_residues(IN("x", "f32[#]") IN("z", "f32[#]") CALL("add.Tensor", "(%x, %z)"));
+    check_residues(IN("x", "f32[3, #]") IN("z", "f32[#]") CALL("mul.Tensor", "(%x, %z)"));
+    check_residues(IN("x", "i8[#]") IN("z", "i8[#]") CALL("add.Tensor", "(%x, %z)"));
+    check_residues(IN("x", "f16[#]") CALL("exp.default", "(%x)"));
+}
+END_TEST
+
+START_TEST(reductions_stay_inside)
+{
+    check_residues(IN("x", "f32[3, #]") CALL("sum.dim_IntList", "(%x, [1])"));
+    check_residues(IN("x", "f32[3, #]") CALL("amax.default", "(%x, [0])"));
+    check_residues(IN("x", "f32[3, #]") CALL("_softmax.default", "(%x, 1, False)"));
+    check_residues(IN("x", "f32[#, 5]") CALL("_softmax.default", "(%x, 0, False)"));
+}
+END_TEST
+
+START_TEST(products_stay_inside)
+{
+    check_residues(IN("x", "f32[#, 5]") IN("w", "f32[19, 5]") IN("wb", "f32[19]") CALL("linear.default", "(%x, %w, %wb)"));
+    check_residues(IN("x", "f32[3, 5]") IN("w", "f32[#, 5]") IN("wb", "f32[#]") CALL("linear.default", "(%x, %w, %wb)"));
+    check_residues(IN("x", "f32[3, #]") IN("w", "f32[19, #]") CALL("linear.default", "(%x, %w)"));
+    check_residues(IN("x", "f32[3, 7]") IN("z", "f32[7, #]") CALL("mm.default", "(%x, %z)"));
+    check_residues(IN("x", "f32[1, #]") IN("z", "f32[#, 21]") CALL("mm.default", "(%x, %z)"));
+}
+END_TEST
+
+START_TEST(convolutions_stay_inside)
+{
+    check_residues(IN("x", "f32[1, #, 5, 5]") IN("w", "f32[3, #, 3, 3]")
+                       CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 1)"));
+    check_residues(IN("x", "f32[1, 2, 5, 5]") IN("w", "f32[#, 2, 3, 3]") IN("wb", "f32[#]")
+                       CALL("conv2d.default", "(%x, %w, %wb, [2, 2], [1, 1], [1, 1], 1)"));
+    check_residues(IN("x", "f32[1, #, 6, 5]") IN("w", "f32[#, 1, 3, 3]")
+                       CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], #)"));
+    check_residues(IN("x", "f32[1, 2, 3, #]") IN("w", "f32[4, 2, 1, 1]")
+                       CALL("conv2d.default", "(%x, %w, None, [1, 1], [0, 0], [1, 1], 1)"));
+    check_residues(IN("x", "f32[1, 3, 4, #]") CALL("max_pool2d.default", "(%x, [3, 3], [1, 1], [1, 1])"));
+}
+END_TEST
+
+START_TEST(moves_stay_inside)
+{
+    check_residues(IN("x", "f32[#, 17]") CALL("permute.default", "(%x, [1, 0])") "%r = call_function "
+                                                                                 "\"torch.ops.aten.relu.default\"(%y)\n"
+                                                                                 "%output = output((%r, %y))\n");
+    check_residues(IN("x", "f32[2, 3, #]") CALL("permute.default", "(%x, [2, 0, 1])"));
+    check_residues(IN("x", "f32[3, #]") CALL("constant_pad_nd.default", "(%x, [1, 2], 0.5)"));
+    check_residues(IN("x", "f32[3, #]") CALL("flip.default", "(%x, [1])"));
+    check_residues(IN("x", "f32[2, #]") IN("z", "f32[2, 5]") CALL("cat.default", "([%x, %z], 1)"));
+}
+END_TEST
+
+START_TEST(random_graphs_stay_inside)
+{
+    for (uint64_t seed = 700; seed < 760; seed++) {
+        fx_probe p = fx_probe_random(seed, false, 5, 20);
+        check_fenced(&p, &(fx_compile_options){.threads = 1 + (int32_t)(seed % 2)});
+    }
+}
+END_TEST
+
+FX_TESTS("probe_memory", earlier_contents_of_memory_do_not_matter, pointwise_stays_inside, reductions_stay_inside,
+         products_stay_inside, convolutions_stay_inside, moves_stay_inside, random_graphs_stay_inside)
