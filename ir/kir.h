@@ -291,9 +291,17 @@ void fx__index_range(const fx_dims *dims, const fx_kernel *kernel, const fx_inde
 /* Element stride of an access along an axis (0: does not move; FX_DIM_BAD: not affine in it). */
 fx_dim fx__access_stride(const fx_program *program, const fx_kernel *kernel, const fx_access *access, uint8_t axis);
 bool fx__access_in_bounds(const fx_program *program, const fx_kernel *kernel, const fx_access *access); /* provably */
-/* Splits axes at common factors of digits, then merges axes that every access walks contiguously. */
+/* kir_refine.c. Splits axes at common factors of digits, then merges axes that every access walks contiguously. */
 fx_status fx__kernel_refine(fx_program *program, fx_kernel *kernel);
 fx_status fx__kernel_collapse(fx_program *program, fx_kernel *kernel);
+
+/* ---- kir_cut.c: FX_E_UNSUPPORTED leaves the program as it was ----------------------------------------------------------- */
+
+/* Makes RUN step `step` two: stages before `at`, and from `at` on. What crosses becomes a TEMP. Not in init, not scheduled. */
+fx_status fx__kernel_cut(fx_program *program, fx_block *block, int32_t step, int at);
+/* Makes RUN steps `first` and `first + 1` one, when their outer axes are equal and a point of the second reads of what the first
+ * writes its own point's part only; TEMPs that nobody else reads become locals. */
+fx_status fx__kernel_join(fx_program *program, fx_block *block, int32_t first);
 
 /* ---- kir_print.c, kir_parse.c, kir_verify.c, kir_eval.c ----------------------------------------------------------------- */
 
