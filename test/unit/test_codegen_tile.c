@@ -410,5 +410,61 @@ START_TEST(conv_symbolic_width)
 }
 END_TEST
 
+/* ---- What is not a plain product ------------------------------------------------------------------------------------------ */
+
+#define SCHED "  sched tile vec o*16 unroll 1 row m mr 4 nv 2"
+
+static const char *const forms[] = {
+    /* two products over one A, a third operand in the epilogue */
+    "program inputs 4 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[9,7] input 0\nbuf %b: f32[7,37] input 1\nbuf %d: f32[7,37] input 2\nbuf %r: f32[9,37] input 3\n"
+    "buf %y: f32[9,37] output 0\n"
+    "kernel k(a: f32[9,7], b: f32[7,37], d: f32[7,37], r: f32[9,37], out y: f32[9,37]) {\n"
+    "  for m:9 o:37 ; k:7\n  s = dot(a[m,k] * b[k,o]) over k\n  t = dot(a[m,k] * d[k,o]) over k\n  y[m,o] = s * t + r[m,o]\n" SCHED
+    " order(m,o)\n}\nrun k(%a, %b, %d, %r, %y)\n",
+    /* a batch, and B shared by half of it */
+    "program inputs 2 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[3,2,9,5] input 0\nbuf %b: f32[3,5,20] input 1\nbuf %y: f32[3,2,9,20] output 0\n"
+    "kernel k(a: f32[3,2,9,5], b: f32[3,5,20], out y: f32[3,2,9,20]) {\n"
+    "  for h:3 i:2 m:9 o:20 ; k:5\n  s = dot(a[h,i,m,k] * b[h,k,o]) over k\n  y[h,i,m,o] = s\n" SCHED
+    " task(h) grain 2 order(h,i,m,o)\n}\nrun k(%a, %b, %y)\n",
+    /* digits of a reduced axis, and of the row */
+    "program inputs 2 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[3,4,2,3] input 0\nbuf %b: f32[6,20] input 1\nbuf %y: f32[12,20] output 0\n"
+    "kernel k(a: f32[3,4,2,3], b: f32[6,20], out y: f32[12,20]) {\n"
+    "  for m:12 o:20 ; k:6\n  s = dot(a[m/4,m%4,k/3,k%3] * b[k,o]) over k\n  y[m,o] = s\n" SCHED
+    " order(m,o)\n}\nrun k(%a, %b, %y)\n",
+    /* B guarded along the vectors, a transposed store, the coordinate in the epilogue */
+    "program inputs 2 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[9,5] input 0\nbuf %b: f32[5,18] input 1\nbuf %y: f32[20,9] output 0\n"
+    "kernel k(a: f32[9,5], b: f32[5,18], out y: f32[20,9]) {\n"
+    "  for m:9 o:20 ; k:5\n  s = dot(a[m,k] * b[k,o + -1]?0) over k\n  y[o,m] = s + f32(o) + f32(m)\n" SCHED
+    " order(m,o)\n}\nrun k(%a, %b, %y)\n",
+    /* a flipped window: the clipped axis counts down, along rows and beside them */
+    "program inputs 2 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[6,11,3] input 0\nbuf %b: f32[3,4,3,20] input 1\nbuf %y: f32[8,14,20] output 0\n"
+    "kernel k(a: f32[6,11,3], b: f32[3,4,3,20], out y: f32[8,14,20]) {\n"
+    "  for h:8 m:14 o:20 ; i:3 j:4 c:3\n  s = dot(a[h + -1*i,m + -1*j,c]?0 * b[i,j,c,o]) over i j c\n  y[h,m,o] = s\n" SCHED
+    " k(0,1,1) task(h) grain 3 order(h,m,o)\n}\nrun k(%a, %b, %y)\n",
+    /* rows outside with nothing reduced to clip, and a guard that moves with the batch alone */
+    "program inputs 2 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[2,9,5] input 0\nbuf %b: f32[5,20] input 1\nbuf %y: f32[4,12,20] output 0\n"
+    "kernel k(a: f32[2,9,5], b: f32[5,20], out y: f32[4,12,20]) {\n"
+    "  for h:4 m:12 o:20 ; k:5\n  s = dot(a[h + -1,m + -2,k]?0 * b[k,o]) over k\n  y[h,m,o] = s\n" SCHED
+    " order(h,m,o)\n}\nrun k(%a, %b, %y)\n",
+    /* columns as tasks, one row, no row axis */
+    "program inputs 2 outputs 1 placed scheduled planned\n"
+    "buf %a: f32[5] input 0\nbuf %b: f32[5,150] input 1\nbuf %y: f32[150] output 0\n"
+    "kernel k(a: f32[5], b: f32[5,150], out y: f32[150]) {\n"
+    "  for o:150 ; k:5\n  s = dot(a[k] * b[k,o]) over k\n  y[o] = s\n"
+    "  sched tile vec o*16 unroll 1 mr 1 nv 2 task(o) grain 2 order(o)\n}\nrun k(%a, %b, %y)\n",
+};
+
+START_TEST(other_forms)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) check_text(forms[i], 0);
+}
+END_TEST
+
 FX_TESTS("codegen_tile", gemm_sizes_around_the_tile, gemm_short_reductions, gemm_empty, gemm_one_row_wide_panel, gemm_symbolic_rows,
-         gemm_orders, gemm_dtypes, gemm_scalar_lanes, conv_shapes, conv_symbolic_width)
+         gemm_orders, gemm_dtypes, gemm_scalar_lanes, conv_shapes, conv_symbolic_width, other_forms)
