@@ -307,9 +307,8 @@ static void emit_level(const tile_nest *nest, int level, const tile_ptrs *ptrs, 
         return;
     }
     fx_e *e = emitter(nest);
-    LLVMValueRef lo = e_i64(e, 0),
-                 hi = fx__frame_dim(nest->t->f,
-                                    nest->stage->n_red ? nest->t->f->kernel->axis[nest->stage->red[loop->red]].extent : 1);
+    uint8_t axis = nest->stage->red[loop->red];
+    LLVMValueRef lo = e_i64(e, 0), hi = fx__frame_dim(nest->t->f, nest->t->f->kernel->axis[axis].extent);
     LLVMValueRef span = fx__frame_dim(nest->t->f, loop->span);
     clip_loop(nest, level, &lo, &hi);
     emit_range(nest, level, ptrs, e_mul(e, lo, span), e_mul(e, hi, span), r0, r1);
