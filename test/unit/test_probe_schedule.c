@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random legal schedules: other grains change no bit; other unrolls, and other tile sizes within the register rule where the
+ * buffers do not fix them, stay within the bound. What is legal: passes/schedule.c. */
+#include "probe.h"
+#include "codegen/codegen.h"
+#include "ir/graph.h"
+#include "passes/pass.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct counts {
+    int32_t grains, unrolls, heights;
+} counts;
+
+static fx_program *program_of(fx_probe *p, const fx_target *target, fx_module **out_module)
+{
+    fx_pass_options options = {.target = target};
+    fx_graph *core = fx_graph_clone(fx_module_graph(p->module));
+    CHECK_OK(p->context, fx__pipeline_graph(core, &options));
+    fx_program *program;
+    CHECK_OK(p->context, fx__pipeline_program(core, &options, &program));
+    *out_module = fx_graph_module(core);
+    return program;
+}
+
+static bool has_calls(const fx_program *program)
+{
+    for (int32_t i = 0; i < program->steps.n; i++)
+        if (program->steps.step[i].kind != FX_STEP_RUN) return true;
+    return false;
+}
+
+static void run_program(fx_probe *p, const fx_program *program, const fx_target *target, int32_t threads, fx_tensor *out)
+{
+    fx_codegen_options options = {.target = target, .threads = threads};
+    fx_jit *jit;
+    CHECK_OK(p->context, fx__program_verify(program, "the probe"));
+    CHECK_OK(p->context, fx__jit_new(program, &options, &jit));
+    size_t scratch = ((size_t)program->scratch_bytes + 63) / 64 * 64, plan = ((size_t)program->workspace_bytes + 63) / 64 * 64;
+    char *workspace = aligned_alloc(64, plan + (size_t)threads * scratch + 64);
+    int64_t dim[1] = {0};
+    fx_probe_outputs(p, out);
+    fx_rt_call call = {.in = p->in, .out = out, .n_in = p->n_in, .n_out = p->n_out, .threads = threads};
+    call.consts = fx__jit_consts(jit);
+    call.workspace = workspace;
+    call.scratch = workspace + plan;
+    call.scratch_bytes = scratch;
+    call.dim = dim;
+    ck_assert_msg(fx__jit_entry(jit)(&call) == FX_OK, "%s", p->name);
+    free(workspace);
+    fx__jit_free(jit);
+}
+
+/* Small kernels have no task axes; their outermost loop may be one. */
+static void give_task(fx_sched *s)
+{
+    uint8_t axis = s->n_order > 1 ? s->order[0] : FX_NO_AXIS;
+    if (s->n_task || axis == FX_NO_AXIS || axis == s->vec || axis == s->vec2 || axis == s->row || s->block) return;
+    s->task[0] = axis;
+    s->n_task = 1;
+}
+
+static void draw_grains(fx_program *program, uint64_t *random, counts *n)
+{
+    for (int32_t k = 0; k < program->n_kernel; k++) {
+        fx_sched *s = &program->kernel[k]->sched;
+        give_task(s);
+        if (!s->n_task) continue;
+        s->grain = 1 + (int64_t)(fx_test_random(random) % 5);
+        s->parallel = fx_test_random(random) % 2;
+        n->grains++;
+    }
+}
+
+/* Not a tile's nv: panels are packed for it. */
+static void draw_shapes(fx_program *program, uint64_t *random, counts *n)
+{
+    for (int32_t k = 0; k < program->n_kernel; k++) {
+        fx_sched *s = &program->kernel[k]->sched;
+        if (s->lanes > 1 && (s->emit == FX_EMIT_FLAT || s->emit == FX_EMIT_ROW)) {
+            s->unroll = (uint8_t)(1 + fx_test_random(random) % 4);
+            n->unrolls++;
+        } else if (s->emit == FX_EMIT_TILE && s->row != FX_NO_AXIS && s->mr > 1) {
+            s->mr = (uint8_t)(1 + fx_test_random(random) % s->mr);
+            n->heights++;
+        }
+    }
+}
+
+static void check_seed(uint64_t seed, counts *n)
+{
+    fx_probe p = fx_probe_random(seed, false, 5, 15);
+    fx_target target;
+    fx_module *core;
+    CHECK_OK(p.context, fx__session_target(p.context, NULL, NULL, NULL, &target));
+    fx_program *program = program_of(&p, &target, &core);
+    if (!has_calls(program)) {
+        fx_tensor plain[FX_PROBE_TENSORS], grains[FX_PROBE_TENSORS], shapes[FX_PROBE_TENSORS];
+        run_program(&p, program, &target, 1, plain);
+        draw_grains(program, &seed, n);
+        run_program(&p, program, &target, 2, grains);
+        draw_shapes(program, &seed, n);
+        run_program(&p, program, &target, 1, shapes);
+        fx_probe_expect(&p, "other grains", plain, grains, false);
+        fx_probe_expect(&p, "other unrolls and heights", p.expected, shapes, true);
+        fx_probe_release(plain, p.n_out);
+        fx_probe_release(grains, p.n_out);
+        fx_probe_release(shapes, p.n_out);
+    }
+    fx__program_free(program);
+    fx_module_free(core);
+    fx_probe_free(&p);
+}
+
+START_TEST(random_legal_schedules_agree)
+{
+    counts n = {0};
+    for (uint64_t seed = 4000; seed < 4040; seed++) check_seed(seed, &n);
+    printf("schedules drawn: %d grains, %d unrolls, %d tile heights\n", (int)n.grains, (int)n.unrolls, (int)n.heights);
+    ck_assert_int_ge(n.grains, 20);
+    ck_assert_int_ge(n.unrolls, 50);
+    ck_assert_int_ge(n.heights, 5);
+}
+END_TEST
+
+FX_TESTS("probe_schedule", random_legal_schedules_agree)
