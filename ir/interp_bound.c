@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A call in f64: all float tensors copied, results of float type in f64. */
+/* A call in f64: all tensors copied, floats and results of float type in f64. */
 typedef struct wide_call {
     const fx_op *op;
     fx_rt_arg arg[FX_PARAMS];
@@ -30,10 +30,20 @@ static void move(fx_tensor *to, const fx_tensor *from, double factor, const fx_t
     while (fx__ref_next(from->rank, from->dim, at));
 }
 
+/* Elements that may be zero within their error become zero: the truth of a number jumps there. */
+static void snap(fx_tensor *to, const fx_tensor *from, const fx_tensor *error)
+{
+    int64_t at[FX_RANK] = {0};
+    if (fx__ref_empty(from->rank, from->dim)) return;
+    do {
+        double value = fx__ref_get(from, at);
+        fx__ref_set(to, at, fabs(value) <= fx__ref_get(error, at) ? 0 : value);
+    } while (fx__ref_next(from->rank, from->dim, at));
+}
+
 static void wide_free(wide_call *wide)
 {
-    for (int32_t i = 0; i < wide->n_copies; i++)
-        if (fx_dtype_is_float(wide->copies[i].dtype)) fx_tensor_release(&wide->copies[i]);
+    for (int32_t i = 0; i < wide->n_copies; i++) fx_tensor_release(&wide->copies[i]);
     free(wide->copies);
     for (int32_t r = 0; r < wide->n_results; r++) {
         fx_tensor_release(&wide->base[r]);
@@ -41,7 +51,14 @@ static void wide_free(wide_call *wide)
     }
 }
 
-/* Integer tensors are shared, float tensors copied. */
+/* Floats in f64; integers as they are, since f64 does not hold all of them. */
+static fx_status duplicate(fx_tensor *to, const fx_tensor *from)
+{
+    if (to->dtype == from->dtype) return fx_tensor_copy(to, from);
+    move(to, from, 0, NULL);
+    return FX_OK;
+}
+
 static fx_status widen_arg(wide_call *wide, fx_rt_arg *arg)
 {
     const fx_tensor *from = arg->u.tensor;
@@ -49,12 +66,11 @@ static fx_status widen_arg(wide_call *wide, fx_rt_arg *arg)
     if (n == 0) return FX_OK;
     arg->u.tensor = wide->copies + wide->n_copies;
     for (int32_t i = 0; i < n; i++) {
-        fx_tensor copy = from[i];
-        if (from[i].data && fx_dtype_is_float(from[i].dtype)) {
-            FX_TRY(fx_tensor_alloc(FX_F64, from[i].rank, from[i].dim, &copy));
-            move(&copy, &from[i], 0, NULL);
-        }
-        wide->copies[wide->n_copies++] = copy;
+        fx_tensor *copy = &wide->copies[wide->n_copies++];
+        if (!from[i].data) continue;
+        fx_dtype dtype = fx_dtype_is_float(from[i].dtype) ? FX_F64 : from[i].dtype;
+        FX_TRY(fx_tensor_alloc(dtype, from[i].rank, from[i].dim, copy));
+        FX_TRY(duplicate(copy, &from[i]));
     }
     return FX_OK;
 }
@@ -96,12 +112,20 @@ static void note_distance(const fx_tensor *base, const fx_tensor *moved, fx_tens
     } while (fx__ref_next(base->rank, base->dim, at));
 }
 
-static void move_arg(const wide_call *wide, int32_t p, const fx_rt_arg *arg, const fx_rt_arg *error, double factor)
+enum { DOWN = -1, BACK = 0, UP = 1, TO_ZERO = 2 };
+
+static void move_arg(const wide_call *wide, int32_t p, const fx_rt_arg *arg, const fx_rt_arg *error, int direction)
 {
     fx_tensor *copies = wide->copies + (wide->arg[p].u.tensor - wide->copies);
-    for (int32_t i = 0; i < tensors_of(arg); i++)
-        if (error->u.tensor[i].data && fx_dtype_is_float(arg->u.tensor[i].dtype))
-            move(&copies[i], &arg->u.tensor[i], factor, &error->u.tensor[i]);
+    for (int32_t i = 0; i < tensors_of(arg); i++) {
+        if (!error->u.tensor[i].data) continue;
+        if (direction == BACK)
+            duplicate(&copies[i], &arg->u.tensor[i]);
+        else if (direction == TO_ZERO)
+            snap(&copies[i], &arg->u.tensor[i], &error->u.tensor[i]);
+        else
+            move(&copies[i], &arg->u.tensor[i], direction, &error->u.tensor[i]);
+    }
 }
 
 static void add_into(fx_tensor *sum, const fx_tensor *more)
@@ -112,21 +136,52 @@ static void add_into(fx_tensor *sum, const fx_tensor *more)
     while (fx__ref_next(sum->rank, sum->dim, at));
 }
 
-/* Adds to errors what the error of argument p does. */
-static fx_status add_effect(wide_call *wide, int32_t p, const fx_rt_arg *arg, const fx_rt_arg *error, fx_tensor *errors)
+static void raise_to(fx_tensor *least, const fx_tensor *other)
+{
+    int64_t at[FX_RANK] = {0};
+    if (fx__ref_empty(least->rank, least->dim)) return;
+    do {
+        double a = fx__ref_get(least, at), b = fx__ref_get(other, at);
+        fx__ref_set(least, at, a >= b ? a : b); /* an undefined distance wins */
+    } while (fx__ref_next(least->rank, least->dim, at));
+}
+
+typedef struct argument_range {
+    int32_t first, end; /* arguments that move together */
+} argument_range;
+
+static void move_range(const wide_call *wide, argument_range range, const fx_rt_arg *args, const fx_rt_arg *errors, int direction)
+{
+    for (int32_t p = range.first; p < range.end; p++)
+        if (tensors_of(&args[p]) && errors[p].kind != FX_RT_NONE) move_arg(wide, p, &args[p], &errors[p], direction);
+}
+
+/* The largest distance from the base that moving these arguments makes, per element of each result. */
+static fx_status effect_of(wide_call *wide, argument_range range, const fx_rt_arg *args, const fx_rt_arg *errors, fx_tensor *effect)
+{
+    static const int directions[] = {DOWN, UP, TO_ZERO};
+    fx_status status = FX_OK;
+    for (size_t i = 0; status == FX_OK && i < sizeof directions / sizeof directions[0]; i++) {
+        move_range(wide, range, args, errors, directions[i]);
+        status = wide->op->reference(wide->arg, wide->moved);
+        for (int32_t r = 0; status == FX_OK && r < wide->n_results; r++) note_distance(&wide->base[r], &wide->moved[r], &effect[r]);
+    }
+    move_range(wide, range, args, errors, BACK);
+    return status;
+}
+
+typedef void (*combine_errors)(fx_tensor *errors, const fx_tensor *effect);
+
+static fx_status apply_effect(wide_call *wide, argument_range range, const fx_rt_arg *args, const fx_rt_arg *arg_errors,
+                              combine_errors combine, fx_tensor *errors)
 {
     fx_tensor effect[FX_RESULTS] = {{0}};
     fx_status status = FX_OK;
     for (int32_t r = 0; status == FX_OK && r < wide->n_results; r++)
         status = fx_tensor_alloc(FX_F64, errors[r].rank, errors[r].dim, &effect[r]);
-    for (int sign = -1; status == FX_OK && sign <= 1; sign += 2) {
-        move_arg(wide, p, arg, error, sign);
-        status = wide->op->reference(wide->arg, wide->moved);
-        for (int32_t r = 0; status == FX_OK && r < wide->n_results; r++) note_distance(&wide->base[r], &wide->moved[r], &effect[r]);
-    }
-    move_arg(wide, p, arg, error, 0);
+    if (status == FX_OK) status = effect_of(wide, range, args, arg_errors, effect);
     for (int32_t r = 0; r < wide->n_results; r++) {
-        if (status == FX_OK) add_into(&errors[r], &effect[r]);
+        if (status == FX_OK) combine(&errors[r], &effect[r]);
         fx_tensor_release(&effect[r]);
     }
     return status;
@@ -140,7 +195,10 @@ static fx_status bound_by_differences(const fx_op *op, const fx_rt_arg *args, co
     fx_status status = widen(&wide, args, results);
     for (int32_t p = 0; status == FX_OK && p < wide.n_args; p++)
         if (tensors_of(&args[p]) && arg_errors[p].kind != FX_RT_NONE)
-            status = add_effect(&wide, p, &args[p], &arg_errors[p], errors);
+            status = apply_effect(&wide, (argument_range){p, p + 1}, args, arg_errors, add_into, errors);
+    /* One value may stand in several arguments: they move together too. */
+    if (status == FX_OK && wide.n_args > 1)
+        status = apply_effect(&wide, (argument_range){0, wide.n_args}, args, arg_errors, raise_to, errors);
     wide_free(&wide);
     return status;
 }

@@ -126,7 +126,7 @@ static void share_axes(fx_schedule *s, const fx_roles *roles, const axes *a, boo
     uint8_t task[3];
     int n = 0;
     axis_group group = a->points[SHARED] >= ENOUGH_TASKS ? SHARED : panels_first ? PANELS : ROWS;
-    int64_t row_points = a->points[ROWS] / a->tiles;
+    int64_t row_points = a->tiles > 0 ? a->points[ROWS] / a->tiles : 0; /* no tiles: an axis of extent 0 */
     if (group == ROWS && (row_points < 2 || row_points * 2 < a->tiles) && roles->row != FX_NO_AXIS)
         task[n++] = roles->row;
     else if (group == PANELS && a->n[PANELS] == 0)

@@ -382,7 +382,7 @@ static const fx_case cases_to_copy[] = {
                                  .lower = fx__lower_scalar,                                                                        \
                                  .vjp = vjp_,                                                                                      \
                                  .cases = cases_}
-#define SCALAR2(name_, overload_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_)                                      \
+#define SCALAR2(name_, overload_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_, ...)                                 \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ "." overload_,                                                 \
                                  .schema = #name_ "(TensorOrScalar self, TensorOrScalar other) -> Tensor",                         \
@@ -397,7 +397,8 @@ static const fx_case cases_to_copy[] = {
                                  .reference = fx__ref_##name_,                                                                     \
                                  .lower = fx__lower_scalar,                                                                        \
                                  .vjp = vjp_,                                                                                      \
-                                 .cases = cases_}
+                                 .cases = cases_,                                                                                  \
+                                 __VA_ARGS__}
 #define EXACT FX_ULP_EXACT
 #define ROUNDED 0.5 /* the correctly rounded value */
 #define SAME fx__rule_dtype_same
@@ -436,7 +437,7 @@ SCALAR2(bitwise_xor, "Tensor", XOR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXAC
         "operator.xor method:__xor__ torch.ops.aten.__xor__.Tensor", "BitwiseXor");
 SCALAR2(eq, "Tensor", EQ, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.eq method:__eq__", "Equal");
 SCALAR2(floor_divide, "default", FLOORDIV, FX_NUMBERS, PROMOTE, EXACT, NULL, cases_binary, "operator.floordiv method:__floordiv__",
-        "");
+        "", .bound = fx__bound_floor_divide);
 SCALAR2(ge, "Tensor", GE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ge torch.greater_equal method:__ge__",
         "GreaterOrEqual");
 SCALAR2(gt, "Tensor", GT, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.gt torch.greater method:__gt__", "Greater");
@@ -450,7 +451,8 @@ SCALAR2(minimum, "default", MIN, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "to
 SCALAR2(mul, "Tensor", MUL, FX_ANY, PROMOTE, ROUNDED, fx__vjp_mul, cases_binary,
         "operator.mul torch.multiply method:multiply method:__mul__ method:__rmul__", "Mul");
 SCALAR2(ne, "Tensor", NE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ne torch.not_equal method:__ne__", "");
-SCALAR2(remainder, "Tensor", MOD, FX_NUMBERS, PROMOTE, 0, NULL, cases_binary, "operator.mod method:__mod__", "Mod");
+SCALAR2(remainder, "Tensor", MOD, FX_NUMBERS, PROMOTE, 0, NULL, cases_binary, "operator.mod method:__mod__", "Mod",
+        .bound = fx__bound_remainder);
 
 const fx_op fx_op_add = {
     .name = "add",
@@ -524,8 +526,8 @@ ROW(hardtanh, "default", "(Tensor self, Scalar min_val=-1, Scalar max_val=1)", F
     cases_hardtanh, "torch.nn.functional.hardtanh", "");
 ROW(leaky_relu, "default", "(Tensor self, Scalar negative_slope=0.01)", FX_FLOATS, SAME, KEEP, 0, lower_leaky_relu, NULL,
     cases_leaky_relu, "torch.nn.functional.leaky_relu", "LeakyRelu");
-ROW(masked_fill, "Scalar", "(Tensor self, Tensor mask, TensorOrScalar value)", FX_ANY, dtype_masked_fill, BROADCAST, EXACT, lower_masked_fill,
-    NULL, cases_masked_fill, "torch.ops.aten.masked_fill.Tensor torch.masked_fill method:masked_fill", "");
+ROW(masked_fill, "Scalar", "(Tensor self, Tensor mask, TensorOrScalar value)", FX_ANY, dtype_masked_fill, BROADCAST, EXACT,
+    lower_masked_fill, NULL, cases_masked_fill, "torch.ops.aten.masked_fill.Tensor torch.masked_fill method:masked_fill", "");
 ROW(pow, "Tensor_Scalar", "(TensorOrScalar self, TensorOrScalar exponent)", FX_NUMBERS, PROMOTE, BROADCAST, 0, lower_pow, NULL,
     cases_pow, "torch.ops.aten.pow.Tensor_Tensor torch.ops.aten.pow.Scalar torch.pow operator.pow method:pow method:__pow__",
     "Pow");

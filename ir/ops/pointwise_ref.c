@@ -147,6 +147,46 @@ static fx_status bound_scaled(const fx_rt_bound *call, int32_t left, int32_t rig
     return FX_OK;
 }
 
+/* How far floor(x / y) may be off, and the quotient itself. */
+static double quotient_slack(const fx_rt_bound *call, const operand *a, const operand *b, const int64_t *at, double *out_y,
+                             double *out_error)
+{
+    int32_t rank = call->results->rank;
+    double x = operand_at(a, FX_F64, rank, at).f, y = operand_at(b, FX_F64, rank, at).f;
+    double ex = error_at(&call->arg_errors[0], rank, at), ey = error_at(&call->arg_errors[1], rank, at);
+    double quotient = x / y, slack = (ex + fabs(quotient) * ey) / fmax(fabs(y) - ey, 0) + 2 * call->eps * fabs(quotient);
+    *out_y = fabs(y) + ey;
+    *out_error = ex + fabs(quotient) * ey;
+    return floor(quotient + slack) - floor(quotient - slack);
+}
+
+/* A floored quotient jumps by whole numbers wherever the error reaches the next one. */
+fx_status fx__bound_floor_divide(const fx_rt_bound *call)
+{
+    const fx_tensor *result = call->results;
+    operand a = operand_of(&call->args[0]), b = operand_of(&call->args[1]);
+    int64_t at[FX_RANK] = {0};
+    double y, error;
+    if (fx__ref_empty(result->rank, result->dim)) return FX_OK;
+    do fx__ref_set(call->errors, at, quotient_slack(call, &a, &b, at, &y, &error));
+    while (fx__ref_next(result->rank, result->dim, at));
+    return FX_OK;
+}
+
+/* x - floor(x / y) * y: the operands' errors, the jumps of the quotient, and four roundings. */
+fx_status fx__bound_remainder(const fx_rt_bound *call)
+{
+    const fx_tensor *result = call->results;
+    operand a = operand_of(&call->args[0]), b = operand_of(&call->args[1]);
+    int64_t at[FX_RANK] = {0};
+    if (fx__ref_empty(result->rank, result->dim)) return FX_OK;
+    do {
+        double y, error, jumps = quotient_slack(call, &a, &b, at, &y, &error);
+        fx__ref_set(call->errors, at, error + (jumps > 0 ? y : 0) + 8 * call->eps * fabs(fx__ref_get(result, at)));
+    } while (fx__ref_next(result->rank, result->dim, at));
+    return FX_OK;
+}
+
 fx_status fx__bound_alpha(const fx_rt_bound *call)
 {
     return bound_scaled(call, 0, 1);
