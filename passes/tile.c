@@ -109,14 +109,14 @@ int64_t fx__tile_rows(const fx_program *program, const fx_kernel *kernel, const 
 
 /* ---- Tile sizes -------------------------------------------------------------------------------------------------------- */
 
-enum { FMA_LATENCY = 4, LOADS_PER_CYCLE = 2 };
+static const double fma_latency = 4, loads_per_cycle = 2;
 
 /* Cycles of one step of K in a tile of this height. */
 static double step_cycles(const fx_target *target, int32_t height, int32_t nv)
 {
-    double fma = (double)height * nv / target->fma_per_cycle, load = (double)(height + nv) / LOADS_PER_CYCLE;
+    double fma = (double)height * nv / target->fma_per_cycle, load = (double)(height + nv) / loads_per_cycle;
     double cycles = fma > load ? fma : load;
-    return cycles > FMA_LATENCY ? cycles : FMA_LATENCY;
+    return cycles > fma_latency ? cycles : fma_latency;
 }
 
 static double tile_cycles(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, int32_t mr, int32_t nv)
