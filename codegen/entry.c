@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codegen/entry.c: a program's steps as straight-line code: pointers are bound (base + offset), kernels called directly or shared
- * out through fx_rt_parallel, CALL steps handed to call->step. The entry checks (check.c), then enters the steps, by way of
- * fx_rt_run when some kernel is worth sharing. */
+/* codegen/entry.c: a program's steps as code: pointers are bound (base + offset), kernels called directly or shared
+ * out through fx_rt_parallel, CALL steps handed to call->step, IF and LOOP in control.c. The entry checks (check.c), then enters
+ * the steps, by way of fx_rt_run when some kernel is worth sharing. */
 #include "codegen/entry.h"
 #include "codegen/math.h"
 #include "ir/diag.h"
@@ -40,6 +40,7 @@ static LLVMValueRef root_pointer(fx_entry_module *m, int32_t root)
 {
     fx_e *e = &m->e;
     const fx_buf *buf = &m->program->buf[root];
+    if (m->moved[root]) return m->moved[root];
     switch (buf->role) {
     case FX_BUF_INPUT:
         return m->in[buf->index];
@@ -56,7 +57,7 @@ static LLVMValueRef root_pointer(fx_entry_module *m, int32_t root)
     return e_at_bytes(e, m->consts, fx__entry_dim(m, buf->offset));
 }
 
-static LLVMValueRef buffer_pointer(fx_entry_module *m, int32_t index)
+LLVMValueRef fx__entry_buffer(fx_entry_module *m, int32_t index)
 {
     fx_e *e = &m->e;
     fx_dim stride[FX_RANK];
@@ -107,7 +108,7 @@ static void call_body(fx_entry_module *m, const fx_step *step, const fx_kernel *
     int32_t syms[64], n_sym = fx__kernel_syms(m->program, kernel, syms, 64);
     unsigned n = 0;
     for (int i = 0; i < kernel->n_arg; i++) {
-        if (kernel->arg[i].role != FX_ARG_LOCAL) arg[n++] = buffer_pointer(m, step->bind[i].buf);
+        if (kernel->arg[i].role != FX_ARG_LOCAL) arg[n++] = fx__entry_buffer(m, step->bind[i].buf);
     }
     if (fx__frame_gathers(kernel)) arg[n++] = error_word(m);
     for (int32_t i = 0; i < n_sym; i++) arg[n++] = sym[syms[i]];
@@ -132,7 +133,7 @@ static void call_parallel(fx_entry_module *m, const fx_step *step, const fx_kern
     int32_t syms[64], n_sym = fx__kernel_syms(m->program, kernel, syms, 64);
     for (int i = 0; i < kernel->n_arg; i++) {
         if (kernel->arg[i].role == FX_ARG_LOCAL) continue;
-        e_store(e, buffer_pointer(m, step->bind[i].buf), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, i)));
+        e_store(e, fx__entry_buffer(m, step->bind[i].buf), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, i)));
     }
     if (fx__frame_gathers(kernel)) e_store(e, error_word(m), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, kernel->n_arg)));
     for (int32_t i = 0; i < n_sym; i++) e_store(e, sym[syms[i]], e_at(e, e->ty_i64, m->job_dim, e_i64(e, i)));
@@ -144,8 +145,6 @@ static void call_parallel(fx_entry_module *m, const fx_step *step, const fx_kern
 }
 
 /* ---- Steps -------------------------------------------------------------------------------------------------------------- */
-
-static fx_status emit_block(fx_entry_module *m, const fx_block *block);
 
 static void return_if_failed(fx_entry_module *m, LLVMValueRef status)
 {
@@ -169,54 +168,11 @@ static fx_status emit_call(fx_entry_module *m, const fx_step *step)
     e_put(e, missing);
     LLVMBuildRet(e->builder, e_i32(e, FX_E_UNSUPPORTED));
     e_put(e, present);
-    LLVMTypeRef type = LLVMFunctionType(e->ty_i32, (LLVMTypeRef[]){e->ty_ptr, e->ty_i32}, 2, 0);
-    LLVMValueRef arg[] = {m->call, e_i32(e, m->n_call++)};
-    return_if_failed(m, LLVMBuildCall2(e->builder, type, fn, arg, 2, "status"));
-    return FX_OK;
-}
-
-static LLVMValueRef first_element(fx_entry_module *m, int32_t buf)
-{
-    return e_load(&m->e, e_mem_type(&m->e, m->program->buf[buf].dtype), buffer_pointer(m, buf));
-}
-
-static fx_status emit_if(fx_entry_module *m, const fx_step *step)
-{
-    fx_e *e = &m->e;
-    LLVMValueRef value = first_element(m, step->cond);
-    LLVMBasicBlockRef yes = e_block(e, "then"), no = e_block(e, "else"), after = e_block(e, "fi");
-    e_branch(e, e_icmp(e, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value))), yes, no);
-    e_put(e, yes);
-    FX_TRY(emit_block(m, &step->body[0]));
-    e_goto(e, after);
-    e_put(e, no);
-    FX_TRY(emit_block(m, &step->body[1]));
-    e_goto(e, after);
-    e_put(e, after);
-    return FX_OK;
-}
-
-/* A bool condition is read before every turn; an integer is the number of turns. */
-static fx_status emit_loop(fx_entry_module *m, const fx_step *step)
-{
-    fx_e *e = &m->e;
-    const fx_buf *cond = &m->program->buf[step->cond];
-    if (cond->dtype != FX_BOOL) {
-        LLVMValueRef turns = fx__math_cast(e, cond->dtype, FX_I64, first_element(m, step->cond));
-        fx_loop loop = e_loop_begin(e, "turn", e_i64(e, 0), turns, 1, 0, NULL);
-        FX_TRY(emit_block(m, &step->body[0]));
-        e_loop_end(e, &loop, NULL);
-        return FX_OK;
-    }
-    LLVMBasicBlockRef test = e_block(e, "while"), body = e_block(e, "turn"), after = e_block(e, "done");
-    e_goto(e, test);
-    e_put(e, test);
-    LLVMValueRef value = first_element(m, step->cond);
-    e_branch(e, e_icmp(e, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value))), body, after);
-    e_put(e, body);
-    FX_TRY(emit_block(m, &step->body[0]));
-    e_goto(e, test);
-    e_put(e, after);
+    for (int32_t i = 0; i < step->n_view; i++)
+        e_store(e, fx__entry_buffer(m, step->view[i].buf), e_at(e, e->ty_ptr, m->views, e_i64(e, i)));
+    LLVMTypeRef type = LLVMFunctionType(e->ty_i32, (LLVMTypeRef[]){e->ty_ptr, e->ty_i32, e->ty_ptr}, 3, 0);
+    LLVMValueRef arg[] = {m->call, e_i32(e, m->n_call++), m->views};
+    return_if_failed(m, LLVMBuildCall2(e->builder, type, fn, arg, 3, "status"));
     return FX_OK;
 }
 
@@ -234,14 +190,14 @@ static fx_status emit_step(fx_entry_module *m, const fx_step *step)
     case FX_STEP_CALL:
         return emit_call(m, step);
     case FX_STEP_IF:
-        return emit_if(m, step);
+        return fx__entry_if(m, step);
     case FX_STEP_LOOP:
         break;
     }
-    return emit_loop(m, step);
+    return fx__entry_loop(m, step);
 }
 
-static fx_status emit_block(fx_entry_module *m, const fx_block *block)
+fx_status fx__entry_steps(fx_entry_module *m, const fx_block *block)
 {
     for (int32_t i = 0; i < block->n; i++) FX_TRY(emit_step(m, &block->step[i]));
     return FX_OK;
@@ -297,6 +253,18 @@ static void make_job(fx_entry_module *m)
     e_store(e, m->job_dim, e_at_bytes(e, m->job, e_i64(e, offsetof(fx_rt_job, dim))));
 }
 
+static int32_t most_views(const fx_block *block)
+{
+    int32_t most = 0;
+    for (int32_t i = 0; i < block->n; i++) {
+        const fx_step *step = &block->step[i];
+        const int32_t n[] = {step->n_view, most_views(&step->body[0]), most_views(&step->body[1])};
+        for (int j = 0; j < 3; j++)
+            if (n[j] > most) most = n[j];
+    }
+    return most;
+}
+
 static void bind_symbols(fx_entry_module *m)
 {
     fx_e *e = &m->e;
@@ -316,7 +284,10 @@ static fx_status build_run(fx_entry_module *m, LLVMValueRef *out)
     bind_symbols(m);
     read_bases(m);
     if (block_is_shared(m, &m->program->steps)) make_job(m);
-    FX_TRY(emit_block(m, &m->program->steps));
+    int32_t n_view = most_views(&m->program->steps);
+    m->views = LLVMConstNull(e->ty_ptr);
+    if (n_view > 0) m->views = e_alloca(e, LLVMArrayType2(e->ty_ptr, (uint64_t)n_view), "views");
+    FX_TRY(fx__entry_steps(m, &m->program->steps));
     LLVMBuildRet(e->builder, e_load(e, e->ty_i32, error_word(m)));
     return FX_OK;
 }
@@ -346,10 +317,11 @@ static fx_status build_init(fx_entry_module *m)
     LLVMTypeRef param[] = {e->ty_ptr, e->ty_ptr, e->ty_ptr};
     LLVMValueRef fn = begin_function(m, "_init", param, 3, false);
     m->call = NULL;
+    memset(m->moved, 0, (size_t)m->program->n_buf * sizeof *m->moved);
     m->consts = LLVMGetParam(fn, 0);
     m->table = LLVMGetParam(fn, 1);
     m->scratch = LLVMGetParam(fn, 2);
-    FX_TRY(emit_block(m, &m->program->init));
+    FX_TRY(fx__entry_steps(m, &m->program->init));
     m->table = NULL;
     LLVMBuildRet(e->builder, e_i32(e, FX_OK));
     return FX_OK;
@@ -367,7 +339,8 @@ fx_status fx__entry_build(fx_entry_module *m, LLVMContextRef context, const fx_p
     m->sym = FX_NEW_ARRAY(m->arena, LLVMValueRef, fx__dims_sym_count(program->dims) + 1);
     m->in = FX_NEW_ARRAY(m->arena, LLVMValueRef, program->n_input + 1);
     m->out = FX_NEW_ARRAY(m->arena, LLVMValueRef, program->n_output + 1);
-    if (!m->sym || !m->in || !m->out) return FX_E_OOM;
+    m->moved = FX_NEW_ARRAY(m->arena, LLVMValueRef, program->n_buf + 1);
+    if (!m->sym || !m->in || !m->out || !m->moved) return FX_E_OOM;
     FX_TRY(build_run(m, &run));
     build_entry(m, run, &entry);
     FX_TRY(fx__entry_wrapper(m, entry));

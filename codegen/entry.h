@@ -29,8 +29,10 @@ typedef struct fx_entry_module {
     LLVMValueRef *sym;                     /* [symbols] i64, those bound at entry; others NULL */
     LLVMValueRef consts, state, workspace; /* base pointers */
     LLVMValueRef *in, *out;                /* data pointers */
+    LLVMValueRef *moved;                   /* [n_buf]: where a carried buffer is just now; NULL: in its own place */
     LLVMValueRef table, scratch;           /* init's */
     LLVMValueRef job_arg, job_dim, job;    /* memory for parallel kernels */
+    LLVMValueRef views;                    /* memory for the addresses that CALL steps are given */
     int32_t n_call;                        /* CALL steps met so far */
     fx_arena *arena;
 } fx_entry_module;
@@ -45,6 +47,12 @@ void fx__entry_check(fx_entry_module *m);
 /* ---- wrapper.c ------------------------------------------------------------------------------------------------------------ */
 fx_status fx__entry_wrapper(fx_entry_module *m, LLVMValueRef entry);
 
+/* ---- control.c ------------------------------------------------------------------------------------------------------------ */
+fx_status fx__entry_if(fx_entry_module *m, const fx_step *step);
+fx_status fx__entry_loop(fx_entry_module *m, const fx_step *step);
+/* ---- entry.c -------------------------------------------------------------------------------------------------------------- */
+fx_status fx__entry_steps(fx_entry_module *m, const fx_block *block);
+LLVMValueRef fx__entry_buffer(fx_entry_module *m, int32_t buf); /* its first element's address */
 /* All symbols as values here; those that CALL steps set are read from the call. */
 LLVMValueRef *fx__entry_syms(fx_entry_module *m);
 LLVMValueRef fx__entry_dim(fx_entry_module *m, fx_dim dim);

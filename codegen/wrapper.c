@@ -43,7 +43,7 @@ static LLVMValueRef array(fx_e *e, size_t bytes, const char *name)
 static LLVMValueRef begin_wrapper(fx_entry_module *m, bool takes_weights, bool takes_state)
 {
     fx_e *e = &m->e;
-    int32_t n_tensor = m->program->n_input + m->program->n_output, n_sym = fx__dims_sym_count(m->program->dims);
+    int32_t n_tensor = m->program->n_input + m->program->n_output, n_sym = fx__dims_param_count(m->program->dims);
     LLVMTypeRef *param = FX_NEW_ARRAY(m->arena, LLVMTypeRef, n_tensor + n_sym + 3);
     unsigned n = 0;
     if (!param) return NULL;
@@ -113,7 +113,7 @@ fx_status fx__entry_wrapper(fx_entry_module *m, LLVMValueRef entry)
     LLVMValueRef fn = begin_wrapper(m, takes_weights, takes_state);
     if (!fn) return FX_E_OOM;
     unsigned n = (unsigned)(program->n_input + program->n_output);
-    for (int32_t i = 0; i < fx__dims_sym_count(program->dims); i++) m->sym[i] = LLVMGetParam(fn, n++);
+    for (int32_t i = 0; i < fx__dims_param_count(program->dims); i++) m->sym[i] = LLVMGetParam(fn, n++);
     LLVMValueRef call = start_call(m), in = describe_all(m, fn, FX_BUF_INPUT), out = describe_all(m, fn, FX_BUF_OUTPUT);
     fill_call(m, call, in, out, LLVMGetParam(fn, n++));
     if (takes_weights)

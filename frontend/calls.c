@@ -6,45 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the roots of a buffer's role start; plan gave every buffer, slices too, its offset from there. */
-static char *base_of(const fx_rt_call *call, const fx_buf *root)
+/* first: where the view's buffer begins. */
+static fx_tensor tensor_of(const fx_rt_call *call, const fx_program *program, const fx_kview *view, void *first)
 {
-    switch (root->role) {
-    case FX_BUF_INPUT:
-        return call->in[root->index].data;
-    case FX_BUF_OUTPUT:
-        return call->out[root->index].data;
-    case FX_BUF_CONST:
-        return (char *)(uintptr_t)call->consts;
-    case FX_BUF_STATE:
-        return call->state;
-    case FX_BUF_TEMP:
-        break;
-    }
-    return call->workspace;
-}
-
-static fx_tensor tensor_of(const fx_rt_call *call, const fx_program *program, const fx_kview *view)
-{
-    const fx_buf *root = &program->buf[fx__buf_root(program, view->buf)];
     fx_tensor tensor = {.dtype = view->type.dtype, .rank = view->type.rank};
     for (int32_t d = 0; d < tensor.rank; d++) {
         tensor.dim[d] = fx__dim_eval(program->dims, view->type.dim[d], call->dim);
         tensor.stride[d] = fx__dim_eval(program->dims, view->stride[d], call->dim);
     }
-    int64_t bytes = fx__dim_eval(program->dims, program->buf[view->buf].offset, call->dim);
-    bytes += fx__dim_eval(program->dims, view->base, call->dim) * (int64_t)fx_dtype_bytes(tensor.dtype);
-    tensor.data = base_of(call, root) + bytes;
+    int64_t elements = fx__dim_eval(program->dims, view->base, call->dim);
+    tensor.data = (char *)first + elements * (int64_t)fx_dtype_bytes(tensor.dtype);
     return tensor;
 }
 
-int32_t fx__calls_step(fx_rt_call *call, int32_t index)
+int32_t fx__calls_step(fx_rt_call *call, int32_t index, void *const *view)
 {
     const fx_compiled *it = call->user;
     const fx_step *step = it->call[index];
     fx_tensor *tensors = calloc((size_t)step->n_view + 1, sizeof *tensors);
     if (!tensors) return FX_E_OOM;
-    for (int32_t i = 0; i < step->n_view; i++) tensors[i] = tensor_of(call, it->program, &step->view[i]);
+    for (int32_t i = 0; i < step->n_view; i++) tensors[i] = tensor_of(call, it->program, &step->view[i], view[i]);
     fx_status status = fx__interp_kernel(step->node, it->program->dims, tensors, call->dim, tensors + step->n_view_in);
     free(tensors);
     return (int32_t)status;

@@ -46,7 +46,7 @@ fx_status fx__compile_native(fx_compiled *it);
 fx_codegen_options fx__compile_codegen_options(const fx_compiled *it);
 
 /* frontend/calls.c: the fx_rt_step of compiled graphs. */
-int32_t fx__calls_step(fx_rt_call *call, int32_t index);
+int32_t fx__calls_step(fx_rt_call *call, int32_t index, void *const *view);
 /* Counts and lists CALL steps. */
 fx_status fx__calls_collect(fx_compiled *it);
 

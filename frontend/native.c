@@ -28,7 +28,7 @@ void fx_compiled_call(const fx_compiled *it, fx_rt_call *call)
 
 fx_signature fx__native_signature(const fx_compiled *it)
 {
-    return (fx_signature){it->n_input + it->n_output, fx__dims_sym_count(it->program->dims), true};
+    return (fx_signature){it->n_input + it->n_output, fx__dims_param_count(it->program->dims), true};
 }
 
 /* ---- Prototype -------------------------------------------------------------------------------------------------------------- */
@@ -76,7 +76,7 @@ fx_status fx__native_prototype(fx_compiled *it, const char *symbol, fx_text *tex
         put_parameter(text, &it->output[i], it->output_name[i], "out", i, false);
         fx__text_put(text, ", ", 2);
     }
-    for (int32_t i = 0; i < fx__dims_sym_count(it->program->dims); i++)
+    for (int32_t i = 0; i < fx__dims_param_count(it->program->dims); i++)
         fx__text_append(text, "int64_t %s, ", fx__dims_sym(it->program->dims, i)->name);
     fx__text_append(text, "void *restrict workspace)");
     return text->failed ? FX_E_OOM : FX_OK;
@@ -121,7 +121,7 @@ static int32_t closure_target(void *user, void *const *args)
     fx_status status = tensors && symbols ? FX_OK : FX_E_OOM;
     if (status == FX_OK) {
         int32_t n = it->n_input + it->n_output;
-        for (int32_t i = 0; i < fx__dims_sym_count(it->program->dims); i++) symbols[i] = *(const int64_t *)args[n + i];
+        for (int32_t i = 0; i < fx__dims_param_count(it->program->dims); i++) symbols[i] = *(const int64_t *)args[n + i];
         for (int32_t i = 0; i < n; i++) {
             const fx_type *type = i < it->n_input ? &it->input[i] : &it->output[i - it->n_input];
             tensors[i] = tensor_of(it, type, *(void **)args[i], symbols);

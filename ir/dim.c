@@ -64,6 +64,12 @@ int32_t fx__dims_sym_count(const fx_dims *dims)
 {
     return dims->n_sym;
 }
+int32_t fx__dims_param_count(const fx_dims *dims)
+{
+    int32_t n = dims->n_sym;
+    while (n > 0 && dims->sym[n - 1].counter) n--;
+    return n;
+}
 fx_sym *fx__dims_sym(fx_dims *dims, int32_t index)
 {
     return &dims->sym[index];
@@ -79,6 +85,7 @@ const fx_guard *fx__dims_guard(const fx_dims *dims, int32_t index)
 
 int32_t fx__dims_add_sym(fx_dims *dims, const fx_sym *sym)
 {
+    if (!sym->counter && fx__dims_param_count(dims) < dims->n_sym) return -1;
     fx_sym *grown = fx__arena_grow(dims->arena, dims->sym, &dims->cap_sym, dims->n_sym, sizeof *grown);
     const char *name = fx__intern(fx__arena_context(dims->arena), sym->name);
     if (!grown || !name) return -1;

@@ -13,6 +13,7 @@ typedef struct fx_sym {
     const char *name;
     int64_t lo, hi, hint, multiple;
     int16_t input, axis; /* where its value is read at entry; input -1: not bound yet */
+    bool counter;        /* counts the turns of a LOOP step, which sets it; counters stand behind all other symbols */
 } fx_sym;
 
 /* An assumption somebody made; tested at entry, failing gives FX_E_GUARD. */
@@ -27,8 +28,9 @@ FX_GIVES fx_dims *fx__dims_new(fx_context *context);
 void fx__dims_free(FX_TAKES fx_dims *dims);
 FX_GIVES fx_dims *fx__dims_clone(const fx_dims *dims);
 int32_t fx__dims_sym_count(const fx_dims *dims);
+int32_t fx__dims_param_count(const fx_dims *dims); /* of those that are no counters: they come first */
 fx_sym *fx__dims_sym(fx_dims *dims, int32_t index);
-int32_t fx__dims_add_sym(fx_dims *dims, const fx_sym *sym); /* -1: out of memory */
+int32_t fx__dims_add_sym(fx_dims *dims, const fx_sym *sym); /* -1: out of memory, or no counter behind counters */
 int32_t fx__dims_guard_count(const fx_dims *dims);
 const fx_guard *fx__dims_guard(const fx_dims *dims, int32_t index);
 /* Records an assumption unless it is provable; false when it can never hold. */
@@ -55,10 +57,19 @@ bool fx__dim_equal(const fx_dims *dims, fx_dim a, fx_dim b);
 bool fx__dim_le(const fx_dims *dims, fx_dim a, fx_dim b);
 
 /* Walks an expression for code generation: kind and operands of a handle. */
-typedef enum fx_dim_op { FX_DIM_CONST, FX_DIM_SYM, FX_DIM_ADD, FX_DIM_MUL, FX_DIM_FLOORDIV, FX_DIM_MOD, FX_DIM_MIN, FX_DIM_MAX } fx_dim_op;
+typedef enum fx_dim_op {
+    FX_DIM_CONST,
+    FX_DIM_SYM,
+    FX_DIM_ADD,
+    FX_DIM_MUL,
+    FX_DIM_FLOORDIV,
+    FX_DIM_MOD,
+    FX_DIM_MIN,
+    FX_DIM_MAX
+} fx_dim_op;
 typedef struct fx_dim_node {
     fx_dim_op op;
-    fx_dim a, b;  /* operands (binary) */
+    fx_dim a, b;   /* operands (binary) */
     int64_t value; /* CONST: value; SYM: symbol index */
 } fx_dim_node;
 fx_dim_node fx__dim_node(const fx_dims *dims, fx_dim dim);

@@ -26,14 +26,14 @@ typedef struct fx_buf {
     uint8_t rank;
     fx_role role;
     fx_dim dim[FX_RANK];
-    int32_t index;           /* INPUT, OUTPUT, STATE: which one; CONST with data: parameter number; else -1 */
-    const void *data;        /* CONST: the module's own memory; NULL when an init step computes it */
-    const char *path;        /* CONST with data: the parameter's dotted path */
-    int32_t parent;          /* slice of this buffer; -1: root */
-    fx_dim at[FX_RANK];      /* slice: origin in the parent; same rank and order */
+    int32_t index;      /* INPUT, OUTPUT, STATE: which one; CONST with data: parameter number; else -1 */
+    const void *data;   /* CONST: the module's own memory; NULL when an init step computes it */
+    const char *path;   /* CONST with data: the parameter's dotted path */
+    int32_t parent;     /* slice of this buffer; -1: root */
+    fx_dim at[FX_RANK]; /* slice: origin in the parent; same rank and order */
     uint32_t align;
-    fx_dim offset;           /* bytes; TEMP: in the workspace, CONST: in the weights (-1: read by init steps only); plan sets it */
-    int32_t first, last;     /* steps between which it is alive */
+    fx_dim offset;       /* bytes; TEMP: in the workspace, CONST: in the weights (-1: read by init steps only); plan sets it */
+    int32_t first, last; /* steps between which it is alive */
 } fx_buf;
 
 /* coef * ((axis / div) % mod); div 1 and mod 0 when there are no digits. */
@@ -108,15 +108,15 @@ typedef struct fx_store {
 
 typedef struct fx_kstage {
     fx_stage_kind kind;
-    const char *name;                    /* display: "c", "m" */
-    uint8_t inner[FX_REDS], n_inner;     /* axes iterated in parallel within one point */
-    uint8_t red[FX_REDS], n_red;         /* reduced axes, in loop order */
-    fx_combine combine;                  /* REDUCE; CONTRACT: SUM */
-    bool prefix;                         /* REDUCE: running result */
-    fx_dtype acc;                        /* f32 for f16 and bf16, f64 for f64, i32 for i8 */
-    fx_expr *expr;                       /* SSA, operands first */
+    const char *name;                /* display: "c", "m" */
+    uint8_t inner[FX_REDS], n_inner; /* axes iterated in parallel within one point */
+    uint8_t red[FX_REDS], n_red;     /* reduced axes, in loop order */
+    fx_combine combine;              /* REDUCE; CONTRACT: SUM */
+    bool prefix;                     /* REDUCE: running result */
+    fx_dtype acc;                    /* f32 for f16 and bf16, f64 for f64, i32 for i8 */
+    fx_expr *expr;                   /* SSA, operands first */
     uint16_t n_expr, cap_expr;
-    uint16_t value;                      /* REDUCE: the combined expression. CONTRACT: a MUL of two LOADs (casts allowed) */
+    uint16_t value; /* REDUCE: the combined expression. CONTRACT: a MUL of two LOADs (casts allowed) */
     fx_store out[FX_OUTS];
     uint8_t n_out;
 } fx_kstage;
@@ -124,15 +124,15 @@ typedef struct fx_kstage {
 typedef enum fx_emit { FX_EMIT_NONE, FX_EMIT_FLAT, FX_EMIT_COPY2D, FX_EMIT_COLUMN, FX_EMIT_ROW, FX_EMIT_TILE } fx_emit;
 typedef struct fx_sched { /* what each field means to each emitter: passes/schedule.c */
     fx_emit emit;
-    uint8_t vec, lanes, unroll; /* vector axis; lanes 1: scalar */
-    uint8_t vec2;               /* COPY2D: the stores' unit axis is vec, the loads' is vec2 */
-    uint8_t task[3], n_task;    /* outer axes cut into chunks */
-    int64_t grain;              /* points of the task axes' product per chunk */
+    uint8_t vec, lanes, unroll;      /* vector axis; lanes 1: scalar */
+    uint8_t vec2;                    /* COPY2D: the stores' unit axis is vec, the loads' is vec2 */
+    uint8_t task[3], n_task;         /* outer axes cut into chunks */
+    int64_t grain;                   /* points of the task axes' product per chunk */
     uint8_t order[FX_AXES], n_order; /* loops inside a chunk, outermost first */
-    uint8_t kgroup[FX_REDS];    /* reduced axes with one number are one merged loop */
-    uint8_t row, mr, nv;        /* TILE: row axis, tile height, vectors per row */
-    int32_t block, ahead;       /* TILE: rows of a pass, 0: one tile; steps of K that B is prefetched ahead, 0: not */
-    bool parallel;              /* worth sharing between threads */
+    uint8_t kgroup[FX_REDS];         /* reduced axes with one number are one merged loop */
+    uint8_t row, mr, nv;             /* TILE: row axis, tile height, vectors per row */
+    int32_t block, ahead;            /* TILE: rows of a pass, 0: one tile; steps of K that B is prefetched ahead, 0: not */
+    bool parallel;                   /* worth sharing between threads */
 } fx_sched;
 
 /* Of the target description, never measured; with symbols: at the hints. */
@@ -175,19 +175,28 @@ typedef struct fx_block {
     fx_step *step;
     int32_t n, cap;
 } fx_block;
+/* A value that a LOOP carries from turn to turn: the body reads `now` and writes `next`; after every turn the two buffers change
+ * places, so that `now` is the latest value in the next turn and behind the loop. */
+typedef struct fx_carry {
+    int32_t now, next;
+} fx_carry;
 struct fx_step {
     fx_step_kind kind;
-    int32_t kernel;          /* RUN */
-    fx_bind bind[FX_ARGS];   /* RUN: buffer per kernel argument; -1 for LOCAL */
-    const fx_op *op;         /* CALL */
-    const fx_node *node;     /* CALL: its bound arguments; tensors come from views, in order of appearance, then the results */
+    int32_t kernel;        /* RUN */
+    fx_bind bind[FX_ARGS]; /* RUN: buffer per kernel argument; -1 for LOCAL */
+    const fx_op *op;       /* CALL */
+    const fx_node *node;   /* CALL: its bound arguments; tensors come from views, in order of appearance, then the results */
     fx_kview *view;
     int32_t n_view, n_view_in;
-    int32_t cond;            /* IF: condition buffer; LOOP: trip count or condition buffer */
-    fx_block body[2];
-    const fx_node **nodes;   /* what it stands for */
+    int32_t cond;     /* IF: condition buffer. LOOP: a bool that is asked before every turn, or a number of turns; -1: none */
+    fx_block body[2]; /* IF: then, else. LOOP: body */
+    fx_dim turns;     /* LOOP: at most so many; -1: as cond says */
+    int32_t counter;  /* LOOP: the symbol that counts the turns from 0; -1: none */
+    fx_carry *carry;  /* LOOP */
+    int32_t n_carry;
+    const fx_node **nodes; /* what it stands for */
     int32_t n_nodes;
-    const char *why_call;    /* CALL: the reason */
+    const char *why_call; /* CALL: the reason */
 };
 
 /* Value of buffer `from` must end up in buffer `to` (an output, a state or an input); place removes these. */
@@ -195,9 +204,10 @@ typedef struct fx_writeback {
     int32_t from, to;
 } fx_writeback;
 
-#define FX_VERDICT_MAP(X)                                                                                                        \
-    X(INLINE) X(TAIL) X(ROW) X(PROLOGUE) X(SIBLING) X(PLACED) X(MULTI_USE) X(RECOMPUTE) X(FOOTPRINT) X(ORDER) X(BUDGET) X(CYCLE) \
-        X(CONTROL) X(CALL) X(DTYPE) X(OPTION)
+#define FX_VERDICT_MAP(X)                                                                                                          \
+    X(INLINE)                                                                                                                      \
+    X(TAIL) X(ROW) X(PROLOGUE) X(SIBLING) X(PLACED) X(MULTI_USE) X(RECOMPUTE) X(FOOTPRINT) X(ORDER) X(BUDGET) X(CYCLE) X(CONTROL)  \
+        X(CALL) X(DTYPE) X(OPTION)
 typedef enum fx_verdict {
 #define FX_VERDICT_ENUM(name) FX_WHY_##name,
     FX_VERDICT_MAP(FX_VERDICT_ENUM)
@@ -234,11 +244,12 @@ typedef struct fx_program {
 
 FX_GIVES fx_program *fx__program_new(fx_context *context, const fx_dims *dims); /* clones dims; has its own arena */
 void fx__program_free(FX_TAKES fx_program *program);
-int32_t fx__program_add_buf(fx_program *program, const fx_buf *buf);       /* -1: out of memory */
-int32_t fx__program_add_kernel(fx_program *program, fx_kernel *kernel);    /* -1 */
+int32_t fx__program_add_buf(fx_program *program, const fx_buf *buf);    /* -1: out of memory */
+int32_t fx__program_add_kernel(fx_program *program, fx_kernel *kernel); /* -1 */
 fx_step *fx__block_add(fx_program *program, fx_block *block, const fx_step *step);
 void fx__block_remove(fx_block *block, int32_t index);
-bool fx__program_add_why(fx_program *program, const fx_node *from, const fx_node *to, fx_verdict verdict, int64_t saved, int64_t cost);
+bool fx__program_add_why(fx_program *program, const fx_node *from, const fx_node *to, fx_verdict verdict, int64_t saved,
+                         int64_t cost);
 int32_t fx__buf_root(const fx_program *program, int32_t buf);
 fx_dim fx__buf_elems(const fx_program *program, int32_t buf);
 /* Element strides of a buffer: its root's. */
@@ -253,8 +264,8 @@ int fx__kernel_add_access(fx_program *program, fx_kernel *kernel, const fx_acces
 fx_kstage *fx__kernel_add_stage(fx_program *program, fx_kernel *kernel, fx_stage_kind kind);
 /* Hash-consed; FX_NO_EXPR when out of memory or an operand is FX_NO_EXPR. */
 uint16_t fx__stage_expr(fx_program *program, fx_kstage *stage, const fx_expr *expr);
-int fx__expr_operands(const fx_expr *expr);           /* how many of a, b, c are used */
-fx_dtype fx__stage_dtype(const fx_kstage *stage);     /* of a REDUCE's or CONTRACT's result: acc, i64 for argmin and argmax */
+int fx__expr_operands(const fx_expr *expr);       /* how many of a, b, c are used */
+fx_dtype fx__stage_dtype(const fx_kstage *stage); /* of a REDUCE's or CONTRACT's result: acc, i64 for argmin and argmax */
 /* Symbols used by the kernel's dims, ascending; they are its dim parameters, in this order. */
 int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t *out, int32_t capacity);
 /* Kernels with the same canonical text become one. Sets hashes. */
@@ -284,10 +295,11 @@ fx_index fx__index_axis(uint8_t axis);
 bool fx__index_add(fx_dims *dims, const fx_index *a, const fx_index *b, fx_index *out);
 bool fx__index_scale(fx_dims *dims, const fx_index *a, fx_dim factor, fx_index *out);
 /* outer with every axis d replaced by by[d] (n of them); digits of a sum are resolved where intervals allow. */
-bool fx__index_substitute(fx_dims *dims, const fx_index *outer, const fx_index *by, int32_t n, const fx_dim *extent /* of the new axes */,
-                          fx_index *out);
+bool fx__index_substitute(fx_dims *dims, const fx_index *outer, const fx_index *by, int32_t n,
+                          const fx_dim *extent /* of the new axes */, fx_index *out);
 bool fx__index_equal(const fx_index *a, const fx_index *b);
-void fx__index_range(const fx_dims *dims, const fx_kernel *kernel, const fx_index *index, fx_dim *out_lo, fx_dim *out_hi); /* inclusive */
+void fx__index_range(const fx_dims *dims, const fx_kernel *kernel, const fx_index *index, fx_dim *out_lo,
+                     fx_dim *out_hi); /* inclusive */
 /* Element stride of an access along an axis (0: does not move; FX_DIM_BAD: not affine in it). */
 fx_dim fx__access_stride(const fx_program *program, const fx_kernel *kernel, const fx_access *access, uint8_t axis);
 bool fx__access_in_bounds(const fx_program *program, const fx_kernel *kernel, const fx_access *access); /* provably */
@@ -313,6 +325,7 @@ fx_status fx__program_parse(fx_context *context, const char *name, const char *t
 fx_status fx__program_verify(const fx_program *program, const char *after_pass);
 /* Runs a program with scalar loops. in and out are dense row-major; sym_values may be NULL without symbols; consts of init
  * steps are computed into memory of its own. state: [n_state] base pointers. */
-fx_status fx__program_eval(const fx_program *program, const fx_tensor *in, fx_tensor *out, void *const *state, const int64_t *sym_values);
+fx_status fx__program_eval(const fx_program *program, const fx_tensor *in, fx_tensor *out, void *const *state,
+                           const int64_t *sym_values);
 
 #endif

@@ -12,9 +12,9 @@ typedef struct evaluation {
     const fx_tensor *in;
     fx_tensor *out;
     void *const *state;
-    const int64_t *syms;
-    char **root; /* [n_buf]: memory of root buffers */
-    bool *owned; /* [n_buf] */
+    int64_t *syms; /* a copy: loops count in it */
+    char **root;   /* [n_buf]: memory of root buffers */
+    bool *owned;   /* [n_buf] */
     char *workspace;
     fx_status error; /* FX_E_INDEX after a clamped index */
 } evaluation;
@@ -101,6 +101,7 @@ static void release_memory(evaluation *e)
     fx__free(e->program->context, e->root);
     fx__free(e->program->context, e->owned);
     fx__free(e->program->context, e->workspace);
+    fx__free(e->program->context, e->syms);
 }
 
 /* Dims, element strides and first element of a buffer, which may be a slice of a slice. */
@@ -166,12 +167,26 @@ static int64_t scalar_of(const evaluation *e, int32_t b)
     return fx__scalar_cast(tensor.dtype, FX_I64, fx__scalar_load(tensor.dtype, tensor.data)).i;
 }
 
+static void swap_carried(evaluation *e, const fx_step *step)
+{
+    for (int32_t i = 0; i < step->n_carry; i++) {
+        char **now = &e->root[step->carry[i].now], **next = &e->root[step->carry[i].next], *memory = *now;
+        *now = *next;
+        *next = memory;
+    }
+}
+
 /* A condition is asked before every turn, a count once. */
 static fx_status run_loop(evaluation *e, const fx_step *step)
 {
-    bool asks = e->program->buf[step->cond].dtype == FX_BOOL;
-    for (int64_t left = scalar_of(e, step->cond); left > 0; left = asks ? scalar_of(e, step->cond) : left - 1)
+    bool asks = step->cond >= 0 && e->program->buf[step->cond].dtype == FX_BOOL;
+    int64_t turns = step->turns == -1 ? INT64_MAX : fx__eval_dim(e->program, step->turns, e->syms);
+    if (step->cond >= 0 && !asks && scalar_of(e, step->cond) < turns) turns = scalar_of(e, step->cond);
+    for (int64_t turn = 0; turn < turns && (!asks || scalar_of(e, step->cond) != 0); turn++) {
+        if (step->counter >= 0) e->syms[step->counter] = turn;
         FX_TRY(run_block(e, &step->body[0]));
+        swap_carried(e, step);
+    }
     return FX_OK;
 }
 
@@ -209,11 +224,22 @@ static fx_status write_back(const evaluation *e)
     return FX_OK;
 }
 
+static fx_status copy_symbols(evaluation *e, const int64_t *values)
+{
+    fx_dims *dims = e->program->dims;
+    e->syms = fx__alloc(e->program->context, ((size_t)fx__dims_sym_count(dims) + 1) * sizeof *e->syms);
+    if (!e->syms) return FX_E_OOM;
+    for (int32_t i = 0; i < fx__dims_sym_count(dims); i++)
+        e->syms[i] = values && i < fx__dims_param_count(dims) ? values[i] : fx__dims_sym(dims, i)->hint;
+    return FX_OK;
+}
+
 fx_status fx__program_eval(const fx_program *program, const fx_tensor *in, fx_tensor *out, void *const *state,
                            const int64_t *sym_values)
 {
-    evaluation e = {.program = program, .in = in, .out = out, .state = state, .syms = sym_values};
-    fx_status status = give_all_memory(&e);
+    evaluation e = {.program = program, .in = in, .out = out, .state = state};
+    fx_status status = copy_symbols(&e, sym_values);
+    if (status == FX_OK) status = give_all_memory(&e);
     if (status == FX_OK) status = run_block(&e, &program->init);
     if (status == FX_OK) status = run_block(&e, &program->steps);
     if (status == FX_OK) status = write_back(&e);

@@ -66,6 +66,7 @@ static bool parse_sym_range(fx_kparser *p, fx_sym *sym)
 static bool parse_sym_source(fx_kparser *p, fx_sym *sym)
 {
     int64_t input, axis;
+    sym->counter = fx__klex_accept_word(p, "counter");
     if (!fx__klex_accept_word(p, "from")) return true;
     if (!fx__klex_expect_word(p, "input") || !fx__klex_int(p, 0, INT16_MAX, &input)) return false;
     if (!fx__klex_expect_word(p, "axis") || !fx__klex_int(p, 0, FX_RANK - 1, &axis)) return false;

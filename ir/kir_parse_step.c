@@ -269,30 +269,64 @@ static bool parse_braced(fx_kparser *p, fx_block *block, int depth)
     return true;
 }
 
-static bool parse_control(fx_kparser *p, fx_step *step, fx_step_kind kind, int depth)
+static bool parse_if(fx_kparser *p, fx_step *step, int depth)
 {
-    if (depth > FX_TEXT_DEPTH) return fx__klex_fail(p, "steps nested more than %d times", FX_TEXT_DEPTH);
-    step->kind = kind;
+    step->kind = FX_STEP_IF;
     step->cond = fx__kparse_buf(p);
     if (step->cond < 0 || !parse_nodes(p, step) || !parse_braced(p, &step->body[0], depth)) return false;
-    if (kind == FX_STEP_LOOP || !fx__klex_accept_word(p, "else")) return true;
-    return parse_braced(p, &step->body[1], depth);
+    return !fx__klex_accept_word(p, "else") || parse_braced(p, &step->body[1], depth);
+}
+
+static bool parse_counter(fx_kparser *p, fx_step *step)
+{
+    fx_dims *dims = p->program->dims;
+    const char *name = fx__klex_name(p);
+    if (!name) return false;
+    int32_t sym = fx__dims_sym_count(dims) - 1;
+    while (sym >= 0 && strcmp(fx__dims_sym(dims, sym)->name, name) != 0) sym--;
+    if (sym < 0 || !fx__dims_sym(dims, sym)->counter) return fx__klex_fail(p, "\"%s\" is no counter", name);
+    step->counter = sym;
+    return !fx__klex_accept(p, '<') || fx__klex_dim(p, &step->turns);
+}
+
+static bool parse_carries(fx_kparser *p, fx_step *step)
+{
+    int32_t capacity = 0;
+    if (!fx__klex_accept_word(p, "carry")) return true;
+    do {
+        fx_carry *items = fx__arena_grow(p->program->arena, step->carry, &capacity, step->n_carry, sizeof *items);
+        if (!items) return fx__klex_fail(p, "out of memory");
+        step->carry = items;
+        fx_carry *carry = &items[step->n_carry++];
+        carry->now = fx__kparse_buf(p);
+        if (carry->now < 0 || !fx__klex_expect(p, '/') || (carry->next = fx__kparse_buf(p)) < 0) return false;
+    } while (fx__klex_accept(p, ','));
+    return true;
+}
+
+static bool parse_loop(fx_kparser *p, fx_step *step, int depth)
+{
+    step->kind = FX_STEP_LOOP;
+    if (fx__klex_peek(p, '%') && (step->cond = fx__kparse_buf(p)) < 0) return false;
+    if (fx__klex_accept_word(p, "for") && !parse_counter(p, step)) return false;
+    return parse_carries(p, step) && parse_nodes(p, step) && parse_braced(p, &step->body[0], depth);
 }
 
 bool fx__kparse_step(fx_kparser *p, fx_block *block, int depth)
 {
     char word[FX_WORD_BYTES];
-    fx_step step = {.kernel = -1, .cond = -1};
+    fx_step step = {.kernel = -1, .cond = -1, .turns = -1, .counter = -1};
     bool ok;
+    if (depth > FX_TEXT_DEPTH) return fx__klex_fail(p, "steps nested more than %d times", FX_TEXT_DEPTH);
     if (!fx__klex_word(p, word)) return false;
     if (strcmp(word, "run") == 0)
         ok = parse_run(p, &step);
     else if (strcmp(word, "call") == 0)
         ok = parse_call(p, &step);
     else if (strcmp(word, "if") == 0)
-        ok = parse_control(p, &step, FX_STEP_IF, depth);
+        ok = parse_if(p, &step, depth);
     else if (strcmp(word, "loop") == 0)
-        ok = parse_control(p, &step, FX_STEP_LOOP, depth);
+        ok = parse_loop(p, &step, depth);
     else
         return fx__klex_fail(p, "unknown statement \"%s\"", word);
     return ok && (fx__block_add(p->program, block, &step) || fx__klex_fail(p, "out of memory"));

@@ -5,7 +5,7 @@
  *
  *   program  = "program" {"inputs" N | "outputs" N | "states" N | "placed" | "scheduled" | "planned"
  *                         | "workspace" DIM | "consts" N | "scratch" N}
- *   sym      = "sym" NAME "in" "[" N "," N "]" "hint" N "multiple" N ["from" "input" N "axis" N]
+ *   sym      = "sym" NAME "in" "[" N "," N "]" "hint" N "multiple" N ["from" "input" N "axis" N | "counter"]
  *   guard    = "guard" ("eq" | "ne" | "le") DIM "," DIM ["," STRING]
  *   buf      = "buf" "%" NAME ":" TYPE ("input" N | "output" N | "state" N | "temp" | "const" [N STRING | "data" HEX])
  *              ["in" "%" NAME "[" DIMS "]"] ["align" N] ["at" DIM] ["live" N N]        // slice of a parent; bytes; steps
@@ -29,7 +29,10 @@
  *   COST     = "cost" "flop" N "read" N "write" N "cycles" N
  *   step     = ["init"] "run" NAME "(" {"%" NAME | "_"} ")" [NODES] | ["init"] "call" STRING "(" ATTRS ")" "as" NAME
  *              ["in" VIEWS] ["out" VIEWS] ["because" STRING] [NODES]
- *              | "if" "%" NAME [NODES] "{" {step} "}" ["else" "{" {step} "}"] | "loop" "%" NAME [NODES] "{" {step} "}"
+ *              | "if" "%" NAME [NODES] "{" {step} "}" ["else" "{" {step} "}"]
+ *              | "loop" ["%" NAME] ["for" NAME ["<" DIM]] ["carry" CARRY {"," CARRY}] [NODES] "{" {step} "}"
+ *              // while it is true, or that often; a counter, at most so many turns
+ *   CARRY    = "%" NAME "/" "%" NAME                 // the value now, and the next one, which the body computes
  *   NODES    = "nodes" NAME {"," NAME}
  *   VIEW     = "%" NAME TYPE "{" strides "}" "+" DIM
  *   ATTR     = "none" | "true" | "false" | integer | float | STRING | "$" (the next tensor) | dtype | "dim" "(" DIM ")"
@@ -115,6 +118,7 @@ static void print_syms(const printer *p)
         fx__text_append(p->text, " in [%" PRId64 ",%" PRId64 "] hint %" PRId64 " multiple %" PRId64, s->lo, s->hi, s->hint,
                         s->multiple);
         if (s->input >= 0) fx__text_append(p->text, " from input %d axis %d", s->input, s->axis);
+        if (s->counter) fx__text_append(p->text, " counter");
         fx__text_append(p->text, "\n");
     }
 }
@@ -327,9 +331,25 @@ static void print_call(const printer *p, const fx_step *step)
 
 static void print_block(const printer *p, const fx_block *block, const char *word, int depth);
 
+static void print_loop_head(const printer *p, const fx_step *step)
+{
+    if (step->counter >= 0) {
+        fx__text_append(p->text, " for ");
+        fx__kir_print_name(p->text, fx__dims_sym(p->program->dims, step->counter)->name);
+    }
+    if (step->counter >= 0 && step->turns != -1) {
+        fx__text_append(p->text, " < ");
+        fx__kir_print_dim(p->text, p->program, step->turns);
+    }
+    for (int32_t i = 0; i < step->n_carry; i++)
+        fx__text_append(p->text, "%s %%%s/%%%s", i ? "," : " carry", p->buf[step->carry[i].now], p->buf[step->carry[i].next]);
+}
+
 static void print_control(const printer *p, const fx_step *step, int depth)
 {
-    fx__text_append(p->text, "%s %%%s", step->kind == FX_STEP_IF ? "if" : "loop", p->buf[step->cond]);
+    fx__text_append(p->text, "%s", step->kind == FX_STEP_IF ? "if" : "loop");
+    if (step->cond >= 0) fx__text_append(p->text, " %%%s", p->buf[step->cond]);
+    if (step->kind == FX_STEP_LOOP) print_loop_head(p, step);
     print_nodes(p, step);
     fx__text_append(p->text, " {\n");
     print_block(p, &step->body[0], "", depth + 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/kir_verify.c: the rules that every program keeps after every pass (docs/ARCHITECTURE.md, "What the verifier checks"). Here are
- * those about steps and buffers; each kernel's own are in kir_verify_kernel.c and kir_verify_store.c. */
+ * those about buffers and bindings; the order of steps is in kir_verify_order.c, each kernel's own rules are in kir_verify_kernel.c
+ * and kir_verify_store.c. */
 #include "ir/kir_verify.h"
 #include <string.h>
 
@@ -43,6 +44,15 @@ static bool slice_inside(const fx_program *program, const fx_buf *slice)
     return true;
 }
 
+/* A buffer is as large in every turn. */
+static bool has_counter(const fx_program *program, fx_dim dim)
+{
+    if (fx_dim_is_const(dim)) return false;
+    fx_dim_node node = fx__dim_node(program->dims, dim);
+    if (node.op == FX_DIM_SYM) return fx__dims_sym(program->dims, (int32_t)node.value)->counter;
+    return has_counter(program, node.a) || has_counter(program, node.b);
+}
+
 static void verify_buffers(fx_verifier *v)
 {
     for (int32_t b = 0; b < v->program->n_buf; b++) {
@@ -51,20 +61,14 @@ static void verify_buffers(fx_verifier *v)
             fx__verify_fail(v, "6 (program)", "buffer %d is a slice of a buffer that comes later", b);
         else if (buf->parent >= 0 && !slice_inside(v->program, buf))
             fx__verify_fail(v, "6 (program)", "slice %d leaves its parent, or differs from it in rank or dtype", b);
+        for (int d = 0; d < buf->rank; d++)
+            if (has_counter(v->program, buf->dim[d]) || (buf->parent >= 0 && has_counter(v->program, buf->at[d])))
+                fx__verify_fail(v, "6 (program)", "the size or place of buffer %d depends on a counter", b);
     }
 }
 
 /* ---- Bindings: 5, 6
  * ----------------------------------------------------------------------------------------------------------------- */
-
-static bool is_written(const fx_arg *arg)
-{
-    return arg->role == FX_ARG_OUT || arg->role == FX_ARG_INOUT;
-}
-static bool in_program(const fx_program *program, int32_t buf)
-{
-    return buf >= 0 && buf < program->n_buf;
-}
 
 static bool stride_fits(const fx_program *program, const fx_arg *arg, int d, fx_dim stride)
 {
@@ -121,20 +125,20 @@ static void verify_bind(fx_verifier *v, const fx_kernel *kernel, const fx_step *
     const fx_arg *arg = &kernel->arg[a];
     int32_t b = step->bind[a].buf;
     if (arg->role == FX_ARG_LOCAL) return;
-    if (!in_program(program, b)) {
+    if (!fx__verify_in_program(program, b)) {
         fx__verify_fail(v, "6 (program)", "argument %d is bound to no buffer", a);
         return;
     }
     fx_role role = program->buf[fx__buf_root(program, b)].role;
     if (!type_fits(program, arg, b))
         fx__verify_fail(v, "6 (program)", "argument %d has another type or strides than buffer %d", a, b);
-    if (is_written(arg) && role == FX_BUF_CONST && (!init || program->buf[b].data))
+    if (fx__verify_is_written(arg) && role == FX_BUF_CONST && (!init || program->buf[b].data))
         fx__verify_fail(v, "6 (program)", "constant %d is written", b);
     if (init && role != FX_BUF_CONST) fx__verify_fail(v, "6 (program)", "an init step uses buffer %d, which is no constant", b);
     if (init && !kernel->exact) fx__verify_fail(v, "6 (program)", "an init step runs a kernel that is not exact");
 }
 
-static void verify_run(fx_verifier *v, const fx_step *step, bool init)
+void fx__verify_run(fx_verifier *v, const fx_step *step, bool init)
 {
     if (step->kernel < 0 || step->kernel >= v->program->n_kernel) {
         fx__verify_fail(v, "6 (program)", "kernel %d is not there", step->kernel);
@@ -145,9 +149,9 @@ static void verify_run(fx_verifier *v, const fx_step *step, bool init)
     for (int a = 0; a < kernel->n_arg; a++) {
         for (int b = 0; b < a; b++) {
             if (kernel->arg[a].role == FX_ARG_LOCAL || kernel->arg[b].role == FX_ARG_LOCAL ||
-                (!is_written(&kernel->arg[a]) && !is_written(&kernel->arg[b])))
+                (!fx__verify_is_written(&kernel->arg[a]) && !fx__verify_is_written(&kernel->arg[b])))
                 continue;
-            if (in_program(v->program, step->bind[a].buf) && in_program(v->program, step->bind[b].buf) &&
+            if (fx__verify_in_program(v->program, step->bind[a].buf) && fx__verify_in_program(v->program, step->bind[b].buf) &&
                 overlap(v->program, step->bind[a].buf, step->bind[b].buf))
                 fx__verify_fail(v, "5 (aliases)", "arguments %d and %d overlap, and one is written", b, a);
         }
@@ -171,112 +175,15 @@ static bool view_inside(const fx_program *program, const fx_kview *view)
     return lo >= 0 && hi < elems;
 }
 
-static void verify_call(fx_verifier *v, const fx_step *step)
+void fx__verify_call(fx_verifier *v, const fx_step *step)
 {
     for (int32_t i = 0; i < step->n_view; i++) {
         const fx_kview *view = &step->view[i];
-        if (!in_program(v->program, view->buf) || view->type.dtype != v->program->buf[view->buf].dtype)
+        if (!fx__verify_in_program(v->program, view->buf) || view->type.dtype != v->program->buf[view->buf].dtype)
             fx__verify_fail(v, "6 (program)", "view %d has no buffer, or one of another dtype", i);
         else if (!view_inside(v->program, view))
             fx__verify_fail(v, "6 (program)", "view %d leaves its buffer", i);
     }
-}
-
-/* ---- Order: 6
- * ----------------------------------------------------------------------------------------------------------------------- */
-
-typedef struct walk {
-    fx_verifier *v;
-    bool *written; /* [n_buf]: roots that hold something */
-    bool init;
-} walk;
-
-static void verify_read(const walk *w, int32_t buf)
-{
-    int32_t root = in_program(w->v->program, buf) ? fx__buf_root(w->v->program, buf) : -1;
-    if (root >= 0 && !w->written[root]) fx__verify_fail(w->v, "6 (program)", "buffer %d is read before it is written", buf);
-}
-
-static void mark_written(const walk *w, int32_t buf)
-{
-    if (in_program(w->v->program, buf)) w->written[fx__buf_root(w->v->program, buf)] = true;
-}
-
-static void order_run(const walk *w, const fx_step *step)
-{
-    if (step->kernel < 0 || step->kernel >= w->v->program->n_kernel) return;
-    const fx_kernel *kernel = w->v->program->kernel[step->kernel];
-    for (int a = 0; a < kernel->n_arg; a++)
-        if (kernel->arg[a].role != FX_ARG_LOCAL && kernel->arg[a].role != FX_ARG_OUT) verify_read(w, step->bind[a].buf);
-    for (int a = 0; a < kernel->n_arg; a++)
-        if (is_written(&kernel->arg[a])) mark_written(w, step->bind[a].buf);
-}
-
-static void order_call(const walk *w, const fx_step *step)
-{
-    for (int32_t i = 0; i < step->n_view_in; i++) verify_read(w, step->view[i].buf);
-    for (int32_t i = step->n_view_in; i < step->n_view; i++) mark_written(w, step->view[i].buf);
-}
-
-/* Steps are numbered in order of their text. */
-static void walk_block(walk *w, const fx_block *block)
-{
-    for (int32_t i = 0; i < block->n; i++) {
-        const fx_step *step = &block->step[i];
-        w->v->number++;
-        switch (step->kind) {
-        case FX_STEP_RUN:
-            verify_run(w->v, step, w->init);
-            order_run(w, step);
-            break;
-        case FX_STEP_CALL:
-            verify_call(w->v, step);
-            order_call(w, step);
-            break;
-        case FX_STEP_IF:
-        case FX_STEP_LOOP:
-            verify_read(w, step->cond);
-            walk_block(w, &step->body[0]);
-            walk_block(w, &step->body[1]);
-            break;
-        }
-    }
-}
-
-static void verify_writebacks(walk *w)
-{
-    const fx_program *program = w->v->program;
-    for (int32_t i = 0; i < program->n_writeback; i++) {
-        const fx_writeback *wb = &program->writeback[i];
-        bool ok = in_program(program, wb->from) && in_program(program, wb->to);
-        if (ok) {
-            const fx_buf *from = &program->buf[wb->from], *to = &program->buf[wb->to];
-            ok = from->dtype == to->dtype && from->rank == to->rank &&
-                 memcmp(from->dim, to->dim, from->rank * sizeof from->dim[0]) == 0;
-            verify_read(w, wb->from);
-        }
-        if (!ok) fx__verify_fail(w->v, "6 (program)", "writeback %d joins buffers of two types", i);
-    }
-}
-
-static void verify_steps(fx_verifier *v)
-{
-    const fx_program *program = v->program;
-    walk w = {.v = v, .written = fx__alloc(program->context, (size_t)program->n_buf + 1), .init = true};
-    if (!w.written) return;
-    for (int32_t b = 0; b < program->n_buf; b++) {
-        const fx_buf *buf = &program->buf[b];
-        w.written[b] = buf->role == FX_BUF_INPUT || buf->role == FX_BUF_STATE ||
-                       (buf->role == FX_BUF_CONST && (buf->data || buf->path)) || fx__buf_elems(program, b) == 0;
-    }
-    v->kernel = NULL;
-    v->number = -1;
-    walk_block(&w, &program->init);
-    w.init = false;
-    v->number = -1;
-    walk_block(&w, &program->steps);
-    verify_writebacks(&w);
-    fx__free(program->context, w.written);
 }
 
 fx_status fx__program_verify(const fx_program *program, const char *after_pass)
@@ -289,6 +196,7 @@ fx_status fx__program_verify(const fx_program *program, const char *after_pass)
         v.number = k;
         verify_kernel(&v);
     }
-    verify_steps(&v);
+    v.kernel = NULL;
+    fx__verify_order(&v);
     return v.problems ? FX_E_INTERNAL : FX_OK;
 }

@@ -44,8 +44,8 @@ static void count_block(usage *u, const fx_block *block)
     }
 }
 
-/* Readers other than step `ignore` (-1: all). */
-static usage find_usage(const fx_program *program, int32_t buf, int32_t ignore)
+/* Uses in the steps [begin, end), leaving out those by step `ignore` (-1: none) to read. */
+static usage find_usage_in(const fx_program *program, int32_t buf, int32_t ignore, int32_t begin, int32_t end)
 {
     usage u = {.program = program,
                .root = fx__buf_root(program, buf),
@@ -53,12 +53,17 @@ static usage find_usage(const fx_program *program, int32_t buf, int32_t ignore)
                .first_reader = -1,
                .last_reader = -1,
                .ignore = ignore};
-    for (u.now = 0; u.now < program->steps.n; u.now++) {
+    for (u.now = begin; u.now < end; u.now++) {
         const fx_step *step = &program->steps.step[u.now];
         fx__step_uses(program, step, count_use, &u);
         for (int i = 0; i < 2; i++) count_block(&u, &step->body[i]);
     }
     return u;
+}
+
+static usage find_usage(const fx_program *program, int32_t buf, int32_t ignore)
+{
+    return find_usage_in(program, buf, ignore, 0, program->steps.n);
 }
 
 static bool is_kept(const fx_program *program, int32_t buf)
@@ -73,12 +78,14 @@ static bool is_kept(const fx_program *program, int32_t buf)
 
 /* ---- Where the joined step stands ----------------------------------------------------------------------------------------- */
 
-/* At the consumer's place: nobody between the two reads what the producer stores. */
+/* At the consumer's place: nobody between the two reads what the producer stores, or writes (a loop may) what it reads. */
 static bool may_sink(const fx_program *program, int32_t from, int32_t to)
 {
     const fx_step *step = &program->steps.step[from];
     const fx_kernel *kernel = program->kernel[step->kernel];
     for (int a = 0; a < kernel->n_arg; a++) {
+        if (kernel->arg[a].role == FX_ARG_LOCAL) continue;
+        if (find_usage_in(program, step->bind[a].buf, -1, from + 1, to).writers > 0) return false;
         if (kernel->arg[a].role != FX_ARG_OUT) continue;
         usage u = find_usage(program, step->bind[a].buf, to);
         if (u.readers > 0 && u.first_reader < to) return false;
@@ -86,14 +93,19 @@ static bool may_sink(const fx_program *program, int32_t from, int32_t to)
     return true;
 }
 
-/* At the producer's place: everything else the consumer reads is there already. */
+/* At the producer's place: everything else the consumer reads is there already, and nobody between uses what it stores. */
 static bool may_rise(const fx_program *program, int32_t from, int32_t to)
 {
     const fx_step *step = &program->steps.step[to];
     const fx_kernel *kernel = program->kernel[step->kernel];
     for (int a = 0; a < kernel->n_arg; a++) {
-        if (kernel->arg[a].role == FX_ARG_LOCAL || kernel->arg[a].role == FX_ARG_OUT) continue;
-        if (find_usage(program, step->bind[a].buf, -1).writer > from) return false;
+        if (kernel->arg[a].role == FX_ARG_LOCAL) continue;
+        if (kernel->arg[a].role != FX_ARG_OUT) {
+            if (find_usage(program, step->bind[a].buf, -1).writer > from) return false;
+            continue;
+        }
+        usage u = find_usage_in(program, step->bind[a].buf, -1, from, to);
+        if (u.readers > 0 || u.writers > 0) return false;
     }
     return true;
 }

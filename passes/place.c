@@ -56,9 +56,19 @@ static life find_life(const placer *p, int32_t buf)
     return l;
 }
 
-static bool is_whole_temp(const fx_program *program, int32_t buf)
+/* One of two buffers that change places in a loop. */
+static bool is_carried(const placer *p, int32_t buf)
 {
-    return program->buf[buf].role == FX_BUF_TEMP && program->buf[buf].parent < 0;
+    for (int32_t i = 0; i < p->flat.n; i++)
+        for (int32_t c = 0; c < p->flat.step[i]->n_carry; c++)
+            if (p->flat.step[i]->carry[c].now == buf || p->flat.step[i]->carry[c].next == buf) return true;
+    return false;
+}
+
+/* May its value live elsewhere? */
+static bool is_movable(const placer *p, int32_t buf)
+{
+    return p->program->buf[buf].role == FX_BUF_TEMP && p->program->buf[buf].parent < 0 && !is_carried(p, buf);
 }
 
 static bool has_slices(const fx_program *program, int32_t buf)
@@ -147,7 +157,7 @@ static fx_status add_copy(placer *p, int32_t from, int32_t to)
  * around the value would read the old contents again. */
 static bool may_live_in(const placer *p, int32_t from, int32_t to)
 {
-    if (!is_whole_temp(p->program, from) || p->program->buf[to].parent >= 0 || !same_type(p->program, from, to)) return false;
+    if (!is_movable(p, from) || p->program->buf[to].parent >= 0 || !same_type(p->program, from, to)) return false;
     life value = find_life(p, from), target = find_life(p, to);
     if (target.n_write > 0 || value.n_write == 0) return false;
     for (int32_t i = 0; i < p->flat.n; i++)
@@ -223,8 +233,7 @@ static bool has_own_dims_everywhere(const placer *p, int32_t buf)
 static bool may_be_slice(const placer *p, int32_t piece, int32_t parent, int32_t copy)
 {
     const fx_program *program = p->program;
-    if (!is_whole_temp(program, piece) || has_slices(program, piece) || program->buf[piece].rank != program->buf[parent].rank)
-        return false;
+    if (!is_movable(p, piece) || has_slices(program, piece) || program->buf[piece].rank != program->buf[parent].rank) return false;
     if (program->buf[parent].parent >= 0 ||
         (program->buf[parent].role != FX_BUF_TEMP && program->buf[parent].role != FX_BUF_OUTPUT))
         return false;
@@ -331,7 +340,8 @@ static bool may_share(const placer *p, int32_t now, int32_t in, int32_t out)
 {
     const fx_program *program = p->program;
     const fx_buf *x = &program->buf[in], *y = &program->buf[out];
-    if (!is_whole_temp(program, in) || has_slices(program, in) || y->parent >= 0 || has_slices(program, out)) return false;
+    if (!is_movable(p, in) || has_slices(program, in) || y->parent >= 0 || has_slices(program, out)) return false;
+    if (is_carried(p, out)) return false;
     if ((y->role != FX_BUF_TEMP && y->role != FX_BUF_OUTPUT) || !same_type(program, in, out) || x->align != y->align) return false;
     life before = find_life(p, in), after = find_life(p, out);
     if (before.last_read != now || before.last_write >= now || after.first_write != now || after.n_write != 1) return false;

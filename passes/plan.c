@@ -36,6 +36,18 @@ static void extend(void *user, int32_t buf, bool reads, bool writes)
     }
 }
 
+/* Either of a pair may hold the value in the end: both live as long as one of them. */
+static void join_carried(const planner *p, const fx_step *step)
+{
+    for (int32_t i = 0; i < step->n_carry; i++) {
+        fx_buf *now = &p->program->buf[step->carry[i].now], *next = &p->program->buf[step->carry[i].next];
+        if (next->first < now->first) now->first = next->first;
+        if (next->last > now->last) now->last = next->last;
+        next->first = now->first;
+        next->last = now->last;
+    }
+}
+
 /* A slice is alive as long as its root: its neighbours were stored before and are read after. Whatever a loop touches lives as
  * long as the loop, because its next round may read it. */
 static fx_status find_lifetimes(planner *p)
@@ -53,6 +65,7 @@ static fx_status find_lifetimes(planner *p)
         p->until = i <= loop_last ? loop_last : i;
         fx__step_uses(program, flat.step[i], extend, p);
     }
+    for (int32_t i = 0; i < flat.n; i++) join_carried(p, flat.step[i]);
     for (int32_t i = 0; i < program->n_buf; i++) {
         const fx_buf *root = &program->buf[fx__buf_root(program, i)];
         program->buf[i].first = root->first;

@@ -20,6 +20,16 @@ static void touch(void *user, int32_t buf, bool reads, bool writes)
     if (c->until > c->last[root]) c->last[root] = c->until;
 }
 
+/* Buffers that change places: what is in one of them may be in the other. */
+static void touch_carried(checker *c, const fx_step *step)
+{
+    for (int32_t i = 0; i < step->n_carry; i++) {
+        int32_t a = step->carry[i].now, b = step->carry[i].next;
+        c->first[a] = c->first[b] = c->first[a] < c->first[b] ? c->first[a] : c->first[b];
+        c->last[a] = c->last[b] = c->last[a] > c->last[b] ? c->last[a] : c->last[b];
+    }
+}
+
 static bool apart(const fx_program *program, int32_t a, int32_t b)
 {
     fx_dims *dims = program->dims;
@@ -72,6 +82,7 @@ static fx_status check(checker *c, fx_arena *arena)
         c->until = i <= end ? end : i;
         fx__step_uses(program, flat.step[i], touch, c);
     }
+    for (int32_t i = 0; i < flat.n; i++) touch_carried(c, flat.step[i]);
     for (int32_t i = 0; i < program->n_buf; i++) {
         fx_role role = program->buf[i].role;
         if (c->first[fx__buf_root(program, i)] < 0 || (role != FX_BUF_TEMP && role != FX_BUF_CONST)) continue;

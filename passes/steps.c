@@ -33,6 +33,10 @@ void fx__step_uses(const fx_program *program, const fx_step *step, fx_use_fn vis
 {
     if (step->kind == FX_STEP_IF || step->kind == FX_STEP_LOOP) {
         if (step->cond >= 0) visit(user, step->cond, true, false);
+        for (int32_t i = 0; i < step->n_carry; i++) { /* changing places writes both */
+            visit(user, step->carry[i].now, true, true);
+            visit(user, step->carry[i].next, true, true);
+        }
     } else if (step->kind == FX_STEP_CALL) {
         for (int32_t i = 0; i < step->n_view; i++) visit(user, step->view[i].buf, i < step->n_view_in, i >= step->n_view_in);
     } else {
@@ -58,6 +62,10 @@ static void each_buf(const fx_program *program, const fx_block *block, buf_fn vi
             if (program->kernel[step->kernel]->arg[a].role != FX_ARG_LOCAL) visit(&step->bind[a].buf, user);
         for (int32_t v = 0; v < step->n_view; v++) visit(&step->view[v].buf, user);
         if ((step->kind == FX_STEP_IF || step->kind == FX_STEP_LOOP) && step->cond >= 0) visit(&step->cond, user);
+        for (int32_t c = 0; c < step->n_carry; c++) {
+            visit(&step->carry[c].now, user);
+            visit(&step->carry[c].next, user);
+        }
         for (int b = 0; b < 2; b++) each_buf(program, &step->body[b], visit, user);
     }
 }

@@ -13,7 +13,7 @@ typedef struct fx_flat {
 } fx_flat;
 bool fx__steps_flatten(fx_arena *arena, const fx_block *block, fx_flat *out); /* false: out of memory */
 
-/* Every buffer a step names, once per argument or view. */
+/* Every buffer a step names, once per argument or view; of IF and LOOP what they name themselves, not their bodies. */
 typedef void (*fx_use_fn)(void *user, int32_t buf, bool reads, bool writes);
 void fx__step_uses(const fx_program *program, const fx_step *step, fx_use_fn visit, void *user);
 /* Removes TEMPs and constants that no step, slice or writeback names, and renumbers the rest. False: out of memory. */

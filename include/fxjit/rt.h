@@ -23,8 +23,9 @@ typedef struct fx_rt_job {
 typedef void (*fx_rt_kernel)(const fx_rt_job *job, int64_t lo, int64_t hi, void *scratch);
 /* The body of an entry point, called by fx_rt_run. */
 typedef int32_t (*fx_rt_body)(fx_rt_call *call);
-/* Runs step `index` of the compiled graph through its reference kernel; set by the library, NULL in AOT programs. */
-typedef int32_t (*fx_rt_step)(fx_rt_call *call, int32_t index);
+/* Runs step `index` of the compiled graph through its reference kernel; set by the library, NULL in AOT programs. view: where the
+ * buffer of each of the step's tensors begins. */
+typedef int32_t (*fx_rt_step)(fx_rt_call *call, int32_t index, void *const *view);
 
 struct fx_rt_call {
     const fx_tensor *in;  /* [n_in] */

@@ -181,9 +181,10 @@ typedef struct host {
     int32_t n, fails_at;
 } host;
 
-static int32_t host_step(fx_rt_call *call, int32_t index)
+static int32_t host_step(fx_rt_call *call, int32_t index, void *const *view)
 {
     host *h = call->user;
+    (void)view;
     ck_assert_int_eq(index, h->n++);
     return index == h->fails_at ? FX_E_INDEX : FX_OK;
 }
