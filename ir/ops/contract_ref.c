@@ -7,8 +7,11 @@
 #include <string.h>
 
 enum {
-    BLOCK = 256,   /* columns that are summed side by side */
-    PITCH = 264,   /* numbers from row to row of a panel: no power of two, so that a column does not fall into one cache set */
+    BLOCK = 256, /* columns that are summed side by side ... */
+    NARROW = 16, /* ... and where few rows use a panel, so that it is filled in cache */
+    FEW_ROWS = 8,
+    DOT_LANES = 8, /* partial sums of a dot product */
+    PITCH_PAD = 8, /* numbers between rows of a panel: no power of two, so that a column does not fall into one cache set */
     MAX_ARGS = 16, /* parameters of an operator */
 };
 
@@ -30,7 +33,10 @@ void *fx__contract_rows(fx_wide wide, int64_t n)
 
 static void load_f32(double *restrict rows, int64_t step, double factor, const float *restrict from, int64_t stride, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) rows[i * step] = factor * (double)from[i * stride];
+    if (step == 1 && stride == 1)
+        for (int64_t i = 0; i < n; i++) rows[i] = factor * (double)from[i];
+    else
+        for (int64_t i = 0; i < n; i++) rows[i * step] = factor * (double)from[i * stride];
 }
 
 void fx__contract_load(fx_wide wide, void *rows, int64_t at, int64_t step, double factor, fx_dtype dtype, const void *from,
@@ -74,10 +80,33 @@ void fx__contract_axpy(fx_wide wide, void *sum, int64_t at, const void *scale, i
     }
 }
 
+static void dot_double(double *restrict sum, const double *restrict a, const double *restrict b, int64_t n)
+{
+    double lane[DOT_LANES] = {0};
+    int64_t whole = n / DOT_LANES * DOT_LANES;
+    for (int64_t i = 0; i < whole; i += DOT_LANES)
+        for (int64_t l = 0; l < DOT_LANES; l++) lane[l] += a[i + l] * b[i + l];
+    for (int64_t i = whole; i < n; i++) *sum += a[i] * b[i];
+    for (int64_t l = 0; l < DOT_LANES; l++) *sum += lane[l];
+}
+
+void fx__contract_dot(fx_wide wide, void *sum, const void *a, const void *b, int64_t n)
+{
+    if (wide == FX_WIDE_DOUBLE)
+        dot_double(sum, a, b, n);
+    else
+        for (int64_t i = 0; i < n; i++) fx__contract_axpy(wide, sum, 0, a, i, b, i, 1, 1);
+}
+
 void fx__contract_fill(fx_wide wide, void *rows, int64_t n, const void *value, int64_t value_at)
 {
     size_t bytes = wide_bytes(wide);
     for (int64_t i = 0; i < n; i++) memcpy((char *)rows + (size_t)i * bytes, (const char *)value + (size_t)value_at * bytes, bytes);
+}
+
+void fx__contract_copy(fx_wide wide, void *rows, const void *from, int64_t n)
+{
+    memcpy(rows, from, (size_t)n * wide_bytes(wide));
 }
 
 void fx__contract_store(fx_wide wide, const void *rows, int64_t n, fx_dtype dtype, void *to, int64_t stride)
@@ -99,17 +128,17 @@ static void *matrix_at(const fx_matrix *m, int64_t i, int64_t j)
     return (char *)m->data + (i * m->row + j * m->col) * (int64_t)fx_dtype_bytes(m->dtype);
 }
 
-/* Columns [j0, j0 + n) of the product. panel: k * PITCH, row: k, sum: BLOCK numbers. */
-static void matmul_columns(const fx_matmul *mm, int64_t j0, int64_t n, void *panel, void *row, void *sum)
+/* Columns [j0, j0 + n) of the product. panel: k * pitch, row: k, sum: n numbers. */
+static void matmul_columns(const fx_matmul *mm, int64_t j0, int64_t n, void *panel, int64_t pitch, void *row, void *sum)
 {
     for (int64_t j = 0; j < n; j++)
-        fx__contract_load(mm->wide, panel, j, PITCH, 1, mm->b.dtype, matrix_at(&mm->b, 0, j0 + j), mm->b.row, mm->k);
+        fx__contract_load(mm->wide, panel, j, pitch, 1, mm->b.dtype, matrix_at(&mm->b, 0, j0 + j), mm->b.row, mm->k);
     for (int64_t i = 0; i < mm->m; i++) {
         fx__contract_load(mm->wide, row, 0, 1, mm->alpha, mm->a.dtype, matrix_at(&mm->a, i, 0), mm->a.col, mm->k);
-        memset(sum, 0, BLOCK * wide_bytes(mm->wide));
+        memset(sum, 0, (size_t)n * wide_bytes(mm->wide));
         if (mm->c && mm->beta != 0)
             fx__contract_load(mm->wide, sum, 0, 1, mm->beta, mm->c->dtype, matrix_at(mm->c, i, j0), mm->c->col, n);
-        for (int64_t k = 0; k < mm->k; k++) fx__contract_axpy(mm->wide, sum, 0, row, k, panel, k * PITCH, 1, n);
+        for (int64_t k = 0; k < mm->k; k++) fx__contract_axpy(mm->wide, sum, 0, row, k, panel, k * pitch, 1, n);
         fx__contract_store(mm->wide, sum, n, mm->out.dtype, matrix_at(&mm->out, i, j0), mm->out.col);
     }
 }
@@ -135,10 +164,12 @@ fx_status fx__contract_matmul(const fx_matmul *mm)
                            .c = mm->c ? &c : NULL};
         return fx__contract_matmul(&other);
     }
-    void *panel = fx__contract_rows(mm->wide, mm->k * PITCH), *row = fx__contract_rows(mm->wide, mm->k);
-    void *sum = fx__contract_rows(mm->wide, BLOCK);
+    int64_t block = mm->m < FEW_ROWS ? NARROW : BLOCK, pitch = block + PITCH_PAD;
+    void *panel = fx__contract_rows(mm->wide, mm->k * pitch), *row = fx__contract_rows(mm->wide, mm->k);
+    void *sum = fx__contract_rows(mm->wide, block);
     bool ok = panel && row && sum;
-    for (int64_t j = 0; ok && j < mm->n; j += BLOCK) matmul_columns(mm, j, mm->n - j < BLOCK ? mm->n - j : BLOCK, panel, row, sum);
+    for (int64_t j = 0; ok && j < mm->n; j += block)
+        matmul_columns(mm, j, mm->n - j < block ? mm->n - j : block, panel, pitch, row, sum);
     free(panel);
     free(row);
     free(sum);

@@ -18,6 +18,9 @@ void fx__contract_load(fx_wide wide, void *rows, int64_t at, int64_t step, doubl
 void fx__contract_axpy(fx_wide wide, void *sum, int64_t at, const void *scale, int64_t scale_at, const void *x, int64_t x_at,
                        int64_t x_step, int64_t n);
 void fx__contract_fill(fx_wide wide, void *rows, int64_t n, const void *value, int64_t value_at); /* rows[0..n) = value[value_at] */
+/* sum[0] += sum of a[i] * b[i], i < n. */
+void fx__contract_dot(fx_wide wide, void *sum, const void *a, const void *b, int64_t n);
+void fx__contract_copy(fx_wide wide, void *rows, const void *from, int64_t n);
 void fx__contract_store(fx_wide wide, const void *rows, int64_t n, fx_dtype dtype, void *to, int64_t stride);
 
 /* A matrix inside a tensor: element (i, j) at data + (i * row + j * col) elements. */
