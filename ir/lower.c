@@ -148,7 +148,8 @@ fx_step *fx__lower_add_step(fx_lower *lower, const fx_step *step)
         own.nodes[0] = lower->node;
         own.n_nodes = 1;
     }
-    return fx__block_add(lower->program, lower->constant ? &lower->program->init : &lower->program->steps, &own);
+    fx_block *block = lower->constant ? &lower->program->init : &lower->program->steps;
+    return fx__block_add(lower->program, lower->block ? lower->block : block, &own);
 }
 
 fx_status fx__lower_copy(fx_lower *lower, fx_lvalue from, fx_lvalue to)

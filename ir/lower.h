@@ -31,8 +31,8 @@ fx_status fx__view_reshape(fx_view *view);
 
 /* ---- Kernels ------------------------------------------------------------------------------------------------------------ */
 
-typedef struct fx_kb fx_kb;     /* a kernel under construction */
-typedef int32_t fx_lvalue;      /* a value the lowerer knows */
+typedef struct fx_kb fx_kb; /* a kernel under construction */
+typedef int32_t fx_lvalue;  /* a value the lowerer knows */
 #define FX_NO_LVALUE (-1)
 
 /* Says why this node is not lowered; the node becomes a CALL step and the report shows the reason. Returns FX_E_UNSUPPORTED. */
@@ -53,15 +53,16 @@ fx_kb *fx__lower_kernel(fx_lower *lower, const fx_call *call);
 uint8_t fx__kb_axis(fx_kb *k, const char *name, fx_dim extent, bool outer); /* outer axes first */
 
 /* Expressions collect in the current stage: the stage is closed by reduce, contract, or the first store after them, see below. */
-uint16_t fx__kb_load(fx_kb *k, fx_lvalue value, const fx_index *at);                       /* one index per logical dim */
+uint16_t fx__kb_load(fx_kb *k, fx_lvalue value, const fx_index *at);                      /* one index per logical dim */
 uint16_t fx__kb_load_guarded(fx_kb *k, fx_lvalue value, const fx_index *at, double fill); /* fill where outside */
 uint16_t fx__kb_load_gather(fx_kb *k, fx_lvalue value, const fx_index *at); /* indices hold .value; clamped and reported */
 uint16_t fx__kb_imm(fx_kb *k, fx_dtype dtype, double value);
 uint16_t fx__kb_imm_int(fx_kb *k, fx_dtype dtype, int64_t value);
-uint16_t fx__kb_coord(fx_kb *k, uint8_t axis);     /* i64 */
-uint16_t fx__kb_dim(fx_kb *k, fx_dim dim);         /* i64 value of a size */
+uint16_t fx__kb_coord(fx_kb *k, uint8_t axis);              /* i64 */
+uint16_t fx__kb_dim(fx_kb *k, fx_dim dim);                  /* i64 value of a size */
 uint16_t fx__kb_cast(fx_kb *k, fx_dtype dtype, uint16_t a); /* no-op when equal */
-uint16_t fx__kb_scalar(fx_kb *k, fx_scalar_op op, uint16_t a, uint16_t b); /* dtype of a; bool for comparisons; b: FX_NO_EXPR for unary */
+uint16_t fx__kb_scalar(fx_kb *k, fx_scalar_op op, uint16_t a,
+                       uint16_t b); /* dtype of a; bool for comparisons; b: FX_NO_EXPR for unary */
 uint16_t fx__kb_select(fx_kb *k, uint16_t condition, uint16_t a, uint16_t b);
 fx_dtype fx__kb_dtype(const fx_kb *k, uint16_t expr);
 
@@ -88,6 +89,29 @@ void fx__kb_store(fx_kb *k, fx_lvalue value, const fx_index *at, uint16_t e);
 void fx__kb_store_guarded(fx_kb *k, fx_lvalue value, const fx_index *at, uint16_t e); /* points outside are skipped */
 /* Ends the kernel, adds it to the program with a RUN step. */
 fx_status fx__kb_finish(fx_kb *k);
+
+/* ---- Loops --------------------------------------------------------------------------------------------------------------- */
+
+/* Between begin and end, kernels are steps of the body. fx_lower_loop is no more than memory for the two.
+ *
+ *     fx_dim turn = fx__lower_loop_begin(lw, turns, &loop);                 // 0 <= turn < turns: indices may be made of it
+ *     fx_lvalue next = fx__lower_loop_carry(lw, &loop, now);                // `now`: a temp that steps before have filled
+ *     ... kernels that read `now` and store `next` ...
+ *     FX_TRY(fx__lower_loop_end(lw, &loop));                                // `now`: the last turn's value */
+typedef struct fx_lower_loop {
+    fx_step step;
+    fx_block *outer;
+    bool once; /* no loop at all */
+    fx_lvalue *now, *next;
+    int32_t n_carry, cap_now, cap_next;
+} fx_lower_loop;
+fx_dim fx__lower_loop_begin(fx_lower *lower, fx_dim turns, fx_lower_loop *out); /* FX_DIM_BAD: out of memory */
+fx_lvalue fx__lower_loop_carry(fx_lower *lower, fx_lower_loop *loop, fx_lvalue now);
+fx_status fx__lower_loop_end(fx_lower *lower, fx_lower_loop *loop);
+/* A temp of the same shape, filled from `value`. */
+fx_lvalue fx__lower_copy_of(fx_lower *lower, const char *name, fx_lvalue value, fx_dtype dtype);
+/* This value is the node's result: without a copy where it may stay where it is. */
+fx_status fx__lower_give(fx_lower *lower, const fx_call *call, int32_t result, fx_lvalue value);
 
 /* ---- Element-wise operators (ir/ops/pointwise_lower.c): one outer axis per dim of result 0 -------------------------------- */
 

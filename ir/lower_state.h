@@ -13,6 +13,13 @@ typedef struct fx_home {
     fx_index at[FX_RANK];
 } fx_home;
 
+/* A counter of loops that turn so often; loops that do not contain each other share it, and with it their kernels' text. */
+typedef struct fx_lower_counter {
+    fx_dim turns;
+    int32_t sym;
+    bool open; /* a loop is being made */
+} fx_lower_counter;
+
 struct fx_lower {
     fx_context *context;
     fx_program *program;
@@ -21,6 +28,9 @@ struct fx_lower {
     fx_map first;        /* node -> 1 + number of its first value */
     const fx_node *node; /* being lowered */
     bool constant;       /* its steps are init steps, its results CONST */
+    fx_block *block;     /* of the loop being made; NULL: the program's steps, or init steps */
+    fx_lower_counter *counter;
+    int32_t n_counter, cap_counter;
     const char *declined;
     fx_lvalue copy_wanted; /* a home that no index can express: copy it, then try again; FX_NO_LVALUE */
 };
@@ -37,7 +47,7 @@ bool fx__home_compose(fx_lower *lower, const fx_home *in, const fx_view *view, f
 bool fx__home_strides(const fx_lower *lower, const fx_home *home, fx_dim *out_base, fx_dim out_stride[FX_RANK]);
 /* Makes a step of the current node. */
 fx_step *fx__lower_add_step(fx_lower *lower, const fx_step *step);
-/* A kernel that copies one value to another of the same type. */
+/* A kernel that copies one value to another of the same shape. */
 fx_status fx__lower_copy(fx_lower *lower, fx_lvalue from, fx_lvalue to);
 /* Gives the value a buffer of its own, filled by a copy. */
 fx_status fx__lower_materialise(fx_lower *lower, fx_lvalue value);

@@ -131,6 +131,8 @@ static void roll_back(lowering *l, const mark *m)
     p->steps.n = m->n_steps;
     p->init.n = m->n_init;
     l->lower.n_value = m->n_value;
+    l->lower.block = NULL;
+    for (int32_t i = 0; i < l->lower.n_counter; i++) l->lower.counter[i].open = false;
 }
 
 typedef struct value_list {
