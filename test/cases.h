@@ -26,6 +26,11 @@ typedef struct fx_case_change {
  * fx__op_infer). */
 fx_module *fx_case_module(fx_context *context, const fx_op *op, const char *args, const fx_case_change *change);
 fx_node *fx_case_call(fx_module *module); /* the call */
+
+/* Appends the call of a case to a graph. operand gives a node for each tensor of the case, or NULL to give up. NULL: given up, or a
+ * size of the case is a symbol. */
+typedef fx_node *(*fx_case_operand)(void *user, const fx_type *type);
+fx_node *fx_case_append(fx_graph *graph, const fx_op *op, const char *args, fx_case_operand operand, void *user);
 /* Infers the call's type and binds all its arguments: the module's graph becomes a core graph. */
 fx_status fx_case_make_core(fx_module *module);
 /* Dtype of the first float tensor of a case, else that of its first tensor; FX_DTYPE_COUNT without tensors. */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test/random_graph.c: draws an operator, draws arguments that may fit, lets the operator's own rules decide. */
+/* test/random_graph.c: draws an operator, draws arguments that may fit, lets the operator's own rules decide. Each seed has some
+ * rows of its own that it must hold, in turn over the table, so that rare rows are drawn as often as others; where drawn arguments
+ * do not fit, one of the row's cases is taken. */
 #include "random_graph.h"
+#include "cases.h"
 #include "harness.h"
 #include "ir/graph.h"
 #include "ir/op.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192 };
+enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192, OWN_ROWS = 9 };
 
 typedef struct maker {
     fx_module *module;
@@ -342,36 +345,95 @@ static fx_node *select_result(maker *m, fx_node *node)
     return item && fx__op_infer(item) == FX_OK ? item : NULL;
 }
 
+/* The node's value if the operator's rules take it and it is not too large; else the node is erased. */
+static fx_node *accept_node(maker *m, fx_node *node)
+{
+    fx_node *value = fx__op_infer(node) == FX_OK ? select_result(m, node) : NULL;
+    if (value && small_enough(value) && exact_enough(m, value)) return value;
+    fx_context_clear(m->graph->context);
+    if (fx_node_user_count(node) > 0) fx_graph_erase(m->graph, fx_node_user(node, 0));
+    fx_graph_erase(m->graph, node);
+    return NULL;
+}
+
+static fx_node *make_node(maker *m, const draft *d)
+{
+    fx_attr args[FX_PARAMS], kwargs[FX_PARAMS];
+    const char *keys[FX_PARAMS];
+    int32_t n_args = 0, n_kwargs = 0, n_params;
+    const fx_param *params = fx__op_params(d->op, &n_params);
+    for (int32_t i = 0; i < d->n; i++) {
+        if (params[i].keyword_only) {
+            keys[n_kwargs] = params[i].name;
+            kwargs[n_kwargs++] = d->arg[i];
+        } else {
+            args[n_args++] = d->arg[i];
+        }
+    }
+    return fx_graph_create_node(m->graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
+                                                          .target = d->op->target,
+                                                          .args = fx_tuple(m->graph, args, n_args),
+                                                          .kwargs = fx_dict(m->graph, keys, kwargs, n_kwargs)});
+}
+
 /* One node of this operator, or NULL when the draws did not fit. */
 static fx_node *draw_node(maker *m, const fx_op *op)
 {
     for (int32_t attempt = 0; attempt < TRIES; attempt++) {
         draft d = {.op = op};
         if (!draw_arguments(m, &d)) continue;
-        fx_attr args[FX_PARAMS], kwargs[FX_PARAMS];
-        const char *keys[FX_PARAMS];
-        int32_t n_args = 0, n_kwargs = 0, n_params;
-        const fx_param *params = fx__op_params(op, &n_params);
-        for (int32_t i = 0; i < d.n; i++) {
-            if (params[i].keyword_only) {
-                keys[n_kwargs] = params[i].name;
-                kwargs[n_kwargs++] = d.arg[i];
-            } else {
-                args[n_args++] = d.arg[i];
-            }
-        }
-        fx_node *node = fx_graph_create_node(m->graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
-                                                                       .target = op->target,
-                                                                       .args = fx_tuple(m->graph, args, n_args),
-                                                                       .kwargs = fx_dict(m->graph, keys, kwargs, n_kwargs)});
-        if (!node) return NULL;
-        fx_node *value = fx__op_infer(node) == FX_OK ? select_result(m, node) : NULL;
-        if (value && small_enough(value) && exact_enough(m, value)) return value;
-        fx_context_clear(m->graph->context);
-        if (fx_node_user_count(node) > 0) fx_graph_erase(m->graph, fx_node_user(node, 0));
-        fx_graph_erase(m->graph, node);
+        fx_node *node = make_node(m, &d);
+        fx_node *value = node ? accept_node(m, node) : NULL;
+        if (value || !node) return value;
     }
     return NULL;
+}
+
+/* A value of exactly this type if there is one, else a weight. */
+static fx_node *operand_of_case(void *user, const fx_type *type)
+{
+    maker *m = user;
+    int64_t elems = 1;
+    for (int32_t d = 0; d < type->rank; d++) elems *= type->dim[d];
+    for (int32_t i = 0; i < TRIES; i++) {
+        fx_node *node = any_value(m);
+        if (fx__type_equal(fx_node_type(node, 0), type)) return node;
+    }
+    return elems <= MAX_ELEMS ? weight(m, type->dtype, type->rank, type->dim, false) : NULL;
+}
+
+/* One of the row's cases, from a drawn one on the first that fits. */
+static fx_node *draw_case(maker *m, const fx_op *op)
+{
+    int32_t n = 0;
+    while (op->cases && op->cases[n].args) n++;
+    for (int32_t i = 0, first = n ? (int32_t)pick(m, 0, n - 1) : 0; i < n; i++) {
+        fx_node *node = fx_case_append(m->graph, op, op->cases[(first + i) % n].args, operand_of_case, m);
+        fx_node *value = node ? accept_node(m, node) : NULL;
+        if (value) return value;
+    }
+    return NULL;
+}
+
+static bool add_row(maker *m, int32_t index, bool from_cases, int32_t *drawn)
+{
+    const fx_op *op = fx_op_at(index);
+    if ((m->exact && !is_exact(op)) || m->n_values == MAX_VALUES) return false;
+    fx_node *node = draw_node(m, op);
+    if (!node && from_cases) node = draw_case(m, op);
+    if (!node) return false;
+    m->value[m->n_values++] = node;
+    if (drawn) drawn[index]++;
+    return true;
+}
+
+/* The rows that this seed must hold. */
+static int32_t add_own_rows(maker *m, uint64_t seed, int32_t *drawn)
+{
+    int32_t made = 0, rows = fx_op_count();
+    for (int32_t i = 0; i < OWN_ROWS; i++)
+        made += add_row(m, (int32_t)((seed * OWN_ROWS + (uint64_t)i) % (uint64_t)rows), true, drawn);
+    return made;
 }
 
 static void draw_inputs(maker *m)
@@ -418,16 +480,12 @@ fx_module *fx_test_random_module(fx_context *context, uint64_t seed, const fx_ra
     m.graph = fx_module_graph(m.module);
     draw_inputs(&m);
     int64_t wanted = pick(&m, options->min_nodes ? options->min_nodes : 10, options->max_nodes ? options->max_nodes : 40);
-    for (int64_t i = 0, made = 0; made < wanted && i < 10 * wanted && m.n_values < MAX_VALUES; i++) {
-        int32_t index = (int32_t)pick(&m, 0, fx_op_count() - 1);
-        const fx_op *op = fx_op_at(index);
-        if (options->exact && !is_exact(op)) continue;
-        fx_node *node = draw_node(&m, op);
-        if (!node) continue;
-        m.value[m.n_values++] = node;
-        if (options->drawn) options->drawn[index]++;
-        made++;
-    }
+    int64_t before = wanted > OWN_ROWS ? pick(&m, 0, wanted - OWN_ROWS) : 0, made = 0;
+    for (int64_t i = 0; made < before && i < 10 * wanted; i++)
+        made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), false, options->drawn);
+    if (wanted > OWN_ROWS) made += add_own_rows(&m, seed, options->drawn);
+    for (int64_t i = 0; made < wanted && i < 10 * wanted; i++)
+        made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), false, options->drawn);
     draw_outputs(&m);
     erase_unused_weights(&m);
     return m.module;
