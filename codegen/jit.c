@@ -3,6 +3,7 @@
  * absolute symbols, then the init steps, which fill the weights. */
 #include "codegen/object.h"
 #include "ir/diag.h"
+#include "runtime/memory.h"
 #include <inttypes.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
@@ -168,11 +169,6 @@ static fx_status compile_and_link(fx_jit *jit, const fx_codegen_options *options
 
 /* ---- Weights ------------------------------------------------------------------------------------------------------------ */
 
-static void *allocate(size_t bytes)
-{
-    return aligned_alloc(64, (bytes + 127) / 64 * 64);
-}
-
 static size_t buf_bytes(const fx_program *program, int32_t buf)
 {
     return (size_t)fx__dim_hint(program->dims, fx__buf_elems(program, buf)) * fx_dtype_bytes(program->buf[buf].dtype);
@@ -181,7 +177,7 @@ static size_t buf_bytes(const fx_program *program, int32_t buf)
 static fx_status make_consts(fx_jit *jit)
 {
     const fx_program *program = jit->program;
-    jit->consts = allocate((size_t)program->const_bytes);
+    jit->consts = fx__memory_alloc((size_t)program->const_bytes);
     if (!jit->consts) return fx__diag_oom(jit->context);
     memset(jit->consts, 0, (size_t)program->const_bytes);
     for (int32_t i = 0; i < program->n_buf; i++) {
@@ -200,7 +196,7 @@ static fx_status fill_table(const fx_program *program, void **table, char *own)
         if (buf->role != FX_BUF_CONST || buf->parent >= 0 || buf->offset >= 0) continue;
         table[i] = (void *)(uintptr_t)buf->data;
         if (buf->data) continue;
-        table[i] = allocate(buf_bytes(program, i));
+        table[i] = fx__memory_alloc(buf_bytes(program, i));
         if (!table[i]) return FX_E_OOM;
         own[i] = 1;
     }
@@ -212,7 +208,7 @@ static fx_status run_init(fx_jit *jit, const char *symbol)
     const fx_program *program = jit->program;
     size_t n = (size_t)program->n_buf;
     void *address, **table = calloc(n + 1, sizeof *table); /* the error word of init's kernels is behind the table */
-    char *own = calloc(n + 1, 1), *scratch = allocate((size_t)program->scratch_bytes);
+    char *own = calloc(n + 1, 1), *scratch = fx__memory_alloc((size_t)program->scratch_bytes);
     fx_status status = table && own && scratch ? fill_table(program, table, own) : FX_E_OOM;
     if (status == FX_OK) status = look_up(jit, symbol, "_init", &address);
     if (status == FX_OK) {

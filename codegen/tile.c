@@ -10,9 +10,9 @@ typedef struct tile_job {
     fx_tile_sweep sweep[TILE_CONTRACTS];
     int n_sweep;
     fx_tile_rows rows;
-    bool rows_known;         /* static row extent */
-    LLVMValueRef begin, end; /* tiles of the row axis in this call, or in this pass */
-    bool in_pass;            /* they are to be looped over before the vector axis */
+    bool rows_known;               /* static row extent */
+    LLVMValueRef begin, end;       /* tiles of the row axis in this call */
+    LLVMValueRef block, block_end; /* panels of this block, to be looped over before the vector axis; NULL: none are due */
 } tile_job;
 
 /* ---- Plan ----------------------------------------------------------------------------------------------------------------- */
@@ -71,8 +71,9 @@ static void emit_tile(tile_job *job)
 static void emit_axes(tile_job *job, int level);
 
 /* One tile; `next` is the place in the order behind it. */
-static void emit_rows_at(tile_job *job, int next, LLVMValueRef row, int height)
+static void emit_rows_at(tile_job *job, int next, LLVMValueRef tile, LLVMValueRef row, int height)
 {
+    job->t.number = e_sub(&job->t.f->e, tile, job->begin);
     LLVMValueRef *saved = fx__frame_enter(job->t.f, (uint8_t)job->t.row, row);
     job->t.height = height;
     emit_axes(job, next);
@@ -86,7 +87,7 @@ static void emit_class(tile_job *job, int next, const fx_tile_class *cls)
     job->t.cls = cls;
     fx_loop loop = e_loop_begin(e, "tile", e_max(e, job->begin, first), e_min(e, job->end, last), 1, 0, NULL);
     LLVMValueRef row = e_add(e, e_i64(e, cls->row), e_mul(e, e_sub(e, loop.index, first), e_i64(e, cls->height)));
-    emit_rows_at(job, next, row, cls->height);
+    emit_rows_at(job, next, loop.index, row, cls->height);
     e_loop_end(e, &loop, NULL);
     job->t.cls = NULL;
 }
@@ -116,7 +117,7 @@ static void emit_symbolic_rows(tile_job *job, int next)
         LLVMBasicBlockRef body = e_block(e, "rows%d", height);
         LLVMAddCase(choice, e_i64(e, height), body);
         e_put(e, body);
-        emit_rows_at(job, next, row, height);
+        emit_rows_at(job, next, loop.index, row, height);
         e_goto(e, done);
     }
     e_put(e, never);
@@ -135,18 +136,32 @@ static void emit_tiles(tile_job *job, int next)
     for (int c = 0; c < job->rows.n_class; c++) emit_class(job, next, &job->rows.cls[c]);
 }
 
-/* Passes of `block` rows; their tiles are looped over further inside, so that a panel meets all of them in cache. */
-static void emit_passes(tile_job *job, int next)
+/* Blocks of panels; those of a block are looped over further inside, so that each tile of rows meets all of them in cache. */
+static void emit_blocks(tile_job *job, int level)
 {
-    fx_e *e = &job->t.f->e;
-    const fx_sched *sched = &job->t.f->kernel->sched;
-    int64_t tiles = sched->block > sched->mr ? sched->block / sched->mr : 1;
-    LLVMValueRef end = job->end;
-    fx_loop loop = e_loop_begin(e, "pass", job->begin, end, tiles, 0, NULL);
-    job->begin = loop.index;
-    job->end = e_min(e, e_add(e, loop.index, e_i64(e, tiles)), end);
-    job->in_pass = true;
-    emit_axes(job, next);
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    LLVMValueRef end = f->end[job->t.panel];
+    fx_loop loop = e_loop_begin(e, "block", f->begin[job->t.panel], end, f->kernel->sched.block, 0, NULL);
+    job->block = loop.index;
+    job->block_end = e_min(e, e_add(e, loop.index, e_i64(e, f->kernel->sched.block)), end);
+    emit_axes(job, level + 1);
+    job->block = NULL;
+    e_loop_end(e, &loop, NULL);
+}
+
+static void emit_panels(tile_job *job, int level)
+{
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    LLVMValueRef block = job->block;
+    fx_loop loop = e_loop_begin(e, f->kernel->axis[job->t.panel].name, block, job->block_end, 1, 0, NULL);
+    LLVMValueRef *saved = fx__frame_enter(f, (uint8_t)job->t.panel, loop.index);
+    job->t.in_block = e_sub(e, loop.index, block);
+    job->block = NULL;
+    emit_axes(job, level);
+    job->block = block;
+    fx__frame_leave(f, (uint8_t)job->t.panel, saved);
     e_loop_end(e, &loop, NULL);
 }
 
@@ -161,7 +176,7 @@ static void emit_row_axis(tile_job *job, int level)
         job->begin = f->begin[job->t.row];
         job->end = f->end[job->t.row];
     }
-    sched->block > 0 ? emit_passes(job, level + 1) : emit_tiles(job, level + 1);
+    emit_tiles(job, level + 1);
 }
 
 /* Vectors from a column on; columns: how many are left there (constant or not), NULL: enough for all. */
@@ -228,12 +243,12 @@ static void emit_axes(tile_job *job, int level)
     fx_frame *f = job->t.f;
     int axis = level < f->n_order ? f->order[level] : -1;
     int64_t extent;
-    if (job->in_pass && (level == f->n_order || axis == job->t.vec)) {
-        job->in_pass = false;
-        emit_tiles(job, level);
-        job->in_pass = true;
-    } else if (level == f->n_order)
+    if (job->block && (level == f->n_order || axis == job->t.vec))
+        emit_panels(job, level);
+    else if (level == f->n_order)
         emit_tile(job);
+    else if (f->kernel->sched.block > 0 && axis == job->t.panel)
+        emit_blocks(job, level);
     else if (axis == job->t.row)
         emit_row_axis(job, level);
     else if (axis == job->t.vec)
@@ -247,7 +262,10 @@ static int plain_axes(const tile_job *job)
 {
     const fx_frame *f = job->t.f;
     int n = 0;
-    while (n < f->n_order && f->order[n] != job->t.row && f->order[n] != job->t.vec) n++;
+    while (n < f->n_order && f->order[n] != job->t.row && f->order[n] != job->t.vec) {
+        if (f->kernel->sched.block > 0 && f->order[n] == job->t.panel) break;
+        n++;
+    }
     return n;
 }
 
@@ -277,6 +295,7 @@ fx_status fx__emit_tile(fx_frame *f)
     if (!plan(&job)) return fx__frame_refuse(f, "its stages do not form a tile");
     for (int s = 0; s < job.n_sweep; s++)
         if (job.sweep[s].row_guard && !job.sweep[s].row_guard_static) make_zeros(&job, &job.sweep[s]);
+    job.t.panel = fx__tile_panel_axis(f, &job.sweep[0], job.t.row, job.t.vec);
     int n = plain_axes(&job);
     fx_nest nest;
     fx__frame_nest_begin(f, &nest, n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codegen/tile.h: what the files of the tile emitter share. A sweep is one nest of loops over reduced axes that feeds the
  * accumulators of one or more CONTRACT stages; tile_plan.c finds its loops, operands and guards, tile_rows.c cuts the rows into
- * tiles, tile_sweep.c emits the micro-kernel, tile.c the loops around it and what follows, tile_block.c kernels with inner axes. */
+ * tiles, tile_sweep.c emits the micro-kernel and tile_fetch.c its prefetches, tile.c the loops around it, tile_map.c what follows. */
 #ifndef FX_CODEGEN_TILE_H
 #define FX_CODEGEN_TILE_H
 
@@ -77,6 +77,9 @@ typedef struct fx_tile {
     fx_kpoint point;              /* one copy for each vector of each row, row by row */
     int row, vec, lanes;          /* axes, -1: none */
     int height, n_vec;            /* of this tile */
+    int panel;                    /* axis of B's panels, -1: none */
+    LLVMValueRef number;          /* of this tile in the loop over the rows */
+    LLVMValueRef in_block;        /* which panel of its block, when sched.block is set */
     const fx_tile_class *cls;     /* rows inside; NULL: all, or decided at run time */
     LLVMValueRef mask[TILE_VECS]; /* lanes inside the vector axis; NULL: all of them */
     LLVMValueRef zeros;           /* where rows outside point to, when that is decided at run time */
@@ -100,6 +103,14 @@ static inline int fx__tile_acc(const fx_tile *tile, int contract, int row, int v
 {
     return (contract * tile->height + row) * tile->n_vec + vec;
 }
+
+/* ---- tile_fetch.c -------------------------------------------------------------------------------------------------------- */
+
+/* The innermost axis of the order, other than row and vec, along which a factor moves that does not move with the row; -1. */
+int fx__tile_panel_axis(const fx_frame *f, const fx_tile_sweep *sweep, int row, int vec);
+/* Prefetches what is due with `steps` steps of the innermost loop from `index` on; base: the stream's pointer at index 0. */
+void fx__tile_fetch(fx_tile *tile, const fx_tile_stream *stream, const fx_tile_loop *loop, LLVMValueRef base, LLVMValueRef index,
+                    int steps);
 
 /* ---- tile_plan.c, tile_rows.c -------------------------------------------------------------------------------------------- */
 

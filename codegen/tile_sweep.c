@@ -103,19 +103,6 @@ static LLVMValueRef general_value(const tile_nest *nest, int s, int r, int j)
     return to_acc(nest, s, fx__tile_load(t, stream->stage, stream->expr, r, j));
 }
 
-/* Brings what the loop reads `ahead` steps later. */
-static void prefetch_row(const tile_nest *nest, const tile_ptrs *ptrs, int s)
-{
-    fx_e *e = emitter(nest);
-    const fx_tile_loop *loop = &nest->sweep->loop[nest->sweep->n_loop - 1];
-    LLVMValueRef ptr = step(nest, s, ptrs->base[s], times(nest, nest->t->f->kernel->sched.ahead, loop->stride[s]));
-    for (int j = 0; j < nest->t->n_vec; j++) {
-        LLVMValueRef at = step(nest, s, ptr, times(nest, (int64_t)j * nest->t->lanes, nest->sweep->stream[s].vec));
-        LLVMValueRef arg[] = {at, e_i32(e, 0), e_i32(e, 3), e_i32(e, 1)}; /* to read, into the first level, data */
-        e_intrinsic(e, "llvm.prefetch", &e->ty_ptr, 1, arg, 4);
-    }
-}
-
 static LLVMValueRef stream_value(const tile_nest *nest, const tile_ptrs *ptrs, int s, int r, int j)
 {
     return nest->sweep->stream[s].general ? general_value(nest, s, r, j) : plain_value(nest, ptrs, s, r, j);
@@ -150,7 +137,6 @@ static void emit_body(const tile_nest *nest, const tile_ptrs *ptrs, int r0, int 
     for (int s = 0; s < sweep->n_stream; s++) {
         if (sweep->stream[s].general || sweep->stream[s].row != 0) continue;
         load_row(nest, ptrs, s, 0, value[s]);
-        if (nest->t->f->kernel->sched.ahead > 0 && sweep->n_loop > 0 && sweep->stream[s].vec != 0) prefetch_row(nest, ptrs, s);
     }
     for (int r = r0; r < r1; r++) {
         for (int s = 0; s < sweep->n_stream; s++)
@@ -231,13 +217,13 @@ static void unpack(const tile_nest *nest, int r0, int r1, const LLVMValueRef *in
             for (int j = 0; j < t->n_vec; j++) t->acc[fx__tile_acc(t, c, r, j)] = in[n++];
 }
 
-/* One step of a loop: the levels below, at the loop's index. */
+/* One step of a loop: the levels below, at the loop's index; ptrs are there already. */
 static void emit_step(const tile_nest *nest, int level, const tile_ptrs *ptrs, LLVMValueRef index, int r0, int r1)
 {
     fx_frame *f = nest->t->f;
     const fx_tile_loop *loop = &nest->sweep->loop[level];
     uint8_t axis = nest->stage->red[loop->red];
-    tile_ptrs here = advance(nest, ptrs, loop, index);
+    tile_ptrs here = *ptrs;
     bool enters = nest->general && loop->n_red == 1;
     LLVMValueRef *saved = enters ? fx__frame_enter(f, axis, index) : NULL;
     f->coord[axis] = index; /* guards ask for it */
@@ -247,23 +233,56 @@ static void emit_step(const tile_nest *nest, int level, const tile_ptrs *ptrs, L
     f->coord[axis] = NULL;
 }
 
-static void emit_range(const tile_nest *nest, int level, const tile_ptrs *ptrs, LLVMValueRef lo, LLVMValueRef hi, int r0, int r1)
+/* `steps` steps from index on, and the prefetches that go with them. */
+static void emit_turn(const tile_nest *nest, int level, const tile_ptrs *ptrs, LLVMValueRef index, int steps, int r0, int r1)
+{
+    fx_e *e = emitter(nest);
+    const fx_tile_sweep *sweep = nest->sweep;
+    const fx_tile_loop *loop = &sweep->loop[level];
+    tile_ptrs first = advance(nest, ptrs, loop, index);
+    for (int i = 0; i < steps; i++) {
+        tile_ptrs here = i > 0 ? advance(nest, &first, loop, e_i64(e, i)) : first;
+        emit_step(nest, level, &here, e_add(e, index, e_i64(e, i)), r0, r1);
+    }
+    for (int s = 0; s < sweep->n_stream && level + 1 == sweep->n_loop; s++)
+        fx__tile_fetch(nest->t, &sweep->stream[s], loop, ptrs->base[s], index, steps);
+}
+
+/* Turns of `steps` steps over [lo, hi), whose length is a multiple of it. */
+static void emit_turns(const tile_nest *nest, int level, const tile_ptrs *ptrs, LLVMValueRef lo, LLVMValueRef hi, int steps, int r0,
+                       int r1)
 {
     fx_e *e = emitter(nest);
     LLVMValueRef carry[E_CARRY];
     int64_t from, to;
-    if (e_const(lo, &from) && e_const(hi, &to) && to - from <= 1) {
-        if (to - from == 1) emit_step(nest, level, ptrs, lo, r0, r1);
+    if (e_const(lo, &from) && e_const(hi, &to) && to - from <= steps) {
+        if (to > from) emit_turn(nest, level, ptrs, lo, steps, r0, r1);
         return;
     }
     int n = pack(nest, r0, r1, carry);
     const char *name = nest->t->f->kernel->axis[nest->stage->red[nest->sweep->loop[level].red]].name;
-    fx_loop loop = e_loop_begin(e, name, lo, hi, 1, n, carry);
+    fx_loop loop = e_loop_begin(e, name, lo, hi, steps, n, carry);
     unpack(nest, r0, r1, loop.carry);
-    emit_step(nest, level, ptrs, loop.index, r0, r1);
+    emit_turn(nest, level, ptrs, loop.index, steps, r0, r1);
     pack(nest, r0, r1, carry);
     e_loop_end(e, &loop, carry);
     unpack(nest, r0, r1, loop.carry);
+}
+
+/* The innermost loop takes sched.unroll steps in a turn, then what is left one by one. lo and hi are multiples of the loop's span.
+ */
+static void emit_range(const tile_nest *nest, int level, const tile_ptrs *ptrs, LLVMValueRef lo, LLVMValueRef hi, int r0, int r1)
+{
+    fx_e *e = emitter(nest);
+    int unroll = level + 1 == nest->sweep->n_loop ? nest->t->f->kernel->sched.unroll : 1;
+    fx_dim span = nest->sweep->loop[level].span;
+    LLVMValueRef full = hi;
+    if (unroll > 1 && !(fx_dim_is_const(span) && span % unroll == 0)) {
+        LLVMValueRef turns = e_floordiv(e, e_max(e, e_sub(e, hi, lo), e_i64(e, 0)), e_i64(e, unroll));
+        full = e_add(e, lo, e_mul(e, turns, e_i64(e, unroll)));
+    }
+    emit_turns(nest, level, ptrs, lo, full, unroll > 1 ? unroll : 1, r0, r1);
+    if (full != hi) emit_turns(nest, level, ptrs, full, hi, 1, r0, r1);
 }
 
 /* Every guard that clips this loop; a row guard's runs may have the same loop. */

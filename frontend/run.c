@@ -3,6 +3,7 @@
  * not the compiled ones, provides outputs and workspace, and says in words what the entry's status means. */
 #include "frontend/compiled.h"
 #include "ir/interp.h"
+#include "runtime/memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,7 +157,7 @@ static fx_workspace *workspace_take(fx_compiled *it, size_t bytes)
     fx_workspace *fresh = calloc(1, sizeof *fresh);
     if (!fresh) return NULL;
     fresh->bytes = bytes;
-    fresh->data = aligned_alloc(64, round_up(bytes ? bytes : 64));
+    fresh->data = fx__memory_alloc(bytes);
     if (fresh->data) return fresh;
     free(fresh);
     return NULL;

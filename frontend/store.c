@@ -3,6 +3,7 @@
  * kept twice by two processes; everything goes when the module is freed. */
 #include "frontend/onnx_tensor.h"
 #include "ir/diag.h"
+#include "runtime/memory.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -101,10 +102,10 @@ fx_status fx__store_map(fx_store *store, const char *path, const void **out_data
 void *fx__store_alloc(fx_store *store, size_t bytes)
 {
     block *b = new_block(store);
-    if (!b || bytes > SIZE_MAX - 64) return NULL;
+    if (!b) return NULL;
     b->path = NULL;
     b->bytes = bytes;
-    b->data = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    b->data = fx__memory_alloc(bytes);
     if (!b->data) {
         (void)fx__diag_oom(store->context);
         return NULL;

@@ -131,7 +131,8 @@ typedef struct fx_sched { /* what each field means to each emitter: passes/sched
     uint8_t order[FX_AXES], n_order; /* loops inside a chunk, outermost first */
     uint8_t kgroup[FX_REDS];         /* reduced axes with one number are one merged loop */
     uint8_t row, mr, nv;             /* TILE: row axis, tile height, vectors per row */
-    int32_t block, ahead;            /* TILE: rows of a pass, 0: one tile; steps of K that B is prefetched ahead, 0: not */
+    int32_t block;                   /* TILE: panels that one walk over the rows meets, 0: as order says */
+    int32_t fetch_a, fetch_b;        /* TILE: bytes of A's next rows, of B's next panels prefetched with each step of K */
     bool parallel;                   /* worth sharing between threads */
 } fx_sched;
 

@@ -48,6 +48,14 @@ static bool parse_kgroup(fx_kernel_parser *k, uint8_t out[FX_REDS])
     return fx__klex_expect(k->p, ')');
 }
 
+static bool parse_fetch(fx_kernel_parser *k, fx_sched *s)
+{
+    char word[FX_WORD_BYTES];
+    if (!fx__klex_word(k->p, word)) return false;
+    if (strcmp(word, "a") != 0 && strcmp(word, "b") != 0) return fx__klex_fail(k->p, "expected a or b after fetch");
+    return parse_i32(k, word[0] == 'a' ? &s->fetch_a : &s->fetch_b);
+}
+
 static bool parse_sched_item(fx_kernel_parser *k, fx_sched *s)
 {
     fx_kparser *p = k->p;
@@ -64,7 +72,7 @@ static bool parse_sched_item(fx_kernel_parser *k, fx_sched *s)
     if (strcmp(word, "grain") == 0) return fx__klex_int(p, 0, INT64_MAX, &s->grain);
     if (strcmp(word, "order") == 0) return parse_axis_list(k, s->order, &s->n_order, FX_AXES);
     if (strcmp(word, "block") == 0) return parse_i32(k, &s->block);
-    if (strcmp(word, "ahead") == 0) return parse_i32(k, &s->ahead);
+    if (strcmp(word, "fetch") == 0) return parse_fetch(k, s);
     s->parallel = strcmp(word, "parallel") == 0;
     return s->parallel || fx__klex_fail(p, "unknown word \"%s\" in a schedule", word);
 }

@@ -373,6 +373,19 @@ static bool outer_list(const fx_kernel *kernel, const uint8_t *axis, int n)
     return true;
 }
 
+enum { MOST_FETCHED = 256, MOST_STEPS = 16 };
+
+static void verify_tile(fx_verifier *v, const fx_sched *s)
+{
+    if (s->mr * s->nv + s->nv + 1 > MOST_REGISTERS)
+        fx__verify_fail(v, "7 (schedule)", "a tile of %d by %d needs more than %d registers", s->mr, s->nv, MOST_REGISTERS);
+    if (s->unroll > MOST_STEPS) fx__verify_fail(v, "7 (schedule)", "%d steps of a sum in one turn", s->unroll);
+    if (s->fetch_a < 0 || s->fetch_a > MOST_FETCHED || s->fetch_b < 0 || s->fetch_b > MOST_FETCHED)
+        fx__verify_fail(v, "7 (schedule)", "a fetch of %d and %d bytes with each step", (int)s->fetch_a, (int)s->fetch_b);
+    if (s->block < 0 || (s->fetch_a > 0 && s->row == FX_NO_AXIS))
+        fx__verify_fail(v, "7 (schedule)", "blocks of %d panels, or next rows of a tile without rows", (int)s->block);
+}
+
 void fx__verify_schedule(fx_verifier *v)
 {
     const fx_kernel *kernel = v->kernel;
@@ -390,6 +403,5 @@ void fx__verify_schedule(fx_verifier *v)
         if (s->task[i] >= kernel->n_outer) fx__verify_fail(v, "7 (schedule)", "a task axis that is not outer");
     if (s->lanes == 0 || (s->lanes > 1 && s->vec >= kernel->n_axis))
         fx__verify_fail(v, "7 (schedule)", "%d lanes without a vector axis", s->lanes);
-    if (s->emit == FX_EMIT_TILE && s->mr * s->nv + s->nv + 1 > MOST_REGISTERS)
-        fx__verify_fail(v, "7 (schedule)", "a tile of %d by %d needs more than %d registers", s->mr, s->nv, MOST_REGISTERS);
+    if (s->emit == FX_EMIT_TILE) verify_tile(v, s);
 }

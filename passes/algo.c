@@ -55,12 +55,10 @@ static bool tail_is_guarded(const fx_program *program, const fx_kernel *kernel, 
 /* Width of the panels; 0: B keeps the axis whole. */
 static int64_t panel_width(const fx_algo *algo, const fx_kernel *kernel, const fx_roles *roles)
 {
-    int32_t lanes = fx__tile_lanes(algo->target, &kernel->stage[0]);
     fx_dim columns = kernel->axis[roles->vec].extent;
     if (!fx_dim_is_const(columns)) return 0;
-    int64_t rows = fx__tile_rows(algo->program, kernel, roles);
-    fx_tile tile = fx__tile_choose(algo->target, lanes, rows, columns, fx__tile_is_window(kernel, roles), 0);
-    int64_t width = (int64_t)tile.nv * lanes;
+    fx_tile_task task = fx__tile_task(algo->target, algo->program, kernel, roles);
+    int64_t width = (int64_t)fx__tile_choose(algo->target, &task, 0).nv * task.lanes;
     return columns % width == 0 || tail_is_guarded(algo->program, kernel, roles->vec) ? width : 0;
 }
 
@@ -103,7 +101,7 @@ static bool worth_packing(const fx_algo *algo, const fx_kernel *kernel, const fx
     int64_t bytes = (int64_t)fx_dtype_bytes(kernel->arg[kernel->access[roles->b].arg].dtype);
     for (int i = 0; i < stage->n_red; i++) bytes *= fx__dim_hint(dims, kernel->axis[stage->red[i]].extent);
     bytes *= fx__dim_hint(dims, kernel->axis[roles->vec].extent);
-    return bytes > algo->target->l2 / 2 && fx__tile_rows(algo->program, kernel, roles) >= ROWS_WORTH_PACKING;
+    return bytes > algo->target->l2 / 2 && fx__tile_task(algo->target, algo->program, kernel, roles).rows >= ROWS_WORTH_PACKING;
 }
 
 static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)

@@ -41,11 +41,13 @@
  *            vec: when B is a panel (a buffer whose last dim is nv*lanes, zero-padded), vec's extent is nv*lanes exactly, loads
  *            of B are never masked, and the stores and the epilogue's loads are guarded when the real extent ends in the
  *            middle. Otherwise vec is looped over in steps of nv*lanes with masked loads and stores at the end.
- *            order: all outer axes; vec after row. Where the row axis stands, its tiles are looped over; with block > 0 passes of
- *            `block` rows are, and the tiles of a pass directly before vec, so that axes between them (panels) meet a pass from
- *            cache. kgroup[i] belongs to red[i] of stage 0: neighbours with one number are contiguous in A and in B (B's step: the
+ *            order: all outer axes; vec after row. Where the row axis stands, its tiles are looped over. block > 0: where the
+ *            innermost axis of B's panels stands, blocks of so many panels are looped over, and the panels of a block directly
+ *            before vec, so that each tile of rows between them meets a block from cache. kgroup[i] belongs to red[i] of stage 0: neighbours with one number are contiguous in A and in B (B's step: the
  *            panel's width) and run as one loop, longest run innermost; a guarded axis inside a merged run (kw of (kw,ic)) clips
- *            it to a sub-run. ahead: B is prefetched so many steps of the innermost loop ahead, where it streams from beyond L2.
+ *            it to a sub-run. `unroll` steps of the innermost of these loops make one turn of it.
+ *            fetch: with each step of that loop go so many bytes of a prefetch, in the order of memory: fetch_a of the rows of A behind
+ *            the tile's, spread over the tile's sweeps; fetch_b of B's next panel or block, spread over the tiles of this one.
  */
 #include "passes/schedule.h"
 #include "passes/pass.h"

@@ -4,8 +4,7 @@
 #include "passes/schedule.h"
 #include "ir/diag.h"
 
-/* STEPS_AHEAD: of K; two hundred cycles or more, what the third-level cache takes. */
-enum { ENOUGH_TASKS = 8, STEPS_AHEAD = 32 };
+enum { ENOUGH_TASKS = 8, STEPS_OF_A_TURN = 2 };
 
 /* Is red[i]'s loop, continued by red[i+1]'s, one contiguous walk through this factor? */
 static bool continues(const fx_schedule *s, uint16_t access, uint8_t outer, uint8_t inner)
@@ -39,15 +38,6 @@ static int32_t panel_vectors(const fx_schedule *s, const fx_roles *roles, int32_
     return whole && width / lanes <= 8 ? (int32_t)(width / lanes) : 0;
 }
 
-static fx_tile choose_tile(fx_schedule *s, const fx_roles *roles)
-{
-    int32_t lanes = fx__tile_lanes(s->target, &s->kernel->stage[0]), nv = panel_vectors(s, roles, lanes);
-    int64_t columns = fx__schedule_extent(s, roles->vec);
-    bool window = fx__tile_is_window(s->kernel, roles);
-    int64_t rows = fx__tile_rows(s->program, s->kernel, roles);
-    return fx__tile_choose(s->target, lanes, rows, columns, window, nv);
-}
-
 /* Outer axes besides row and vec, by the factors they move: both (a batch), A alone, B alone; and how often they step. */
 typedef enum { SHARED, ROWS, PANELS, GROUPS } axis_group;
 typedef struct axes {
@@ -58,12 +48,16 @@ typedef struct axes {
     int64_t bytes[2];       /* of A and B, for one point of the batch */
 } axes;
 
-static int64_t factor_bytes(const fx_schedule *s, uint16_t access, int64_t batch)
+/* What is read of a factor: windows overlap, and strides leave out. */
+static int64_t factor_bytes(const fx_schedule *s, uint16_t access, const bool *in, int64_t batch)
 {
     const fx_arg *arg = &s->kernel->arg[s->kernel->access[access].arg];
-    int64_t elems = 1;
-    for (int d = 0; d < arg->rank; d++) elems *= fx__dim_hint(s->program->dims, arg->dim[d]);
-    return elems * (int64_t)fx_dtype_bytes(arg->dtype) / (batch > 0 ? batch : 1);
+    double elems = 1, points = 1;
+    for (int d = 0; d < arg->rank; d++) elems *= (double)fx__dim_hint(s->program->dims, arg->dim[d]);
+    for (uint8_t i = 0; i < s->kernel->n_axis; i++)
+        if (in[i]) points *= (double)fx__schedule_extent(s, i);
+    double bytes = (points < elems ? points : elems) * (double)fx_dtype_bytes(arg->dtype) / (double)(batch > 0 ? batch : 1);
+    return bytes < 1e18 ? (int64_t)bytes : INT64_MAX / 8;
 }
 
 static void sort_axes(const fx_schedule *s, const fx_roles *roles, axes *out)
@@ -78,8 +72,8 @@ static void sort_axes(const fx_schedule *s, const fx_roles *roles, axes *out)
         out->points[group] *= fx__schedule_extent(s, i);
     }
     if (roles->row != FX_NO_AXIS) out->tiles = (fx__schedule_extent(s, roles->row) + sched->mr - 1) / sched->mr;
-    out->bytes[0] = factor_bytes(s, roles->a, out->points[SHARED]);
-    out->bytes[1] = factor_bytes(s, roles->b, out->points[SHARED]);
+    out->bytes[0] = factor_bytes(s, roles->a, roles->in_a, out->points[SHARED]);
+    out->bytes[1] = factor_bytes(s, roles->b, roles->in_b, out->points[SHARED]);
     out->points[ROWS] *= out->tiles;
     out->points[PANELS] *= (fx__schedule_extent(s, roles->vec) + step - 1) / step;
 }
@@ -94,31 +88,66 @@ static void append_axis(fx_sched *sched, uint8_t axis)
     if (axis != FX_NO_AXIS) sched->order[sched->n_order++] = axis;
 }
 
-/* Rows of a pass: as many as leave L2 room for a panel beside them. */
-static int32_t pass_rows(const fx_schedule *s, const fx_roles *roles, const axes *a)
+/* Panels of a block: as many as leave the second-level cache room for the next block beside them. */
+static int64_t block_panels(const fx_schedule *s, const axes *a)
 {
-    int64_t rows = fx__schedule_extent(s, roles->row), mr = s->kernel->sched.mr;
-    int64_t fitting = s->target->l2 / 4 / (a->bytes[0] / rows + 1) / mr * mr;
-    return (int32_t)(fitting > 4 * mr ? fitting : 4 * mr);
+    int64_t panel = a->bytes[1] / (a->points[PANELS] > 0 ? a->points[PANELS] : 1);
+    return s->target->l2 / 3 / (panel > 0 ? panel : 1);
 }
 
 /* B that fits L2 is walked through for every tile of rows, whose A then stays in L1. A larger B is walked through once, panel by
- * panel, with all rows for each of them, or with as many as fit L2. */
+ * panel, with all rows for each of them; when these do not fit L2 either, in blocks of panels that do. */
 static void order_loops(fx_schedule *s, const fx_roles *roles, const axes *a, bool panels_first)
 {
     fx_sched *sched = &s->kernel->sched;
-    bool passes = panels_first && a->n[ROWS] == 0 && a->tiles > 1 && a->bytes[0] > s->target->l2 / 2;
+    int64_t block = block_panels(s, a);
     sched->n_order = 0;
     append_group(sched, a, SHARED);
-    if (passes) {
-        sched->block = pass_rows(s, roles, a);
-        append_axis(sched, roles->row);
-    }
     if (panels_first) append_group(sched, a, PANELS);
     append_group(sched, a, ROWS);
-    if (!passes) append_axis(sched, roles->row);
+    append_axis(sched, roles->row);
     if (!panels_first) append_group(sched, a, PANELS);
     append_axis(sched, roles->vec);
+    if (panels_first && a->bytes[0] > s->target->l2 / 2 && block > 1 && block < a->points[PANELS]) sched->block = (int32_t)block;
+}
+
+/* Steps of the innermost loop over K. */
+static int64_t inner_steps(const fx_schedule *s)
+{
+    const fx_kstage *stage = &s->kernel->stage[0];
+    const uint8_t *group = s->kernel->sched.kgroup;
+    int64_t steps = 1;
+    for (int i = stage->n_red - 1; i >= 0 && group[i] == group[stage->n_red - 1]; i--)
+        steps *= fx__schedule_extent(s, stage->red[i]);
+    return steps > 0 ? steps : 1;
+}
+
+static int64_t stride_bytes(const fx_schedule *s, uint16_t access, uint8_t axis)
+{
+    const fx_access *a = &s->kernel->access[access];
+    int64_t stride = fx__dim_hint(s->program->dims, fx__access_stride(s->program, s->kernel, a, axis));
+    return (stride < 0 ? -stride : stride) * (int64_t)fx_dtype_bytes(s->kernel->arg[a->arg].dtype);
+}
+
+enum { FETCH_MOST = 128 };
+
+/* Bytes with each step, when so many are needed after so many steps; 0: none, or too many to be worth it. */
+static int32_t fetch_of(int64_t bytes, int64_t steps)
+{
+    int64_t each = steps > 0 ? (bytes + steps - 1) / steps : 0;
+    return each <= FETCH_MOST ? (int32_t)each : 0;
+}
+
+/* A's next rows are wanted when all panels, or those of a block, have met a tile; the next panels when all tiles have met these.
+ * What lies in the first-level cache anyway is left alone, and so is a panel that meets one tile only: it is a stream. */
+static void choose_fetch(fx_schedule *s, const fx_roles *roles, const axes *a, bool panels_first)
+{
+    fx_sched *sched = &s->kernel->sched;
+    int64_t sweeps = sched->block > 0 ? sched->block : a->points[PANELS], tiles = a->points[ROWS];
+    if ((!panels_first || sched->block > 0) && roles->row != FX_NO_AXIS && a->bytes[0] > s->target->l1)
+        sched->fetch_a = fetch_of(sched->mr * stride_bytes(s, roles->a, roles->row), sweeps * inner_steps(s));
+    if (panels_first && tiles > 1 && a->bytes[1] > s->target->l1)
+        sched->fetch_b = fetch_of((int64_t)sched->nv * sched->lanes * stride_bytes(s, roles->b, roles->vec), tiles);
 }
 
 static void share_axes(fx_schedule *s, const fx_roles *roles, const axes *a, bool panels_first)
@@ -144,7 +173,7 @@ static void choose_loops(fx_schedule *s, const fx_roles *roles)
     bool few_rows = a.points[ROWS] < ENOUGH_TASKS && a.points[ROWS] < a.points[PANELS];
     bool panels_first = a.n[PANELS] > 0 && (few_rows || (streams && a.points[PANELS] >= ENOUGH_TASKS));
     order_loops(s, roles, &a, panels_first);
-    if (panels_first && streams) s->kernel->sched.ahead = STEPS_AHEAD;
+    choose_fetch(s, roles, &a, panels_first);
     share_axes(s, roles, &a, panels_first || few_rows);
 }
 
@@ -165,13 +194,15 @@ fx_status fx__schedule_tile(fx_schedule *s)
     fx_sched *sched = &s->kernel->sched;
     if (!fx__tile_roles(s->program, s->kernel, &roles))
         return fx__diag(s->program->context, FX_E_INTERNAL, NULL, "a contraction without a tile reached schedule");
-    fx_tile tile = choose_tile(s, &roles);
+    fx_tile_task task = fx__tile_task(s->target, s->program, s->kernel, &roles);
+    fx_tile tile = fx__tile_choose(s->target, &task, panel_vectors(s, &roles, task.lanes));
     sched->emit = FX_EMIT_TILE;
     sched->vec = roles.vec;
     sched->row = roles.row;
-    sched->lanes = (uint8_t)fx__tile_lanes(s->target, &s->kernel->stage[0]);
+    sched->lanes = (uint8_t)task.lanes;
     sched->mr = (uint8_t)tile.mr;
     sched->nv = (uint8_t)tile.nv;
+    sched->unroll = STEPS_OF_A_TURN;
     group_reduced(s, &roles);
     s->kernel->cost.cycles = fx__schedule_cycles(s, contract_cycles(s, &roles, &tile));
     choose_loops(s, &roles);

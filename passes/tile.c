@@ -88,23 +88,27 @@ bool fx__tile_roles(const fx_program *program, const fx_kernel *kernel, fx_roles
     return true;
 }
 
-bool fx__tile_is_window(const fx_kernel *kernel, const fx_roles *roles)
+/* Is A read through a guard or at a sum of axes? */
+static bool is_window(const fx_access *a)
 {
-    const fx_access *a = &kernel->access[roles->a];
     if (a->guarded) return true;
     for (int d = 0; d < a->rank; d++)
         if (a->at[d].n > 1) return true;
     return false;
 }
 
-int32_t fx__tile_lanes(const fx_target *target, const fx_kstage *stage)
+fx_tile_task fx__tile_task(const fx_target *target, const fx_program *program, const fx_kernel *kernel, const fx_roles *roles)
 {
-    return fx__target_lanes(target, stage->acc);
-}
-
-int64_t fx__tile_rows(const fx_program *program, const fx_kernel *kernel, const fx_roles *roles)
-{
-    return roles->row == FX_NO_AXIS ? 1 : fx__dim_hint(program->dims, kernel->axis[roles->row].extent);
+    const fx_access *a = &kernel->access[roles->a];
+    fx_tile_task task = {.lanes = fx__target_lanes(target, kernel->stage[0].acc),
+                         .rows = 1,
+                         .columns = fx__dim_hint(program->dims, kernel->axis[roles->vec].extent),
+                         .window = is_window(a)};
+    if (roles->row == FX_NO_AXIS) return task;
+    int64_t stride = fx__dim_hint(program->dims, fx__access_stride(program, kernel, a, roles->row));
+    task.rows = fx__dim_hint(program->dims, kernel->axis[roles->row].extent);
+    task.row_bytes = stride * (int64_t)fx_dtype_bytes(kernel->arg[a->arg].dtype);
+    return task;
 }
 
 /* ---- Tile sizes -------------------------------------------------------------------------------------------------------- */
@@ -129,28 +133,35 @@ static double tile_cycles(const fx_target *target, int32_t lanes, int64_t rows, 
 }
 
 /* Order in which equally good widths are taken. Tall and narrow first: bytes of B per FMA fall with the height, and B comes from
- * L2; measured, 7 x 2 vectors for convolutions and 13 x 2 for products are up to 14 % faster than 6 x 4. */
-static const int32_t widths[] = {2, 3, 4, 1, 6, 8, 5, 7};
-enum { WIDTHS = 8, TALLEST_WINDOW = 8, TALLEST = 14 };
+ * L2; measured, 7 x 2 vectors for convolutions and 13 x 2 for products are up to 14 % faster than 6 x 4. Where the rows of A lie
+ * whole pages apart their lines compete for one set of the first-level cache, which has 8 to 12 places: few rows, and wide. */
+enum { WIDTHS = 8, TALLEST_WINDOW = 8, TALLEST = 14, TALLEST_CROWDED = 8, CROWDED_BYTES = 4096 };
+static const int32_t narrow_first[WIDTHS] = {2, 3, 4, 1, 6, 8, 5, 7}, wide_first[WIDTHS] = {3, 4, 2, 1, 6, 8, 5, 7};
 
-fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, bool window, int32_t nv)
+/* The best height for a width, if it beats `best`. */
+static void try_width(const fx_target *target, const fx_tile_task *task, int32_t width, int32_t tallest, fx_tile *best)
 {
-    int32_t registers = target->vregs - target->reserve;
-    fx_tile best = {.mr = 1, .nv = 1, .cycles = 0};
-    if (rows < 1) rows = 1;
-    if (columns < 1) columns = 1;
-    for (int i = 0; i < WIDTHS; i++) {
-        int32_t width = widths[i], tallest = (registers - 1 - width) / width;
-        bool empty = (int64_t)lanes * (width - 1) >= columns; /* some vector would hold no column at all */
-        if ((nv != 0 && width != nv) || (nv == 0 && empty) || tallest < 1) continue;
-        if (tallest > (window ? TALLEST_WINDOW : TALLEST)) tallest = window ? TALLEST_WINDOW : TALLEST;
-        for (int32_t mr = tallest; mr >= 1; mr--) {
-            double cycles = tile_cycles(target, lanes, rows, columns, mr, width);
-            if (best.cycles != 0 && cycles >= best.cycles * 0.98) continue;
-            best = (fx_tile){.mr = mr, .nv = width, .cycles = cycles};
-        }
+    int32_t fitting = (target->vregs - target->reserve - 1 - width) / width;
+    for (int32_t mr = tallest < fitting ? tallest : fitting; mr >= 1; mr--) {
+        double cycles = tile_cycles(target, task->lanes, task->rows, task->columns, mr, width);
+        if (best->cycles == 0 || cycles < best->cycles * 0.98) *best = (fx_tile){.mr = mr, .nv = width, .cycles = cycles};
     }
-    int64_t tiles = (rows + best.mr - 1) / best.mr;
-    best.mr = (int32_t)((rows + tiles - 1) / tiles);
+}
+
+fx_tile fx__tile_choose(const fx_target *target, const fx_tile_task *given, int32_t nv)
+{
+    fx_tile_task task = *given;
+    fx_tile best = {.mr = 1, .nv = 1};
+    bool crowded = !task.window && task.row_bytes != 0 && task.row_bytes % CROWDED_BYTES == 0;
+    if (task.rows < 1) task.rows = 1;
+    if (task.columns < 1) task.columns = 1;
+    for (int i = 0; i < WIDTHS; i++) {
+        int32_t width = crowded ? wide_first[i] : narrow_first[i];
+        bool empty = (int64_t)task.lanes * (width - 1) >= task.columns; /* some vector would hold no column at all */
+        if (nv != 0 ? width != nv : empty) continue;
+        try_width(target, &task, width, task.window ? TALLEST_WINDOW : crowded ? TALLEST_CROWDED : TALLEST, &best);
+    }
+    int64_t tiles = (task.rows + best.mr - 1) / best.mr;
+    best.mr = (int32_t)((task.rows + tiles - 1) / tiles);
     return best;
 }

@@ -23,13 +23,15 @@ typedef struct fx_tile {
     int32_t mr, nv;
     double cycles; /* per step of K, for all rows and columns */
 } fx_tile;
-/* The best tile for so many rows and columns; nv fixed when it is not 0. A window (convolution) prefers narrow tiles. */
-fx_tile fx__tile_choose(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, bool window, int32_t nv);
-/* Is A read through a guard or at a sum of axes, as convolutions do? */
-bool fx__tile_is_window(const fx_kernel *kernel, const fx_roles *roles);
-/* Lanes of the accumulator's type. */
-int32_t fx__tile_lanes(const fx_target *target, const fx_kstage *stage);
-/* Product of the rows a tile's row axis does not cover is no concern of the tile. */
-int64_t fx__tile_rows(const fx_program *program, const fx_kernel *kernel, const fx_roles *roles);
+/* What a tile is chosen by; sizes at the hints. */
+typedef struct fx_tile_task {
+    int32_t lanes;
+    int64_t rows, columns; /* of the row axis (1: there is none) and of vec; other axes are no concern of the tile */
+    int64_t row_bytes;     /* from one row of A to the next */
+    bool window;           /* A is read through a guard or at a sum of axes, as convolutions do: narrow tiles */
+} fx_tile_task;
+fx_tile_task fx__tile_task(const fx_target *target, const fx_program *program, const fx_kernel *kernel, const fx_roles *roles);
+/* The best tile; nv fixed when it is not 0. */
+fx_tile fx__tile_choose(const fx_target *target, const fx_tile_task *task, int32_t nv);
 
 #endif

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runtime/tensor.c: tensors as views of memory: describing, allocating, measuring, copying and reading single elements. */
 #include "fxjit/types.h"
+#include "runtime/memory.h"
 #include "runtime/scalar.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { TENSOR_ALIGN = 64 }; /* a cache line, and the widest vector */
 
 fx_tensor fx_tensor_view(void *data, fx_dtype dtype, int32_t rank, const int64_t *dim)
 {
@@ -44,11 +43,10 @@ fx_status fx_tensor_alloc(fx_dtype dtype, int32_t rank, const int64_t *dim, fx_t
     if (fx_dtype_bytes(dtype) == 0 || rank < 0 || rank > FX_RANK) return FX_E_ARG;
     fx_tensor tensor = fx_tensor_view(NULL, dtype, rank, dim);
     int64_t bytes = fx_tensor_bytes(&tensor);
-    if (bytes < 0 || bytes > PTRDIFF_MAX - TENSOR_ALIGN) return FX_E_SHAPE;
-    size_t whole = ((size_t)bytes + TENSOR_ALIGN) / TENSOR_ALIGN * TENSOR_ALIGN; /* never 0 bytes */
-    tensor.data = aligned_alloc(TENSOR_ALIGN, whole);
+    if (bytes < 0) return FX_E_SHAPE;
+    tensor.data = fx__memory_alloc((size_t)bytes);
     if (!tensor.data) return FX_E_OOM;
-    memset(tensor.data, 0, whole);
+    memset(tensor.data, 0, (size_t)bytes);
     *out = tensor;
     return FX_OK;
 }

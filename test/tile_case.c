@@ -50,11 +50,12 @@ void gemm_text(const gemm_case *c, char *out, size_t size)
              "  for %s ; k:%" PRId64 "\n"
              "  s:%s = dot(%s(a[m,k]) * %s(%s)) over k\n"
              "  y[m,%s = relu(s + c[%s)\n"
-             "  sched tile vec o*%d unroll 1 row m mr %d nv %d task(m) grain %d order(%s) block %d ahead %d\n}\n"
+             "  sched tile vec o*%d unroll %d row m mr %d nv %d task(m) grain %d order(%s) block %d fetch a %d fetch b %d\n}\n"
              "run k0(%%a, %%b, %%c, %%y)\n",
              c->m < 0 ? "sym s0 in [0,4096] hint 64 multiple 1 from input 0 axis 0\n" : "", a, m, c->k, b_type, y, c->n, y, m, c->n,
-             a, m, c->k, b_type, y, c->n, y, m, c->n, loop, c->k, y, y, y, load, column, column, c->lanes, c->mr, c->nv, c->grain,
-             c->panels ? (c->rows_first || c->block ? "m,q,o" : "q,m,o") : "m,o", c->block, c->ahead);
+             a, m, c->k, b_type, y, c->n, y, m, c->n, loop, c->k, y, y, y, load, column, column, c->lanes,
+             c->unroll ? c->unroll : 1, c->mr, c->nv, c->grain,
+             c->panels ? (c->rows_first ? "m,q,o" : "q,m,o") : "m,o", c->block, c->fetch_a, c->fetch_b);
 }
 
 static int64_t out_extent(const conv_case *c, int64_t in, int64_t kernel)
@@ -86,10 +87,10 @@ void conv_text(const conv_case *c, char *out, size_t size)
              "  s = dot(x[n,%" PRId64 "*h + %" PRId64 "*kh + %" PRId64 ",%" PRId64 "*w + %" PRId64 "*kw + %" PRId64 ",%" PRId64
              "*g + ic]?0 * p[g,q,kh,kw,ic,o]) over kh kw ic\n"
              "  y[n,h,w,g,%" PRId64 "*q + o]?0 = relu(s + b[g,%" PRId64 "*q + o]?0)\n"
-             "  sched tile vec o*%d unroll 1 row w mr %d nv %d k(0,1,1) task(n,h) grain 2 order(%s) ahead %d\n}\n"
+             "  sched tile vec o*%d unroll %d row w mr %d nv %d k(0,1,1) task(n,h) grain 2 order(%s) block %d fetch a %d fetch b %d\n}\n"
              "run k0(%%x, %%p, %%b, %%y)\n",
-             c->stride, c->dilation, -c->before, c->stride, c->dilation, -c->before, c->ic, width, width, c->lanes, c->mr, c->nv,
-             c->rows_first ? "g,n,h,w,q,o" : "g,q,n,h,w,o", c->ahead);
+             c->stride, c->dilation, -c->before, c->stride, c->dilation, -c->before, c->ic, width, width, c->lanes, c->unroll ? c->unroll : 1,
+             c->mr, c->nv, c->rows_first ? "g,n,h,w,q,o" : "g,q,n,h,w,o", c->block, c->fetch_a, c->fetch_b);
 }
 
 /* ---- One kernel, compiled ------------------------------------------------------------------------------------------------ */

@@ -12,8 +12,9 @@ typedef struct gemm_case {
     int64_t rows;
     int mr, nv, lanes, grain;
     bool panels;     /* b as [n/width][k][width], zero-padded */
-    bool rows_first; /* all panels for a tile of rows, or for a pass of `block` rows */
-    int block, ahead;
+    bool rows_first; /* all panels for a tile of rows */
+    int block, unroll; /* unroll 0: 1 */
+    int fetch_a, fetch_b;
     const char *a, *y; /* dtypes of the operands and of the result; NULL: f32 */
 } gemm_case;
 
@@ -22,7 +23,7 @@ typedef struct conv_case {
     int64_t n, h, w, ic, oc, kh, kw, stride, before, after, dilation, groups; /* padding before and after, both dims */
     int mr, nv, lanes;
     bool symbolic_width, rows_first;
-    int ahead;
+    int unroll, block, fetch_a, fetch_b;
 } conv_case;
 
 /* Both give text for fx__program_parse; buffer sizes are `size`. */

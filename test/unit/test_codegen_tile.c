@@ -175,11 +175,11 @@ START_TEST(gemm_symbolic_rows)
 }
 END_TEST
 
-/* Loop orders change when, not what: also passes that end in the middle, and prefetching past the end. */
+/* Loop orders change when, not what: also blocks that end in the middle, and prefetching past the end. */
 START_TEST(gemm_orders)
 {
     for (int rows = -1; rows < 53; rows += 53) /* symbolic, then static */
-        for (int block = 0; block <= 32; block += 16)
+        for (int block = 0; block <= 3; block++)
             check_gemm((gemm_case){.m = rows < 0 ? -1 : rows + 1,
                                    .rows = 53,
                                    .k = 21,
@@ -189,9 +189,11 @@ START_TEST(gemm_orders)
                                    .lanes = 16,
                                    .grain = 3,
                                    .panels = true,
-                                   .rows_first = true,
-                                   .block = block,
-                                   .ahead = block});
+                                   .rows_first = block == 0,
+                                   .block = block == 1 ? 0 : block,
+                                   .unroll = 1 + block,
+                                   .fetch_a = 70,
+                                   .fetch_b = block * 6});
 }
 END_TEST
 
@@ -379,8 +381,13 @@ START_TEST(conv_shapes)
         conv_case c = convs[i];
         c.lanes = 16;
         check_conv(c, 0);
+        c.unroll = 4;
+        c.block = 2;
+        c.fetch_a = c.fetch_b = 5;
+        check_conv(c, 0);
         c.rows_first = true;
-        c.ahead = 5;
+        c.unroll = 2;
+        c.fetch_a = 100;
         check_conv(c, 0);
     }
 }

@@ -116,11 +116,47 @@ START_TEST(products_have_tiles)
     check("program inputs 1 outputs 1\nbuf %x: f32[64,12] input 0\nbuf %w: f32[96,12] const\nbuf %out: f32[64,96] output 0\n"
           "kernel gemm(a: f32[64,12], w: f32[96,12], out y: f32[64,96]) {\n for m:64 n:96 ; k:12\n"
           " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%x, %w, %out)\n",
-          "sched tile vec n*16 unroll 1 row m mr 13 nv 2");
+          "sched tile vec n*16 unroll 2 row m mr 13 nv 2");
     check("program inputs 1 outputs 1\nbuf %x: f32[1,12] input 0\nbuf %w: f32[1000,12] const\nbuf %out: f32[1,1000] output 0\n"
           "kernel gemv(a: f32[1,12], w: f32[1000,12], out y: f32[1,1000]) {\n for m:1 n:1000 ; k:12\n"
           " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemv(%x, %w, %out)\n",
           "nv 8");
+}
+END_TEST
+
+/* A product by a constant, too large to be evaluated here. */
+static void check_product(int m, int n, int k, const char *expected)
+{
+    char text[1024];
+    fx_context *context = fx_context_new();
+    fx_program *program;
+    fx_target target = pc_target(context, "sapphirerapids");
+    fx_pass_options options = {.target = &target};
+    snprintf(text, sizeof text,
+             "program inputs 1 outputs 1\nbuf %%x: f32[%d,%d] input 0\nbuf %%w: f32[%d,%d] const\nbuf %%out: f32[%d,%d] output 0\n"
+             "kernel gemm(a: f32[%d,%d], w: f32[%d,%d], out y: f32[%d,%d]) {\n for m:%d n:%d ; k:%d\n"
+             " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%%x, %%w, %%out)\n",
+             m, k, n, k, m, n, m, k, n, k, m, n, m, n, k);
+    CHECK_OK(context, fx__program_parse(context, "product", text, strlen(text), &program));
+    CHECK_OK(context, fx__pass_algo(program, &options));
+    CHECK_OK(context, fx__pass_schedule(program, &options));
+    check_rules(program, &target);
+    if (pc_count(program, expected) == 0) {
+        pc_dump(program);
+        ck_abort_msg("no \"%s\"", expected);
+    }
+    fx__program_free(program);
+    fx_context_free(context);
+}
+
+/* A B that fits the second-level cache is met by tile after tile, whose next rows are fetched; a larger one goes through it once,
+ * by panels when A fits, else by blocks of panels. Rows that lie whole pages apart make low tiles. */
+START_TEST(products_walk_through_caches)
+{
+    check_product(500, 512, 500, "mr 13 nv 2 task(m) grain 1 order(m,q,n) fetch a 4 parallel");
+    check_product(49, 2048, 500, "mr 13 nv 2 task(q) grain 1 order(q,m,n) fetch b 32 parallel");
+    check_product(900, 960, 900, "mr 13 nv 2 task(q) grain 1 order(q,m,n) block 6 fetch a 9 fetch b 2 parallel");
+    check_product(1024, 1024, 1024, "mr 6 nv 4 task(q) grain 1 order(q,m,n) block 2 fetch a 12 fetch b 2 parallel");
 }
 END_TEST
 
@@ -136,4 +172,4 @@ START_TEST(convolutions_merge_their_inner_loops)
 END_TEST
 
 FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
-         reductions_run_in_columns_or_rows, products_have_tiles, convolutions_merge_their_inner_loops)
+         reductions_run_in_columns_or_rows, products_have_tiles, products_walk_through_caches, convolutions_merge_their_inner_loops)
