@@ -42,14 +42,24 @@ static fx_node *by_name(void *user, fx_node *there)
     return fx_graph_find(user, there->name);
 }
 
+static bool is_parameter(const fx_node *node)
+{
+    return node->opcode == FX_PLACEHOLDER && node->name[0] == 'w';
+}
+
+/* From the text of a module, or of a graph whose placeholders w... become parameters. */
 static fx_module *module_of(fx_context *context, const char *text, uint64_t *seed, bool exact)
 {
     fx_graph *graph = NULL;
     CHECK_OK(context, fx_graph_parse(context, "probe", text, strlen(text), &graph));
+    if (fx_graph_module(graph)) {
+        CHECK_OK(context, fx_graph_propagate(graph));
+        return fx_graph_module(graph);
+    }
     fx_module *module = fx_module_new(context, "probe");
     FX_EACH_NODE(node, graph)
     {
-        if (node->opcode == FX_PLACEHOLDER && node->name[0] == 'w') {
+        if (is_parameter(node)) {
             add_parameter(module, node, seed, exact);
         } else {
             ck_assert_ptr_nonnull(fx_graph_copy_node(fx_module_graph(module), node, by_name, fx_module_graph(module)));
@@ -75,12 +85,15 @@ fx_probe fx_probe_text(const char *lines, bool exact)
     uint64_t seed = strlen(lines);
     bool has_output = strstr(lines, "= output(") != NULL;
     snprintf(probe.name, sizeof probe.name, "%s", lines);
-    snprintf(text, sizeof text, "graph {\n%s\n%s}\n", lines, has_output ? "" : "%output = output((%y,))\n");
+    snprintf(text, sizeof text, "%sgraph {\n%s\n%s}\n", strstr(lines, "%w") ? "" : "module \"probe\"\n", lines,
+             has_output ? "" : "%output = output((%y,))\n");
     probe.module = module_of(probe.context, text, &seed, exact);
     count_tensors(&probe);
     for (int32_t i = 0; i < probe.n_in; i++) {
         const fx_type *type = fx_module_input_type(probe.module, i);
-        ck_assert_int_eq(fx_tensor_alloc(type->dtype, type->rank, type->dim, &probe.in[i]), FX_OK);
+        int64_t dim[FX_RANK];
+        for (int32_t d = 0; d < type->rank; d++) dim[d] = fx__dim_hint(fx_module_graph(probe.module)->dims, type->dim[d]);
+        ck_assert_int_eq(fx_tensor_alloc(type->dtype, type->rank, dim, &probe.in[i]), FX_OK);
         fill(&probe.in[i], &seed, exact);
     }
     fx_probe_interpret(&probe);
@@ -143,7 +156,7 @@ void fx_probe_release(fx_tensor *tensors, int32_t n)
 fx_status fx_probe_call(const fx_compiled *compiled, const fx_tensor *in, fx_tensor *out, void *workspace)
 {
     fx_rt_call call = {0};
-    int64_t dim[1] = {0}; /* probes have no symbols */
+    int64_t dim[FX_PROBE_SYMBOLS] = {0}; /* set by the entry */
     fx_compiled_call(compiled, &call);
     call.in = in;
     call.out = out;

@@ -7,7 +7,7 @@
 #include "fxjit/compile.h"
 #include "harness.h"
 
-enum { FX_PROBE_TENSORS = 8 };
+enum { FX_PROBE_TENSORS = 8, FX_PROBE_SYMBOLS = 8 };
 
 typedef struct fx_probe {
     char name[160]; /* what failures are told with */
@@ -18,7 +18,7 @@ typedef struct fx_probe {
 } fx_probe;
 
 /* The lines of a graph without its braces; %y is the output unless the lines say more. A placeholder whose name begins with w
- * becomes a parameter with seeded values. Small integers as values when exact. */
+ * becomes a parameter with seeded values. Symbols stand at their hints. Small integers as values when exact. */
 fx_probe fx_probe_text(const char *lines, bool exact);
 /* One of the random graphs of random_graph.h. */
 fx_probe fx_probe_random(uint64_t seed, bool exact, int32_t min_nodes, int32_t max_nodes);

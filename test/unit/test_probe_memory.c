@@ -188,6 +188,21 @@ START_TEST(moves_stay_inside)
 }
 END_TEST
 
+/* Code for a size that is known only when it runs; the hint is what it runs at. */
+#define SYMBOL "symbol n [0, 64] hint # multiple 1 input 0 axis "
+
+START_TEST(symbolic_sizes_stay_inside)
+{
+    check_residues(SYMBOL "0\n" IN("x", "f32[n]") CALL("exp.default", "(%x)"));
+    check_residues(SYMBOL "1\n" IN("x", "f32[3, n]") CALL("sum.dim_IntList", "(%x, [1])"));
+    check_residues(SYMBOL "1\n" IN("x", "f32[3, n]") CALL("_softmax.default", "(%x, 1, False)"));
+    check_residues(SYMBOL "0\n" IN("x", "f32[n, 19]") CALL("permute.default", "(%x, [1, 0])"));
+    check_residues(SYMBOL "0\n" IN("x", "f32[n, 5]") IN("z", "f32[19, 5]") IN("b", "f32[19]")
+                       CALL("linear.default", "(%x, %z, %b)"));
+    check_residues(SYMBOL "1\n" IN("x", "f32[7, n]") IN("z", "f32[3, 7]") CALL("mm.default", "(%z, %x)"));
+}
+END_TEST
+
 START_TEST(random_graphs_stay_inside)
 {
     for (uint64_t seed = 700; seed < 760; seed++) {
@@ -198,4 +213,4 @@ START_TEST(random_graphs_stay_inside)
 END_TEST
 
 FX_TESTS("probe_memory", earlier_contents_of_memory_do_not_matter, pointwise_stays_inside, reductions_stay_inside,
-         products_stay_inside, convolutions_stay_inside, moves_stay_inside, random_graphs_stay_inside)
+         products_stay_inside, convolutions_stay_inside, moves_stay_inside, symbolic_sizes_stay_inside, random_graphs_stay_inside)
