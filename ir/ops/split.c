@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators with several results (split, chunk, unbind) and getitem, which selects one. A selected piece decomposes to a
- * slice of the input and makes no kernel; so do the results of operators that inference needs only the first of. */
+/* Operators with several results (split, chunk, unbind), tuple, which is several values as one, and getitem, which selects one. A
+ * selected piece decomposes to a slice of the input and makes no kernel; so do the results of operators that inference needs only
+ * the first of; of a tuple the value itself is taken. */
 #include "ir/lower.h"
 #include "ir/ops/check.h"
 
 fx_status fx__split_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__chunk_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__unbind_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__tuple_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__getitem_ref(const fx_rt_arg *args, fx_tensor *results);
 
 /* ---- Pieces -------------------------------------------------------------------------------------------------------------- */
@@ -189,6 +191,38 @@ static fx_status lower_unbind(fx_lower *lw, const fx_call *call)
     return lower_pieces(lw, call, pieces_unbind, true);
 }
 
+/* ---- tuple --------------------------------------------------------------------------------------------------------------- */
+
+static fx_status dtype_tuple(fx_call *call)
+{
+    call->n_results = fx__call_list_count(call, 0);
+    if (call->n_results < 1 || call->n_results > FX_RESULTS) return too_many(call, call->n_results);
+    for (int32_t i = 0; i < call->n_results; i++) call->result[i].dtype = fx__call_list_type(call, 0, i)->dtype;
+    return FX_OK;
+}
+
+static fx_status shape_tuple(fx_call *call)
+{
+    for (int32_t i = 0; i < call->n_results; i++) call->result[i] = *fx__call_list_type(call, 0, i);
+    return FX_OK;
+}
+
+/* Where the tuple is wanted as a whole. */
+static fx_status lower_tuple(fx_lower *lw, const fx_call *call)
+{
+    for (int32_t r = 0; r < call->n_results; r++) {
+        fx_kb *k = fx__lower_kernel(lw, call);
+        fx_index at[FX_RANK];
+        for (int32_t d = 0; d < call->result[r].rank; d++) {
+            const char name[8] = {'i', (char)('0' + d), 0};
+            at[d] = fx__index_axis(fx__kb_axis(k, name, call->result[r].dim[d], true));
+        }
+        fx__kb_store(k, fx__lower_result(lw, call, r), at, fx__kb_load(k, fx__lower_list_arg(lw, call, 0, r), at));
+        FX_TRY(fx__kb_finish(k));
+    }
+    return FX_OK;
+}
+
 /* ---- getitem ------------------------------------------------------------------------------------------------------------- */
 
 static bool is_tuple(const fx_node *node)
@@ -274,6 +308,8 @@ static fx_node *decompose_getitem(fx_graph *graph, const fx_call *call)
     fx__op_call(node, &from);
     if (i < 0) return NULL;
     switch ((fx_op_code)fx__op_code(node->op)) {
+    case FX_OP_tuple:
+        return from.arg[0].u.items[i].u.node;
     case FX_OP_split:
         return insert_slice(graph, call, &from, pieces_split, i);
     case FX_OP_chunk:
@@ -361,4 +397,20 @@ const fx_op fx_op_unbind = {
     .lower = lower_unbind,
     .cases =
         (const fx_case[]){{"(f32[3, 4])", "rows"}, {"(f32[2, 3, 4], 1)", "middle"}, {"(f32[2, s0], 0)", "symbolic"}, {NULL, NULL}},
+};
+
+const fx_op fx_op_tuple = {
+    .name = "tuple",
+    .target = "torch.ops.fxjit.tuple.default",
+    .schema = "tuple(Tensor[] tensors) -> Tensor[]",
+    .names = "",
+    .family = "moves",
+    .dtypes = FX_ANY,
+    .dtype = dtype_tuple,
+    .shape = shape_tuple,
+    .reference = fx__tuple_ref,
+    .lower = lower_tuple,
+    .cases = (const fx_case[]){{"([f32[3, 4], f32[2]])", "two"},
+                               {"([f32[s0, 4], f32[], f32[0]])", "symbolic, scalar, empty"},
+                               {NULL, NULL}},
 };

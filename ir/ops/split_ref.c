@@ -69,6 +69,16 @@ fx_status fx__unbind_ref(const fx_rt_arg *args, fx_tensor *results)
     return FX_OK;
 }
 
+/* tuple(tensors) */
+fx_status fx__tuple_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    for (int32_t i = 0; i < args[0].n; i++) {
+        fx_status status = fx_tensor_copy(&results[i], &args[0].u.tensor[i]);
+        if (status != FX_OK) return status;
+    }
+    return FX_OK;
+}
+
 /* getitem(self, index): of a tuple the tensor, of a tensor (which has one dim more than the result) the row. */
 fx_status fx__getitem_ref(const fx_rt_arg *args, fx_tensor *results)
 {

@@ -141,12 +141,26 @@ for start, end, step in [(0, 4, 1), (1, -1, 2), (-3, 9, 1), (4, 2, 1), (None, No
     CASES.append((C + "slice.Tensor", f"(%a, 1, {start}, {end}, {step})", ["2,5"], aten.slice))
 for pad in ["[1, 2]", "[-1, -2]", "[1, 0, 0, 2]", "[-1, 3, 2, -1], 1.5", "[0, 0, 0, 0, 1, 1], -2"]:
     CASES.append((C + "constant_pad_nd.default", f"(%a, {pad})", ["2,3,4"], torch.constant_pad_nd))
+# recurrent layers and cells: steps, batch, features 2 to 5, state 3
+STATES, GATES = {"lstm": "[%b, %c]", "gru": "%b", "rnn_tanh": "%b", "rnn_relu": "%b"}, {"lstm": 12, "gru": 9, "rnn_tanh": 3, "rnn_relu": 3}
+for name, state in STATES.items():
+    g, n = GATES[name], 2 if name == "lstm" else 1
+    params = lambda count: ", ".join("%" + "abcdefghijkl"[1 + n + i] for i in range(count))
+    one, function = [f"{g},4", f"{g},3", f"{g}", f"{g}"], getattr(torch, name)
+    for count, options, x, layers, shapes in [
+            (4, "True, 1, 0.0, False, False, False", "5,2,4", 1, one),
+            (8, "True, 1, 0.0, False, True, True", "2,3,4", 2, one + one),
+            (4, "False, 2, 0.5, False, False, False", "3,2,4", 2, [f"{g},4", f"{g},3", f"{g},3", f"{g},3"])]:
+        specs = [x] + [f"{layers},2,3"] * n + shapes
+        CASES.append((C + name + ".input", f"(%a, {state}, [{params(count)}], {options})", specs, function))
+    CASES.append((C + name + "_cell.default", f"(%a, {state}, {params(4)})", ["2,4"] + ["2,3"] * n + one, getattr(torch, name + "_cell")))
+    CASES.append((C + name + "_cell.default", f"(%a, {state}, {params(2)})", ["3,4"] + ["3,3"] * n + one[:2], getattr(torch, name + "_cell")))
 
 
 def write(out):
     for target, args, specs, function in CASES:
         inputs = [tensor(s) for s in specs]
-        result = eval("f" + args.replace("%", ""), {"f": function, **dict(zip("abcdefgh", inputs))})
+        result = eval("call" + args.replace("%", ""), {"call": function, **dict(zip("abcdefghijkl", inputs))})
         results = list(result) if isinstance(result, (tuple, list)) else [result]
         print("case", target, args.replace("'", '"'), file=out)
         for t in inputs:

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OP_INPUTS = 8, OP_OUTPUTS = 8 };
+enum { OP_INPUTS = 12, OP_OUTPUTS = 8 };
 
 typedef struct op_run {
     fx_context *context;
