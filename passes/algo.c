@@ -163,15 +163,20 @@ static fx_status permute_consts(fx_algo *algo, fx_block *block, int32_t *at)
 
 /* ---- Pass -------------------------------------------------------------------------------------------------------------- */
 
+static bool has_contract(const fx_kernel *kernel)
+{
+    for (int s = 0; s < kernel->n_stage; s++)
+        if (kernel->stage[s].kind == FX_STAGE_CONTRACT) return true;
+    return false;
+}
+
 static fx_status visit(fx_algo *algo, fx_block *block)
 {
     for (int32_t at = 0; at < block->n; at++) {
         for (int b = 0; b < 2; b++) FX_TRY(visit(algo, &block->step[at].body[b]));
         if (block->step[at].kind != FX_STEP_RUN) continue;
         const fx_kernel *kernel = algo->program->kernel[block->step[at].kernel];
-        bool contracts = false;
-        for (int s = 0; s < kernel->n_stage; s++) contracts = contracts || kernel->stage[s].kind == FX_STAGE_CONTRACT;
-        if (contracts) FX_TRY(contract(algo, block, &at));
+        if (has_contract(kernel)) FX_TRY(contract(algo, block, &at));
         kernel = algo->program->kernel[block->step[at].kernel];
         if (kernel->n_stage > 0 && kernel->stage[0].kind == FX_STAGE_REDUCE && kernel->stage[0].n_inner == 0) {
             FX_TRY(permute_consts(algo, block, &at));
@@ -181,10 +186,25 @@ static fx_status visit(fx_algo *algo, fx_block *block)
     return FX_OK;
 }
 
+/* Init steps run once: nothing is laid out for them, but there too a contraction without a tile becomes a reduction. */
+static fx_status reduce_untiled(fx_algo *algo, fx_block *block)
+{
+    for (int32_t at = 0; at < block->n; at++) {
+        fx_step *step = &block->step[at];
+        fx_roles roles;
+        for (int b = 0; b < 2; b++) FX_TRY(reduce_untiled(algo, &step->body[b]));
+        bool run = step->kind == FX_STEP_RUN && has_contract(algo->program->kernel[step->kernel]);
+        if (run && !fx__tile_roles(algo->program, algo->program->kernel[step->kernel], &roles))
+            FX_TRY(make_reduce(algo->program, step));
+    }
+    return FX_OK;
+}
+
 fx_status fx__pass_algo(fx_program *program, const fx_pass_options *options)
 {
     fx_algo algo = {.program = program, .target = options->target};
     for (int32_t i = 0; i < program->n_kernel; i++) FX_TRY(fx__kernel_collapse(program, program->kernel[i]));
     FX_TRY(visit(&algo, &program->steps));
+    FX_TRY(reduce_untiled(&algo, &program->init));
     return fx__kir_tidy(program);
 }

@@ -435,7 +435,8 @@ SCALAR2(bitwise_or, "Tensor", OR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT,
         "operator.or_ method:__or__ torch.ops.aten.__or__.Tensor", "BitwiseOr");
 SCALAR2(bitwise_xor, "Tensor", XOR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
         "operator.xor method:__xor__ torch.ops.aten.__xor__.Tensor", "BitwiseXor");
-SCALAR2(eq, "Tensor", EQ, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.eq method:__eq__", "Equal");
+SCALAR2(eq, "Tensor", EQ, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.eq method:__eq__", "Equal",
+        .bound = fx__bound_equality);
 SCALAR2(floor_divide, "default", FLOORDIV, FX_NUMBERS, PROMOTE, EXACT, NULL, cases_binary, "operator.floordiv method:__floordiv__",
         "", .bound = fx__bound_floor_divide);
 SCALAR2(ge, "Tensor", GE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ge torch.greater_equal method:__ge__",
@@ -450,7 +451,8 @@ SCALAR2(maximum, "default", MAX, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "to
 SCALAR2(minimum, "default", MIN, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.min.other", "Min");
 SCALAR2(mul, "Tensor", MUL, FX_ANY, PROMOTE, ROUNDED, fx__vjp_mul, cases_binary,
         "operator.mul torch.multiply method:multiply method:__mul__ method:__rmul__", "Mul");
-SCALAR2(ne, "Tensor", NE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ne torch.not_equal method:__ne__", "");
+SCALAR2(ne, "Tensor", NE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ne torch.not_equal method:__ne__", "",
+        .bound = fx__bound_equality);
 SCALAR2(remainder, "Tensor", MOD, FX_NUMBERS, PROMOTE, 0, NULL, cases_binary, "operator.mod method:__mod__", "Mod",
         .bound = fx__bound_remainder);
 

@@ -147,6 +147,20 @@ static fx_status bound_scaled(const fx_rt_bound *call, int32_t left, int32_t rig
     return FX_OK;
 }
 
+fx_status fx__bound_equality(const fx_rt_bound *call)
+{
+    const fx_tensor *result = call->results;
+    operand a = operand_of(&call->args[0]), b = operand_of(&call->args[1]);
+    int64_t at[FX_RANK] = {0};
+    if (fx__ref_empty(result->rank, result->dim)) return FX_OK;
+    do {
+        double x = operand_at(&a, FX_F64, result->rank, at).f, y = operand_at(&b, FX_F64, result->rank, at).f;
+        double reach = error_at(&call->arg_errors[0], result->rank, at) + error_at(&call->arg_errors[1], result->rank, at);
+        fx__ref_set(call->errors, at, reach > 0 && !(fabs(x - y) > reach) ? 1 : 0);
+    } while (fx__ref_next(result->rank, result->dim, at));
+    return FX_OK;
+}
+
 /* How far floor(x / y) may be off, and the quotient itself. */
 static double quotient_slack(const fx_rt_bound *call, const operand *a, const operand *b, const int64_t *at, double *out_y,
                              double *out_error)

@@ -32,6 +32,8 @@ FX_POINTWISE_OTHER(FX_REF_DECLARE)
 
 /* add, sub: the product of alpha and the second operand may be rounded or not. rsub: of the first. */
 fx_status fx__bound_alpha(const fx_rt_bound *call);
+/* eq, ne: where the errors reach from one value to the other, the answer may be either. */
+fx_status fx__bound_equality(const fx_rt_bound *call);
 fx_status fx__bound_floor_divide(const fx_rt_bound *call);
 fx_status fx__bound_remainder(const fx_rt_bound *call);
 fx_status fx__bound_alpha_reverse(const fx_rt_bound *call);

@@ -406,6 +406,7 @@ const fx_op fx_op_tuple = {
     .names = "",
     .family = "moves",
     .dtypes = FX_ANY,
+    .ulp = FX_ULP_EXACT,
     .dtype = dtype_tuple,
     .shape = shape_tuple,
     .reference = fx__tuple_ref,
