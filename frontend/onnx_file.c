@@ -232,6 +232,8 @@ static fx_status attr_field(decoder *d, fx_wire_field *field, void *out)
     case 8:
         told_by_field(attr, FX_ONNX_INTS);
         return take_ints(d, field, attr);
+    case 9:
+        return append_text(d, field, &attr->strings, &attr->n_strings, &attr->cap_strings);
     case 20:
         return take_int32(field, &attr->type);
     default:

@@ -44,6 +44,8 @@ typedef struct fx_onnx_attr {
     int32_t n;       /* of ints or floats */
     int64_t *ints;
     double *floats;
+    const char **strings;
+    int32_t n_strings, cap_strings;
 } fx_onnx_attr;
 
 typedef struct fx_onnx_node {
