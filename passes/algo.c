@@ -59,7 +59,8 @@ static int64_t panel_width(const fx_algo *algo, const fx_kernel *kernel, const f
     if (!fx_dim_is_const(columns)) return 0;
     fx_tile_task task = fx__tile_task(algo->target, algo->program, kernel, roles);
     int64_t width = (int64_t)fx__tile_choose(algo->target, &task, 0).nv * task.lanes;
-    return columns % width == 0 || tail_is_guarded(algo->program, kernel, roles->vec) ? width : 0;
+    bool padded = roles->contracts == 1 && tail_is_guarded(algo->program, kernel, roles->vec);
+    return columns % width == 0 || padded ? width : 0;
 }
 
 /* B is laid out by the loops over K, so these may follow A: its largest steps outside, runs of stride 1 innermost. */
@@ -104,6 +105,35 @@ static bool worth_packing(const fx_algo *algo, const fx_kernel *kernel, const fx
     return bytes > algo->target->l2 / 2 && fx__tile_task(algo->target, algo->program, kernel, roles).rows >= ROWS_WORTH_PACKING;
 }
 
+/* The B of stage s, after the first one has cut the columns into panels: its own panels beside them. */
+static fx_status pack_sibling(fx_algo *algo, fx_block *block, int32_t *at, int s, bool *out_packed)
+{
+    const fx_kernel *kernel = algo->program->kernel[block->step[*at].kernel];
+    fx_roles roles;
+    *out_packed = false;
+    if (!fx__tile_roles(algo->program, kernel, &roles)) return FX_OK;
+    fx_pack pack = {.access = roles.sibling_b[s - 1],
+                    .expr = roles.sibling_expr[s - 1],
+                    .stage = (uint8_t)s,
+                    .constant = true,
+                    .split = FX_NO_AXIS};
+    fx__algo_panel_axes(algo->program, kernel, &roles, &pack);
+    return fx__algo_pack(algo, block, at, &pack, out_packed);
+}
+
+static bool reads_constant(const fx_program *program, const fx_step *step, const fx_access *access)
+{
+    return program->buf[fx__buf_root(program, step->bind[access->arg].buf)].role == FX_BUF_CONST;
+}
+
+static bool siblings_are_constant(const fx_program *program, const fx_step *step, const fx_roles *roles)
+{
+    const fx_kernel *kernel = program->kernel[step->kernel];
+    for (int s = 1; s < roles->contracts; s++)
+        if (!reads_constant(program, step, &kernel->access[roles->sibling_b[s - 1]])) return false;
+    return true;
+}
+
 static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
 {
     fx_program *program = algo->program;
@@ -112,8 +142,8 @@ static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
     fx_roles roles;
     if (!fx__tile_roles(program, kernel, &roles)) return make_reduce(program, step);
     const fx_access *b = &kernel->access[roles.b];
-    bool constant = program->buf[fx__buf_root(program, step->bind[b->arg].buf)].role == FX_BUF_CONST;
-    bool direct = fx__access_stride(program, kernel, b, roles.vec) == 1;
+    bool constant = reads_constant(program, step, b), direct = fx__access_stride(program, kernel, b, roles.vec) == 1;
+    if (roles.contracts > 1 && (!constant || !siblings_are_constant(program, step, &roles))) return make_reduce(program, step);
     if (!constant && direct && !worth_packing(algo, kernel, &roles)) return FX_OK;
     FX_TRY(sort_reduced(program, step, &roles));
     kernel = program->kernel[step->kernel];
@@ -124,7 +154,8 @@ static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
     pack.split = pack.width > 0 ? roles.vec : FX_NO_AXIS;
     bool packed = false;
     FX_TRY(fx__algo_pack(algo, block, at, &pack, &packed));
-    return packed || direct ? FX_OK : make_reduce(program, &block->step[*at]);
+    for (int s = 1; s < roles.contracts && packed; s++) FX_TRY(pack_sibling(algo, block, at, s, &packed));
+    return packed || (direct && roles.contracts == 1) ? FX_OK : make_reduce(program, &block->step[*at]);
 }
 
 /* ---- Reductions over columns ------------------------------------------------------------------------------------------- */

@@ -12,9 +12,10 @@ typedef struct fx_algo {
     const fx_target *target;
 } fx_algo;
 
-/* A load of stage 0 that is to read a copy of its operand laid out by loops: dims are the extents of these axes. */
+/* A load of a stage that is to read a copy of its operand laid out by loops: dims are the extents of these axes. */
 typedef struct fx_pack {
     uint16_t access, expr; /* the load */
+    uint8_t stage;         /* of this stage */
     bool constant;         /* the copy is made once, by an init step */
     uint8_t axis[FX_RANK], n_axis;
     uint8_t split; /* this axis becomes q (in its place among axis[]) and a last one of `width`; FX_NO_AXIS: none */

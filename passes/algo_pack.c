@@ -157,7 +157,7 @@ static uint16_t load_copy(fx_graft *graft, const fx_access *access, bool *failed
 {
     const user *u = graft->user;
     const fx_pack *pack = u->p->pack;
-    if (graft->to_stage != 0 || access != &graft->from->access[pack->access]) return FX_NO_EXPR;
+    if (graft->to_stage != pack->stage || access != &graft->from->access[pack->access]) return FX_NO_EXPR;
     fx_access at = {.arg = (uint8_t)u->panel, .rank = graft->to->arg[u->panel].rank};
     int q = 0;
     for (int i = 0; i < pack->n_axis; i++) {
@@ -173,7 +173,7 @@ static uint16_t load_copy(fx_graft *graft, const fx_access *access, bool *failed
                     .c = FX_NO_EXPR,
                     .u.access = (uint16_t)index};
     *failed = index < 0;
-    return *failed ? FX_NO_EXPR : fx__stage_expr(graft->program, &graft->to->stage[0], &expr);
+    return *failed ? FX_NO_EXPR : fx__stage_expr(graft->program, &graft->to->stage[graft->to_stage], &expr);
 }
 
 /* The old axes, with q in the place of the split one and its lanes as the last outer axis. */

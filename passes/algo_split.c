@@ -142,7 +142,8 @@ static fx_status insert_steps(fx_program *program, fx_block *block, int32_t *at,
     memcpy(partials->bind, first.bind, sizeof first.bind);
     partials->bind[n_arg].buf = second.bind[n_arg].buf = part;
     for (int a = n_arg - 1; a >= 0; a--)
-        if (partials->kernel->arg[a].role == FX_ARG_OUT || partials->kernel->arg[a].role == FX_ARG_INOUT) fx__bound_drop_arg(partials, a, -1);
+        if (partials->kernel->arg[a].role == FX_ARG_OUT || partials->kernel->arg[a].role == FX_ARG_INOUT)
+            fx__bound_drop_arg(partials, a, -1);
     fx_bound final = {.program = program, .kernel = last};
     memcpy(final.bind, second.bind, sizeof second.bind);
     if (!fx__bound_drop_unused(partials) || !fx__bound_drop_unused(&final)) return fx__diag_oom(program->context);

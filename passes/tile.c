@@ -2,6 +2,7 @@
 /* passes/tile.c: roles and register tiles of contractions, see tile.h. The measure of a tile is cycles per step of K: FMAs, loads
  * and the latency that too few accumulators leave open; rows are split evenly, columns are padded to whole panels. */
 #include "passes/tile.h"
+#include <string.h>
 
 /* ---- Roles ------------------------------------------------------------------------------------------------------------- */
 
@@ -34,13 +35,25 @@ static bool is_affine(const fx_program *program, const fx_kernel *kernel, const 
     return true;
 }
 
-/* A contraction first, then MAPs of the same points. */
-static bool is_plain(const fx_kernel *kernel)
+static bool is_sibling(const fx_kstage *a, const fx_kstage *b)
 {
-    if (kernel->n_stage < 2 || kernel->stage[0].kind != FX_STAGE_CONTRACT || kernel->stage[0].n_inner > 0) return false;
-    for (int s = 1; s < kernel->n_stage; s++)
-        if (kernel->stage[s].kind != FX_STAGE_MAP || kernel->stage[s].n_inner > 0) return false;
-    return kernel->stage[0].n_out == 0 && kernel->stage[kernel->n_stage - 1].n_out > 0;
+    if (b->kind != FX_STAGE_CONTRACT || b->n_red != a->n_red || b->acc != a->acc) return false;
+    for (int i = 0; i < a->n_red; i++)
+        if (a->red[i] != b->red[i]) return false;
+    return true;
+}
+
+/* Contractions over the same axes first, then MAPs of the same points. 0: something else; else how many contractions. */
+static int count_contracts(const fx_kernel *kernel)
+{
+    if (kernel->n_stage < 2 || kernel->stage[0].kind != FX_STAGE_CONTRACT) return 0;
+    int n = 1;
+    while (n < kernel->n_stage && n <= FX_SIBLINGS && is_sibling(&kernel->stage[0], &kernel->stage[n])) n++;
+    for (int s = 0; s < kernel->n_stage; s++) {
+        const fx_kstage *stage = &kernel->stage[s];
+        if (stage->n_inner > 0 || (s < n ? stage->n_out > 0 : stage->kind != FX_STAGE_MAP)) return 0;
+    }
+    return n < kernel->n_stage && kernel->stage[kernel->n_stage - 1].n_out > 0 ? n : 0;
 }
 
 enum { ROW_FILLS = 6 };
@@ -60,9 +73,31 @@ static uint8_t find_row(const fx_program *program, const fx_kernel *kernel, cons
     return best;
 }
 
+/* The B of stage s, whose other factor must be A and which must move along the axes of the first B. */
+static bool find_sibling(const fx_program *program, const fx_kernel *kernel, int s, fx_roles *out)
+{
+    const fx_kstage *stage = &kernel->stage[s];
+    const fx_expr *product = &stage->expr[stage->value];
+    uint16_t a = skip_casts(stage, product->a), b = skip_casts(stage, product->b);
+    if (stage->expr[a].op != FX_X_LOAD || stage->expr[b].op != FX_X_LOAD) return false;
+    if (stage->expr[a].u.access != out->a) {
+        uint16_t other = a;
+        a = b;
+        b = other;
+    }
+    const fx_access *access = &kernel->access[stage->expr[b].u.access];
+    bool in[FX_AXES] = {false};
+    mark_axes(access, in);
+    if (stage->expr[a].u.access != out->a || memcmp(in, out->in_b, sizeof in) != 0 || access->guarded) return false;
+    out->sibling_b[s - 1] = stage->expr[b].u.access;
+    out->sibling_expr[s - 1] = b;
+    return is_affine(program, kernel, access);
+}
+
 bool fx__tile_roles(const fx_program *program, const fx_kernel *kernel, fx_roles *out)
 {
-    if (!is_plain(kernel)) return false;
+    int contracts = count_contracts(kernel);
+    if (contracts == 0) return false;
     const fx_kstage *stage = &kernel->stage[0], *last = &kernel->stage[kernel->n_stage - 1];
     const fx_expr *product = &stage->expr[stage->value];
     uint16_t a = skip_casts(stage, product->a), b = skip_casts(stage, product->b);
@@ -85,6 +120,8 @@ bool fx__tile_roles(const fx_program *program, const fx_kernel *kernel, fx_roles
     if (out->in_a[out->vec] || !out->in_b[out->vec] || kernel->access[out->b].guarded) return false;
     if (!is_affine(program, kernel, &kernel->access[out->a]) || !is_affine(program, kernel, &kernel->access[out->b])) return false;
     out->row = find_row(program, kernel, out);
+    for (out->contracts = 1; out->contracts < contracts; out->contracts++)
+        if (!find_sibling(program, kernel, out->contracts, out)) return false;
     return true;
 }
 
@@ -102,6 +139,7 @@ fx_tile_task fx__tile_task(const fx_target *target, const fx_program *program, c
     const fx_access *a = &kernel->access[roles->a];
     fx_tile_task task = {.lanes = fx__target_lanes(target, kernel->stage[0].acc),
                          .rows = 1,
+                         .contracts = roles->contracts,
                          .columns = fx__dim_hint(program->dims, kernel->axis[roles->vec].extent),
                          .window = is_window(a)};
     if (roles->row == FX_NO_AXIS) return task;
@@ -123,12 +161,13 @@ static double step_cycles(const fx_target *target, int32_t height, int32_t nv)
     return cycles > fma_latency ? cycles : fma_latency;
 }
 
-static double tile_cycles(const fx_target *target, int32_t lanes, int64_t rows, int64_t columns, int32_t mr, int32_t nv)
+static double tile_cycles(const fx_target *target, const fx_tile_task *task, int32_t mr, int32_t nv)
 {
-    int64_t tiles = (rows + mr - 1) / mr, height = (rows + tiles - 1) / tiles, tall = rows - tiles * (height - 1);
-    int64_t panels = (columns + (int64_t)lanes * nv - 1) / ((int64_t)lanes * nv);
-    double sweep = (double)tall * step_cycles(target, (int32_t)height, nv);
-    if (tall < tiles) sweep += (double)(tiles - tall) * step_cycles(target, (int32_t)height - 1, nv);
+    int64_t rows = task->rows, tiles = (rows + mr - 1) / mr, height = (rows + tiles - 1) / tiles,
+            tall = rows - tiles * (height - 1);
+    int64_t panels = (task->columns + (int64_t)task->lanes * nv - 1) / ((int64_t)task->lanes * nv);
+    double sweep = (double)tall * step_cycles(target, (int32_t)height, nv * task->contracts);
+    if (tall < tiles) sweep += (double)(tiles - tall) * step_cycles(target, (int32_t)height - 1, nv * task->contracts);
     return sweep * (double)panels;
 }
 
@@ -141,9 +180,9 @@ static const int32_t narrow_first[WIDTHS] = {2, 3, 4, 1, 6, 8, 5, 7}, wide_first
 /* The best height for a width, if it beats `best`. */
 static void try_width(const fx_target *target, const fx_tile_task *task, int32_t width, int32_t tallest, fx_tile *best)
 {
-    int32_t fitting = (target->vregs - target->reserve - 1 - width) / width;
+    int32_t vectors = width * task->contracts, fitting = (target->vregs - target->reserve - 1 - vectors) / vectors;
     for (int32_t mr = tallest < fitting ? tallest : fitting; mr >= 1; mr--) {
-        double cycles = tile_cycles(target, task->lanes, task->rows, task->columns, mr, width);
+        double cycles = tile_cycles(target, task, mr, width);
         if (best->cycles == 0 || cycles < best->cycles * 0.98) *best = (fx_tile){.mr = mr, .nv = width, .cycles = cycles};
     }
 }
