@@ -43,13 +43,14 @@
  *            middle. Otherwise vec is looped over in steps of nv*lanes with masked loads and stores at the end.
  *            order: all outer axes; vec after row. Where the row axis stands, its tiles are looped over. block > 0: where the
  *            innermost axis of B's panels stands, blocks of so many panels are looped over, and the panels of a block directly
- *            before vec, so that each tile of rows between them meets a block from cache. kgroup[i] belongs to red[i] of stage 0: neighbours with one number are contiguous in A and in B (B's step: the
- *            panel's width) and run as one loop, longest run innermost; a guarded axis inside a merged run (kw of (kw,ic)) clips
- *            it to a sub-run. `unroll` steps of the innermost of these loops make one turn of it.
- *            fetch: with each step of that loop go so many bytes of a prefetch, in the order of memory: fetch_a of the rows of A behind
- *            the tile's, spread over the tile's sweeps; fetch_b of B's next panel or block, spread over the tiles of this one.
+ *            before vec, so that each tile of rows between them meets a block from cache. kgroup[i] belongs to red[i] of stage 0:
+ * neighbours with one number are contiguous in A and in B (B's step: the panel's width) and run as one loop, longest run innermost;
+ * a guarded axis inside a merged run (kw of (kw,ic)) clips it to a sub-run. `unroll` steps of the innermost of these loops make one
+ * turn of it. fetch: with each step of that loop go so many bytes of a prefetch, in the order of memory: fetch_a of the rows of A
+ * behind the tile's, spread over the tile's sweeps; fetch_b of B's next panel or block, spread over the tiles of this one.
  */
 #include "passes/schedule.h"
+#include "ir/diag.h"
 #include "passes/pass.h"
 #include "passes/steps.h"
 
@@ -142,12 +143,25 @@ static double expression_cycles(const fx_schedule *s, const fx_kstage *stage)
     return cycles * (double)fx__dim_hint(s->program->dims, fx__stage_points(s->program, s->kernel, stage)) / lanes / 2;
 }
 
+static double const_bytes(const fx_schedule *s)
+{
+    double bytes = 0;
+    for (int a = 0; a < s->kernel->n_arg; a++) {
+        const fx_arg *arg = &s->kernel->arg[a];
+        double own = (double)fx_dtype_bytes(arg->dtype);
+        for (int d = 0; d < arg->rank; d++) own *= (double)fx__dim_hint(s->program->dims, arg->dim[d]);
+        if (arg->role == FX_ARG_CONST) bytes += own;
+    }
+    return bytes;
+}
+
 int64_t fx__schedule_cycles(const fx_schedule *s, double compute)
 {
     const fx_cost *cost = &s->kernel->cost;
-    double bytes = (double)cost->read_bytes + (double)cost->write_bytes;
+    double bytes = (double)cost->read_bytes + (double)cost->write_bytes, far = s->far_consts ? const_bytes(s) : 0;
     double rate = bytes > (double)s->target->l2 ? s->target->dram_bytes_per_cycle : s->target->l2_bytes_per_cycle;
-    double memory = bytes / rate, cycles = compute > memory ? compute : memory;
+    double near = bytes > far ? bytes - far : 0, memory = near / rate + far / s->target->dram_bytes_per_cycle;
+    double cycles = compute > memory ? compute : memory;
     return cycles > 9e18 ? INT64_MAX : (int64_t)cycles;
 }
 
@@ -238,10 +252,30 @@ static fx_status choose(fx_schedule *s)
     return FX_OK;
 }
 
+/* Bytes of the constants that the steps of a run read, each once. */
+static int64_t run_const_bytes(const fx_program *program, const fx_block *block, bool *seen)
+{
+    int64_t bytes = 0;
+    for (int32_t i = 0; i < block->n; i++) {
+        const fx_step *step = &block->step[i];
+        for (int b = 0; b < 2; b++) bytes += run_const_bytes(program, &step->body[b], seen);
+        for (int a = 0; step->kind == FX_STEP_RUN && a < program->kernel[step->kernel]->n_arg; a++) {
+            if (program->kernel[step->kernel]->arg[a].role != FX_ARG_CONST) continue;
+            int32_t root = fx__buf_root(program, step->bind[a].buf);
+            if (!seen[root]) bytes += fx__buf_bytes_hint(program, root);
+            seen[root] = true;
+        }
+    }
+    return bytes;
+}
+
 fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
 {
+    bool *seen = FX_NEW_ARRAY(program->arena, bool, program->n_buf + 1);
+    if (!seen) return fx__diag_oom(program->context);
+    bool far_consts = run_const_bytes(program, &program->steps, seen) > options->target->l2;
     for (int32_t i = 0; i < program->n_kernel; i++) {
-        fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target};
+        fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target, .far_consts = far_consts};
         FX_TRY(fx__kernel_collapse(program, s.kernel));
         FX_TRY(choose(&s));
     }

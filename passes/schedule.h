@@ -10,6 +10,7 @@ typedef struct fx_schedule {
     fx_program *program;
     fx_kernel *kernel;
     const fx_target *target;
+    bool far_consts; /* the program's constants do not fit the second-level cache: none is still there when it is read again */
 } fx_schedule;
 
 /* Each fills emit, vec, lanes, unroll and order of the kernel's schedule. */
@@ -26,7 +27,7 @@ void fx__schedule_count(const fx_schedule *s, uint16_t access, uint8_t axis, int
 int64_t fx__schedule_extent(const fx_schedule *s, uint8_t axis); /* at the hints */
 /* All outer axes, those in `last` at the end in their sequence (others than outer ones are left out). */
 void fx__schedule_order(fx_schedule *s, const uint8_t *last, int n_last);
-/* The larger of computing and moving the kernel's bytes. */
+/* The larger of computing and moving the kernel's bytes: constants from afar where they are, the rest from its place in the caches. */
 int64_t fx__schedule_cycles(const fx_schedule *s, double compute);
 /* Shares out these axes' iterations when the kernel is worth it. */
 void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n);

@@ -160,6 +160,14 @@ START_TEST(products_walk_through_caches)
 }
 END_TEST
 
+/* A product with one row is a walk through its weights: shared by columns when these come from beyond the second-level cache. */
+START_TEST(single_rows_share_columns)
+{
+    check_product(1, 1024, 1024, "mr 1 nv 8 task(q) grain 1 order(q,n) parallel");
+    check_product(1, 512, 512, "mr 1 nv 8 order(q,n)\n");
+}
+END_TEST
+
 START_TEST(convolutions_merge_their_inner_loops)
 {
     check(
@@ -172,4 +180,5 @@ START_TEST(convolutions_merge_their_inner_loops)
 END_TEST
 
 FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
-         reductions_run_in_columns_or_rows, products_have_tiles, products_walk_through_caches, convolutions_merge_their_inner_loops)
+         reductions_run_in_columns_or_rows, products_have_tiles, products_walk_through_caches, single_rows_share_columns,
+         convolutions_merge_their_inner_loops)
