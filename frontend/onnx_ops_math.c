@@ -91,11 +91,24 @@ static void build_mod(fx_onnx_call *call)
         FX_GIVE(call, "aten.remainder.Tensor", fx__onnx_in(call, 0), fx__onnx_in(call, 1));
 }
 
+static void give_prelu(fx_onnx_call *call, fx_attr slope)
+{
+    fx_attr x = fx__onnx_in(call, 0), scaled = FX_EMIT(call, "aten.mul.Tensor", x, slope);
+    FX_GIVE(call, "aten.where.self", FX_EMIT(call, "aten.lt.Scalar", x, fx_int(0)), scaled, x);
+}
+
 static void build_prelu(fx_onnx_call *call)
 {
-    fx_attr x = fx__onnx_in(call, 0);
-    fx_attr scaled = FX_EMIT(call, "aten.mul.Tensor", x, fx__onnx_in(call, 1));
-    FX_GIVE(call, "aten.where.self", FX_EMIT(call, "aten.lt.Scalar", x, fx_int(0)), scaled, x);
+    give_prelu(call, fx__onnx_in(call, 1));
+}
+
+/* Before opset 7 the slopes are one, or one per channel. */
+static void build_prelu_channels(fx_onnx_call *call)
+{
+    fx_attr slope = fx__onnx_in(call, 1);
+    const fx_type *type = fx__onnx_need_type(call, fx__onnx_in(call, 0));
+    for (int32_t i = 2; type && i < type->rank; i++) slope = FX_EMIT(call, "aten.unsqueeze.default", slope, fx_int(-1));
+    give_prelu(call, slope);
 }
 
 /* ---- Any number of inputs
@@ -276,6 +289,7 @@ const fx_onnx_op fx__onnx_ops_math[] = {
     {"Neg", 1, 1, 1, 1, build_neg},
     {"Not", 1, 1, 1, 1, build_not},
     {"Or", 1, 2, 2, 1, build_or},
+    {"PRelu", 1, 2, 2, 1, build_prelu_channels},
     {"PRelu", 7, 2, 2, 1, build_prelu},
     {"Pow", 1, 2, 2, 1, build_pow},
     {"Reciprocal", 1, 1, 1, 1, build_reciprocal},

@@ -170,6 +170,91 @@ static void build_conv(fx_onnx_call *call)
             fx_int(fx__onnx_int(call, "group", 1)));
 }
 
+/* ---- Transposed convolution ----------------------------------------------------------------------------------------------------
+ */
+
+/* What the input spreads to before anything is cut off. */
+static int64_t spread(const window *w, int32_t i, int64_t size, int64_t more)
+{
+    return w->stride[i] * (size - 1) + (w->kernel[i] - 1) * w->dilation[i] + 1 + more;
+}
+
+/* Wanted output sizes tell the padding: output_shape, or SAME's input size times stride. */
+static bool pads_from_size(fx_onnx_call *call, const fx_type *x, const int64_t *more, window *w)
+{
+    int64_t wanted[FX_RANK];
+    bool upper = strcmp(fx__onnx_text(call, "auto_pad", "NOTSET"), "SAME_UPPER") == 0;
+    int32_t given = fx__onnx_ints(call, "output_shape", wanted), skip = given == w->n + 2 ? 2 : 0;
+    bool fits = given < 0 || given == w->n + skip;
+    for (int32_t i = 0; fits && i < w->n; i++) {
+        fits = fx_dim_is_const(x->dim[i + 2]);
+        int64_t size = given >= 0 ? wanted[i + skip] : x->dim[i + 2] * w->stride[i];
+        int64_t total = spread(w, i, x->dim[i + 2], more[i]) - size;
+        int64_t half = total >= 0 ? total / 2 : -((1 - total) / 2); /* rounded down: too small an input is padded at its end */
+        w->begin[i] = upper ? half : total - half;
+        w->end[i] = total - w->begin[i];
+    }
+    if (!fits) fx__onnx_error(call, FX_E_UNSUPPORTED, "output_shape and SAME need one constant size per axis");
+    return fits;
+}
+
+/* torch cuts the same at both ends and then appends output_padding, which is smaller than a step. False: that cannot be said so. */
+static bool torch_cuts(const window *w, const int64_t *more, int64_t *out_padding)
+{
+    bool fits = true;
+    for (int32_t i = 0; i < w->n; i++) {
+        out_padding[i] = more[i] + w->begin[i] - w->end[i];
+        int64_t step = w->stride[i] > w->dilation[i] ? w->stride[i] : w->dilation[i];
+        fits = fits && w->begin[i] >= 0 && out_padding[i] >= 0 && out_padding[i] < step;
+    }
+    return fits;
+}
+
+static const char *const transposed_targets[] = {"aten.conv_transpose1d.default", "aten.conv_transpose2d.input",
+                                                 "aten.conv_transpose3d.input"};
+
+/* Computes all of it, cuts or appends by padding, and adds the bias last, since appended elements have it too. */
+static void conv_transpose_cut(fx_onnx_call *call, fx_attr x, window w, const int64_t *more)
+{
+    int64_t nothing[FX_RANK] = {0};
+    fx_attr none = fx__onnx_list(call, nothing, w.n), bias = fx__onnx_in(call, 2);
+    fx_attr y = FX_EMIT(call, by_rank(&w, transposed_targets), x, fx__onnx_in(call, 1), fx_none(), LIST(stride), none, none,
+                        fx_int(fx__onnx_int(call, "group", 1)), LIST(dilation));
+    for (int32_t i = 0; i < w.n; i++) {
+        w.begin[i] = -w.begin[i];
+        w.end[i] = more[i] - w.end[i];
+    }
+    y = padded(call, y, &w, fx_int(0));
+    for (int32_t i = 0; i < w.n && fx__onnx_has(call, 2); i++) bias = FX_EMIT(call, "aten.unsqueeze.default", bias, fx_int(-1));
+    fx__onnx_give(call, 0, fx__onnx_has(call, 2) ? FX_EMIT(call, "aten.add.Tensor", y, bias) : y);
+}
+
+static bool sizes_tell_pads(fx_onnx_call *call)
+{
+    return fx__onnx_attr(call, "output_shape") || strncmp(fx__onnx_text(call, "auto_pad", "NOTSET"), "SAME", 4) == 0;
+}
+
+static void build_conv_transpose(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), weight = fx__onnx_in(call, 1);
+    const fx_type *type = fx__onnx_need_type(call, x), *kernel = fx__onnx_need_type(call, weight);
+    int64_t more[FX_RANK], out_padding[FX_RANK];
+    window w;
+    if (!type || !kernel) return;
+    if (kernel->rank != type->rank) {
+        fx__onnx_error(call, FX_E_SHAPE, "its input has %d dimensions, its weight %d", (int)type->rank, (int)kernel->rank);
+        return;
+    }
+    if (!read_window(call, type, kernel->dim + 2, &w) || !read_list(call, "output_padding", w.n, more, 0)) return;
+    if (sizes_tell_pads(call) && !pads_from_size(call, type, more, &w)) return;
+    if (!torch_cuts(&w, more, out_padding)) {
+        conv_transpose_cut(call, x, w, more);
+        return;
+    }
+    FX_GIVE(call, by_rank(&w, transposed_targets), x, weight, fx__onnx_in(call, 2), LIST(stride), LIST(begin),
+            fx__onnx_list(call, out_padding, w.n), fx_int(fx__onnx_int(call, "group", 1)), LIST(dilation));
+}
+
 /* ---- Pooling ----------------------------------------------------------------------------------------------------------------- */
 
 /* The value that never wins a maximum. */
@@ -286,6 +371,15 @@ static void build_batch_norm(fx_onnx_call *call)
             fx__onnx_in(call, 4), fx_bool(false), momentum, fx_float(fx__onnx_float(call, "epsilon", 1e-5)), fx_bool(false));
 }
 
+/* Until opset 6 an attribute told training from evaluation. */
+static void build_batch_norm_attrs(fx_onnx_call *call)
+{
+    if (fx__onnx_int(call, "is_test", 0))
+        build_batch_norm(call);
+    else
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "is_test 0 (training) is not supported");
+}
+
 /* (x - mean) / sqrt(variance + epsilon) over the given axes. */
 static fx_attr normalised(fx_onnx_call *call, fx_attr x, fx_attr axes, double epsilon, fx_attr *out_mean, fx_attr *out_scale)
 {
@@ -366,8 +460,10 @@ static void build_dropout(fx_onnx_call *call)
 
 const fx_onnx_op fx__onnx_ops_nn[] = {
     {"AveragePool", 1, 1, 1, 1, build_average_pool},
+    {"BatchNormalization", 6, 5, 5, 1, build_batch_norm_attrs},
     {"BatchNormalization", 7, 5, 5, 1, build_batch_norm},
     {"Conv", 1, 2, 3, 1, build_conv},
+    {"ConvTranspose", 1, 2, 3, 1, build_conv_transpose},
     {"Dropout", 7, 1, 3, 2, build_dropout},
     {"Gemm", 6, 2, 3, 1, build_gemm},
     {"GlobalAveragePool", 1, 1, 1, 1, build_global_average_pool},

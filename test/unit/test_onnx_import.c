@@ -363,6 +363,65 @@ START_TEST(outputs_may_be_inputs_and_constants)
 }
 END_TEST
 
+/* One row [0, 1], kernel [1, 2, 3], step 2: [0, 0, 0 + 1, 2, 3]. Uneven pads cut; a larger output shape appends zeros and bias. */
+START_TEST(transposed_convolution_with_uneven_padding)
+{
+    static const struct {
+        int64_t pads[2], shape, size;
+        double values[6];
+    } rows[] = {{{0, 0}, 0, 5, {10, 10, 11, 12, 13}},
+                {{0, 1}, 0, 4, {10, 10, 11, 12}},
+                {{2, 1}, 0, 2, {11, 12}},
+                {{0, 0}, 6, 6, {10, 10, 11, 12, 13, 10}}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ow_writer w;
+        ow_model(&w, 11);
+        ow_input(&w, "x", F32, 3, DIMS(1, 1, 2));
+        ow_floats(&w, "w", 3, DIMS(1, 1, 3), (float[]){1, 2, 3});
+        ow_floats(&w, "b", 1, DIMS(1), (float[]){10});
+        ow_begin(&w, "ConvTranspose", "x w b", "y");
+        ow_attr_ints(&w, "strides", 1, DIMS(2));
+        if (rows[i].shape)
+            ow_attr_ints(&w, "output_shape", 1, &rows[i].shape);
+        else
+            ow_attr_ints(&w, "pads", 2, rows[i].pads);
+        ow_end(&w);
+        ow_output(&w, "y", F32, 3, DIMS(1, 1, -2));
+        CHECK_OK(context, finish(&w));
+        check_values(run(3, DIMS(1, 1, 2)), 3, DIMS(1, 1, rows[i].size), rows[i].values);
+        fx_module_free(module);
+        module = NULL;
+    }
+}
+END_TEST
+
+/* Scores 0 to 5 of two samples over three classes; the mean divides by the weights of what is not ignored. */
+START_TEST(losses_weigh_and_ignore)
+{
+    static const struct {
+        const char *reduction;
+        int64_t ignore;
+        double value;
+    } rows[] = {{"sum", -1, -(2 * 3 + 3 * 1)}, {"mean", -1, -(2 * 3 + 3 * 1) / 4.0}, {"mean", 2, -3}, {"sum", 2, -3}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ow_writer w;
+        ow_model(&w, 13);
+        ow_input(&w, "x", F32, 2, DIMS(2, 3));
+        ow_ints(&w, "target", 1, DIMS(2), (int64_t[]){2, 0});
+        ow_floats(&w, "weight", 1, DIMS(3), (float[]){1, 2, 3});
+        ow_begin(&w, "NegativeLogLikelihoodLoss", "x target weight", "y");
+        ow_attr_text(&w, "reduction", rows[i].reduction);
+        if (rows[i].ignore >= 0) ow_attr_int(&w, "ignore_index", rows[i].ignore);
+        ow_end(&w);
+        ow_output(&w, "y", F32, 0, NULL);
+        CHECK_OK(context, finish(&w));
+        check_values(run(2, DIMS(2, 3)), 0, NULL, &rows[i].value);
+        fx_module_free(module);
+        module = NULL;
+    }
+}
+END_TEST
+
 START_TEST(a_module_in_f64)
 {
     ow_writer w;
@@ -400,6 +459,8 @@ int main(void)
                                   initializers_listed_as_inputs_stay_constants,
                                   nodes_in_any_order,
                                   outputs_may_be_inputs_and_constants,
+                                  transposed_convolution_with_uneven_padding,
+                                  losses_weigh_and_ignore,
                                   a_module_in_f64};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) tcase_add_test(cases, tests[i]);
     tcase_add_loop_test(cases, slices_as_numpy_cuts, 0, 12 * 12 * 4);
