@@ -2,6 +2,7 @@
 /* verb_show.c: `fxjit show`: the text of any form of a model. */
 #include "tool.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -111,6 +112,7 @@ static int draw(const char *path, const char *text)
     fflush(stdout);
     if (pipe(ends) != 0) return write_failed(NULL);
     pid_t child = fork();
+    signal(SIGPIPE, child == 0 ? SIG_DFL : SIG_IGN); /* a child that is gone at once is told of below */
     if (child == 0) {
         close(ends[1]);
         run_dot(ends[0], path);
