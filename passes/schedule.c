@@ -129,8 +129,8 @@ void fx__schedule_order(fx_schedule *s, const uint8_t *last, int n_last)
 
 /* ---- Cost and tasks -------------------------------------------------------------------------------------------------------- */
 
-/* Cycles that share out: below it, waking a team costs more than it saves (about 10 microseconds). */
-enum { WORTH_SHARING = 40000, WORTH_A_CHUNK = 20000, MOST_CHUNKS = 64 };
+/* Cycles that share out: below it (about 5 microseconds), posting a kernel to the waiting team costs more than it saves. */
+enum { WORTH_SHARING = 16000, WORTH_A_CHUNK = 8000, MOST_CHUNKS = 64 };
 
 static double expression_cycles(const fx_schedule *s, const fx_kstage *stage)
 {

@@ -164,7 +164,7 @@ END_TEST
 START_TEST(single_rows_share_columns)
 {
     check_product(1, 1024, 1024, "mr 1 nv 8 task(q) grain 1 order(q,n) parallel");
-    check_product(1, 512, 512, "mr 1 nv 8 order(q,n)\n");
+    check_product(1, 256, 256, "mr 1 nv 8 order(q,n)\n");
 }
 END_TEST
 
