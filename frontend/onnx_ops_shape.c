@@ -248,14 +248,19 @@ static void build_split(fx_onnx_call *call)
  */
 
 /* pads: all begins, then all ends, of the given axes; torch counts pairs from the last axis on. */
-static void pad_constant(fx_onnx_call *call, const int64_t *pads, int32_t n, const int64_t *axes, int32_t n_axes, fx_attr value)
+static void pad_axes(fx_onnx_call *call, const int64_t *pads, int32_t n, const int64_t *axes, int32_t n_axes, fx_attr value)
 {
     fx_attr x = fx__onnx_in(call, 0);
     const fx_type *type = fx__onnx_need_type(call, x);
     int64_t pairs[2 * FX_RANK] = {0};
     if (!type) return;
-    if (n != 2 * n_axes || strcmp(fx__onnx_text(call, "mode", "constant"), "constant") != 0) {
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "only constant padding is supported, with two numbers per axis");
+    const char *mode = fx__onnx_text(call, "mode", "constant");
+    if (n != 2 * n_axes) {
+        fx__onnx_error(call, FX_E_FORMAT, "%d pads; two per axis are needed", (int)n);
+        return;
+    }
+    if (strcmp(mode, "constant") != 0) {
+        fx__onnx_pad_by_input(call, mode, pads, axes, n_axes);
         return;
     }
     for (int32_t i = 0; i < n_axes; i++) {
@@ -279,7 +284,7 @@ static void build_pad_attrs(fx_onnx_call *call)
     const fx_onnx_attr *pads = fx__onnx_attr(call, "pads");
     int32_t n_axes = all_axes(call, axes);
     if (pads && pads->ints)
-        pad_constant(call, pads->ints, pads->n, axes, n_axes, fx_float(fx__onnx_float(call, "value", 0)));
+        pad_axes(call, pads->ints, pads->n, axes, n_axes, fx_float(fx__onnx_float(call, "value", 0)));
     else
         fx__onnx_error(call, FX_E_FORMAT, "has no pads");
 }
@@ -308,7 +313,7 @@ static void build_pad(fx_onnx_call *call)
         pads[i] = known->item[i];
         if (!fx_dim_is_const(known->item[i])) fx__onnx_error(call, FX_E_UNSUPPORTED, "pads that depend on a symbol");
     }
-    pad_constant(call, pads, known->n, axes, n_axes, value);
+    pad_axes(call, pads, known->n, axes, n_axes, value);
 }
 
 /* ---- Picking
@@ -476,7 +481,6 @@ const fx_onnx_op fx__onnx_ops_shape[] = {
     {"Identity", 1, 1, 1, 1, build_identity},
     {"Pad", 2, 1, 1, 1, build_pad_attrs},
     {"Pad", 11, 2, 4, 1, build_pad},
-    {"Range", 11, 3, 3, 1, build_unknown_shape},
     {"Reshape", 5, 2, 2, 1, build_reshape},
     {"Shape", 1, 1, 1, 1, build_unknown_shape},
     {"Size", 1, 1, 1, 1, build_unknown_shape},

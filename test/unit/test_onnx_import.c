@@ -422,6 +422,45 @@ START_TEST(losses_weigh_and_ignore)
 }
 END_TEST
 
+/* [0, 1, 2] with two elements before and one behind. */
+START_TEST(padding_with_elements_of_the_input)
+{
+    static const struct {
+        const char *mode;
+        double values[6];
+    } rows[] = {{"edge", {0, 0, 0, 1, 2, 2}}, {"reflect", {2, 1, 0, 1, 2, 1}}, {"wrap", {1, 2, 0, 1, 2, 0}}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ow_writer w;
+        ow_model(&w, 19);
+        ow_input(&w, "x", F32, 1, DIMS(3));
+        ow_ints(&w, "pads", 1, DIMS(2), (int64_t[]){2, 1});
+        ow_begin(&w, "Pad", "x pads", "y");
+        ow_attr_text(&w, "mode", rows[i].mode);
+        ow_end(&w);
+        ow_output(&w, "y", F32, 1, DIMS(6));
+        CHECK_OK(context, finish(&w));
+        check_values(run(1, DIMS(3)), 1, DIMS(6), rows[i].values);
+        fx_module_free(module);
+        module = NULL;
+    }
+}
+END_TEST
+
+START_TEST(triangles_are_cut_and_rows_repeated)
+{
+    ow_writer w;
+    ow_model(&w, 14);
+    ow_input(&w, "x", F32, 2, DIMS(2, 3));
+    ow_ints(&w, "k", 0, NULL, (int64_t[]){1});
+    ow_ints(&w, "twice", 1, DIMS(2), (int64_t[]){2, 1});
+    ow_node(&w, "Trilu", "x k", "t");
+    ow_node(&w, "Tile", "t twice", "y");
+    ow_output(&w, "y", F32, 2, DIMS(4, 3));
+    CHECK_OK(context, finish(&w));
+    check_values(run(2, DIMS(2, 3)), 2, DIMS(4, 3), VALUES(0, 1, 2, 0, 0, 5, 0, 1, 2, 0, 0, 5));
+}
+END_TEST
+
 START_TEST(a_module_in_f64)
 {
     ow_writer w;
@@ -461,6 +500,8 @@ int main(void)
                                   outputs_may_be_inputs_and_constants,
                                   transposed_convolution_with_uneven_padding,
                                   losses_weigh_and_ignore,
+                                  padding_with_elements_of_the_input,
+                                  triangles_are_cut_and_rows_repeated,
                                   a_module_in_f64};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) tcase_add_test(cases, tests[i]);
     tcase_add_loop_test(cases, slices_as_numpy_cuts, 0, 12 * 12 * 4);
