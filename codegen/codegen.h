@@ -44,6 +44,16 @@ fx_status fx__codegen_kernel_section(const fx_program *program, const fx_codegen
                                      FX_GIVES char **out, size_t *out_bytes);
 
 /* ---- peak.c --------------------------------------------------------------------------------------------------------------- */
-double fx__peak_gflops(fx_context *context);
+double fx__peak_gflops(fx_context *context); /* the best of a few bursts of a third of a millisecond; 0: see the diagnostics */
+/* The loop itself, for bursts beside something else: each step is `flop` operations, and as rate come GFLOP/s. Also close what
+ * failed to open. */
+typedef struct fx_peak {
+    void *jit;
+    void (*loop)(int64_t steps, float *values);
+    double flop;
+} fx_peak;
+fx_status fx__peak_open(fx_context *context, fx_peak *out);
+double fx__peak_burst(const fx_peak *peak, int64_t steps);
+void fx__peak_close(fx_context *context, fx_peak *peak);
 
 #endif

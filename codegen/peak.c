@@ -8,7 +8,6 @@
 #include <llvm-c/LLJIT.h>
 #include <time.h>
 
-typedef void (*peak_loop)(int64_t steps, float *values);
 enum { PEAK_STEPS = 100000, PEAK_REPEATS = 7, PEAK_FREE_REGS = 4 };
 
 /* Enough chains to hide the latency of an fma on every port: 4 to 5 cycles, 2 ports. */
@@ -73,44 +72,48 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static double best_rate(peak_loop loop, const fx_target *target)
+double fx__peak_burst(const fx_peak *peak, int64_t steps)
 {
-    double best = 0, flop = 2.0 * (double)PEAK_STEPS * chains(target) * (target->vec_bytes / 4);
-    for (int r = 0; r < PEAK_REPEATS; r++) {
-        float values[2] = {1e-9f, 1e-9f};
-        double start = now();
-        loop(PEAK_STEPS, values);
-        double rate = flop / (now() - start) * 1e-9;
-        if (rate > best) best = rate;
-    }
-    return best;
+    float values[2] = {1e-9f, 1e-9f};
+    double start = now();
+    peak->loop(steps, values);
+    return peak->flop * (double)steps / (now() - start) * 1e-9;
 }
 
-static fx_status measure(fx_context *context, LLVMOrcLLJITRef jit, const fx_target *target, double *out)
+fx_status fx__peak_open(fx_context *context, fx_peak *out)
 {
+    fx_target target;
+    LLVMOrcLLJITRef jit;
     LLVMMemoryBufferRef object;
     LLVMOrcExecutorAddress address;
-    FX_TRY(emit_object(context, target, &object));
-    LLVMErrorRef error = LLVMOrcLLJITAddObjectFile(jit, LLVMOrcLLJITGetMainJITDylib(jit), object);
+    *out = (fx_peak){.jit = NULL};
+    FX_TRY(fx__session_target(context, NULL, NULL, NULL, &target));
+    LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit, NULL);
+    if (error) return fail(context, error);
+    *out = (fx_peak){.jit = jit, .flop = 2.0 * chains(&target) * (target.vec_bytes / 4)};
+    FX_TRY(emit_object(context, &target, &object));
+    error = LLVMOrcLLJITAddObjectFile(jit, LLVMOrcLLJITGetMainJITDylib(jit), object);
     if (!error) error = LLVMOrcLLJITLookup(jit, &address, "peak");
     if (error) return fail(context, error);
-    *out = best_rate((peak_loop)(uintptr_t)address, target);
+    out->loop = (void (*)(int64_t, float *))(uintptr_t)address;
     return FX_OK;
+}
+
+void fx__peak_close(fx_context *context, fx_peak *peak)
+{
+    LLVMErrorRef error = peak->jit ? LLVMOrcDisposeLLJIT(peak->jit) : NULL;
+    if (error) fail(context, error);
 }
 
 double fx__peak_gflops(fx_context *context)
 {
-    fx_target target;
-    LLVMOrcLLJITRef jit;
-    double rate = 0;
-    if (fx__session_target(context, NULL, NULL, NULL, &target) != FX_OK) return 0;
-    LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit, NULL);
-    if (error) {
-        fail(context, error);
-        return 0;
+    fx_peak peak;
+    double best = 0;
+    bool open = fx__peak_open(context, &peak) == FX_OK;
+    for (int r = 0; r < PEAK_REPEATS && open; r++) {
+        double rate = fx__peak_burst(&peak, PEAK_STEPS);
+        if (rate > best) best = rate;
     }
-    measure(context, jit, &target, &rate);
-    error = LLVMOrcDisposeLLJIT(jit);
-    if (error) fail(context, error);
-    return rate;
+    fx__peak_close(context, &peak);
+    return best;
 }

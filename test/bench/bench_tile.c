@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Speed of contractions on one thread: square products with constant and with run-time B through the whole compiler, and the
  * kernel of every distinct convolution of ResNet-50 as the compiler makes it; before them one register tile whose operands stay in
- * the first-level cache, which is as fast as any of them can be. Prints GFLOP/s and the share of the peak loop, which is measured
- * in turn with each: medians of both.
+ * the first-level cache, which is as fast as any of them can be. Prints GFLOP/s, the share of the peak loop measured in turn with
+ * each, after a rest, and that of short bursts of the peak loop between runs, before the clock has recovered from the kernel: it
+ * is lower under multiply-adds that load. Medians of all three.
  *
  *     taskset -c 1 bench_tile [rounds [FILTER]]        FILTER: part of a line's name */
 #include "passes/pass.h"
@@ -16,7 +17,8 @@
 
 enum { TEXT_BYTES = 8192, MAX_ROUNDS = 101 };
 /* The clock of dense vector code settles within a millisecond or two, and the caches were full of the compiler. */
-static const double warm_ms = 3, round_ms = 16;
+static const double warm_ms = 3, round_ms = 16, slice_ms = 1;
+enum { BURST_STEPS = 16000 }; /* 50 microseconds */
 
 static double now(void)
 {
@@ -78,36 +80,61 @@ static void close_subject(subject *s)
     fx_context_free(s->context);
 }
 
-static double run_for(subject *s, double ms)
+/* Seconds of runs for at least so long. */
+static double run_for(subject *s, double ms, double *flop)
 {
     double start = now(), seconds;
-    int runs = 0;
     do {
         run_once(s);
-        runs++;
+        *flop += s->flop;
         seconds = now() - start;
     } while (seconds * 1e3 < ms);
-    return s->flop * runs / seconds * 1e-9;
+    return seconds;
 }
 
 static double time_one(subject *s)
 {
-    run_for(s, warm_ms);
-    return run_for(s, round_ms);
+    double flop = 0;
+    run_for(s, warm_ms, &flop);
+    flop = 0;
+    double seconds = run_for(s, round_ms, &flop);
+    return flop / seconds * 1e-9;
 }
 
-static void report(const char *name, subject *s, int rounds)
+/* Share of the peak loop in bursts between slices of runs. */
+static double same_clock_share(subject *s, const fx_peak *peak)
 {
-    double speed[MAX_ROUNDS], share[MAX_ROUNDS];
+    double flop = 0, seconds = 0, peak_seconds = 0;
+    int bursts = 0;
+    while (seconds * 1e3 < round_ms) {
+        seconds += run_for(s, slice_ms, &flop);
+        peak_seconds += 1 / fx__peak_burst(peak, BURST_STEPS);
+        bursts++;
+    }
+    return 100 * flop / seconds * 1e-9 * peak_seconds / bursts;
+}
+
+static void measure(subject *s, const fx_peak *peak, const char *name, int rounds)
+{
+    double speed[MAX_ROUNDS], share[MAX_ROUNDS], same[MAX_ROUNDS];
     time_one(s);
     for (int r = 0; r < rounds; r++) {
         double before = fx__peak_gflops(s->context);
         speed[r] = time_one(s);
+        same[r] = same_clock_share(s, peak);
         share[r] = 200 * speed[r] / (before + fx__peak_gflops(s->context));
     }
     double gflops = median(speed, rounds);
-    printf("%-28s %8.1f GFLOP/s %6.1f %% of peak   compile %5.1f ms\n", name, gflops, median(share, rounds), s->compile_ms);
+    printf("%-28s %8.1f GFLOP/s %6.1f %% of peak %6.1f %% at its clock   compile %5.1f ms\n", name, gflops, median(share, rounds),
+           median(same, rounds), s->compile_ms);
     fflush(stdout);
+}
+
+static void report(const char *name, subject *s, int rounds)
+{
+    fx_peak peak;
+    if (fx__peak_open(s->context, &peak) == FX_OK) measure(s, &peak, name, rounds);
+    fx__peak_close(s->context, &peak);
 }
 
 /* ---- Products ------------------------------------------------------------------------------------------------------------ */
@@ -215,11 +242,23 @@ static fx_status open_layer(subject *s, fx_module **module, fx_program **program
     return open_kernel(s, *program);
 }
 
+/* Taps of all outputs along one dim that are not padding: what a kernel leaves out is not its speed. */
+static int taps_inside(const layer *l, int out)
+{
+    int n = 0;
+    for (int o = 0; o < out; o++)
+        for (int k = 0; k < l->kernel; k++) {
+            int at = o * l->stride + k - l->kernel / 2;
+            n += at >= 0 && at < l->in;
+        }
+    return n;
+}
+
 static void bench_layer(const layer *l, int rounds, const char *filter)
 {
     char name[64];
-    int out = (l->in + 2 * (l->kernel / 2) - l->kernel) / l->stride + 1;
-    subject s = {.layer = l, .flop = 2.0 * out * out * l->ic * l->oc * l->kernel * l->kernel};
+    int out = (l->in + 2 * (l->kernel / 2) - l->kernel) / l->stride + 1, taps = taps_inside(l, out);
+    subject s = {.layer = l, .flop = 2.0 * taps * taps * l->ic * l->oc};
     fx_module *module = NULL;
     fx_program *program = NULL;
     snprintf(name, sizeof name, "conv%dx%d s%d %d->%d@%d", l->kernel, l->kernel, l->stride, l->ic, l->oc, out);
@@ -239,7 +278,7 @@ enum { SWEEPS = 64 };
 /* Text of one register tile that meets the same operands again and again; they fill most of the first-level cache. */
 static double tile_text(const fx_target *target, char *text)
 {
-    fx_tile_task task = {.lanes = fx__target_lanes(target, FX_F32), .rows = 1 << 12, .columns = 1 << 12};
+    fx_tile_task task = {.lanes = fx__target_lanes(target, FX_F32), .rows = 1 << 12, .columns = 1 << 12, .contracts = 1};
     fx_tile tile = fx__tile_choose(target, &task, 0);
     int m = tile.mr, n = tile.nv * task.lanes, k = (int)(target->l1 * 3 / 4 / 4 / (m + n) / 8 * 8);
     snprintf(text, TEXT_BYTES,
