@@ -271,6 +271,43 @@ static fx_status sweep(fuser *f, bool *out_joined)
     return FX_OK;
 }
 
+/* ---- Stores that nobody reads any more ---------------------------------------------------------------------------------- */
+
+/* A value whose readers all joined the kernel that makes it need not be stored, if that kernel has something else to store. */
+static bool drop_store(fx_program *program, fx_step *step, int arg)
+{
+    int stage, store;
+    const fx_kernel *old = program->kernel[step->kernel];
+    if (!fx__fuse_store(old, arg, &stage, &store) || old->stage[stage].kind != FX_STAGE_MAP || old->stage[stage].n_out < 2)
+        return true;
+    fx_bound bound = {.program = program, .kernel = fx__kernel_clone(program, old)};
+    if (!bound.kernel) return false;
+    memcpy(bound.bind, step->bind, sizeof bound.bind);
+    fx_kstage *s = &bound.kernel->stage[stage];
+    s->n_out--;
+    for (int o = store; o < s->n_out; o++) s->out[o] = s->out[o + 1];
+    fx__bound_drop_arg(&bound, arg, -1);
+    if (!fx__bound_drop_unused(&bound)) return false;
+    memcpy(step->bind, bound.bind, sizeof step->bind);
+    step->kernel = fx__program_add_kernel(program, bound.kernel);
+    return step->kernel >= 0;
+}
+
+static fx_status drop_dead_stores(fx_program *program)
+{
+    for (int32_t i = 0; i < program->steps.n; i++) {
+        fx_step *step = &program->steps.step[i];
+        if (step->kind != FX_STEP_RUN) continue;
+        for (int a = program->kernel[step->kernel]->n_arg - 1; a >= 0; a--) {
+            const fx_kernel *kernel = program->kernel[step->kernel];
+            if (a >= kernel->n_arg || kernel->arg[a].role != FX_ARG_OUT || is_kept(program, step->bind[a].buf)) continue;
+            usage u = find_usage(program, step->bind[a].buf, -1);
+            if (u.readers == 0 && u.writers == 1 && !drop_store(program, step, a)) return FX_E_OOM;
+        }
+    }
+    return FX_OK;
+}
+
 fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
 {
     fuser f = {.program = program, .options = options};
@@ -281,5 +318,6 @@ fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
     bool none = false;
     f.record = true;
     FX_TRY(sweep(&f, &none));
+    FX_TRY(drop_dead_stores(program));
     return fx__kir_tidy(program);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does:    simplifies the core graph by rules: calls that do nothing go, chains of views become one, products with transposed
- * weights become `linear`, batch normalisation goes into the weights before it. Needs:   a core graph with types. Ensures: types
+ * weights become `linear`, constants of one element numbers, layer normalisation written out one call, batch normalisation goes into
+ * the weights before it. Needs:   a core graph with types. Ensures: types
  * stay as they are. New arithmetic is on constants only, as nodes: `fold` computes what is small, init steps the rest. Cost: rules
  * times nodes; a rule whose outermost operator is not in the graph costs one look at it. */
 #include "passes/rule.h"
@@ -46,7 +47,9 @@ fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified)
     (void)user;
     *out_modified = false;
     FX_TRY(fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified));
+    FX_TRY(fx__rewrite_scalars(graph, out_modified));
     FX_TRY(fx__rewrite_views(graph, out_modified));
     FX_TRY(fx__rewrite_products(graph, out_modified));
+    FX_TRY(fx__rewrite_layer_norms(graph, out_modified));
     return fx__rewrite_norms(graph, out_modified);
 }

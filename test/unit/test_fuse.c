@@ -31,6 +31,11 @@ static void check_steps(const char *text, int expected)
     "program inputs 2 outputs 1\nbuf %x: f32[8,20] input 0\nbuf %z: f32[8,20] input 1\nbuf %out: f32[8,20] output 0\n"             \
     "buf %t: f32[8,20] temp\nbuf %u: f32[8,20] temp\nbuf %v: f32[8,20] temp\n"
 
+#define HEAD3                                                                                                                      \
+    "program inputs 3 outputs 1\nbuf %x: f32[8,20] input 0\nbuf %z: f32[8,20] input 1\nbuf %out: f32[8,20] output 0\n"             \
+    "buf %t: f32[8,20] temp\nbuf %u: f32[8,20] temp\nbuf %v: f32[8,20] temp\n"
+#define GEMM_INPUTS "buf %g: f32[8,12] input 2\nbuf %w: f32[20,12] const\nbuf %b: f32[20] const\nbuf %s: f32[8,20] temp\n"
+
 START_TEST(chains_become_one)
 {
     check_steps(HEAD ADD("add") RELU("relu") "run add(%x, %z, %t)\nrun relu(%t, %u)\nrun add(%u, %x, %v)\nwriteback %v -> %out\n",
@@ -43,6 +48,20 @@ START_TEST(a_value_with_two_readers_is_computed_once)
     /* silu-like: t feeds relu and the last add; everything joins through tails, t is not stored any more */
     check_steps(HEAD ADD("add") RELU("relu") "run add(%x, %z, %t)\nrun relu(%t, %u)\nrun add(%u, %t, %v)\nwriteback %v -> %out\n",
                 1);
+}
+END_TEST
+
+/* Each value's last reader joins through another value: neither is stored any more. */
+START_TEST(values_without_readers_are_not_stored)
+{
+    fx_context *context = fx_context_new();
+    fx_program *program =
+        fuse(context, HEAD3 GEMM_INPUTS ADD("add") RELU("relu") GEMM
+             "run gemm(%g, %w, %b, %t)\nrun relu(%t, %u)\nrun add(%u, %t, %v)\nrun add(%v, %t, %s)\nwriteback %s -> %out\n");
+    ck_assert_int_eq(program->steps.n, 1);
+    ck_assert_int_eq(program->kernel[program->steps.step[0].kernel]->stage[1].n_out, 1);
+    fx__program_free(program);
+    fx_context_free(context);
 }
 END_TEST
 
@@ -185,6 +204,7 @@ START_TEST(the_option_keeps_everything_apart)
 END_TEST
 
 FX_TESTS("fuse", chains_become_one, a_value_with_two_readers_is_computed_once, values_that_are_kept_are_stored,
-         tails_follow_contractions_and_reductions, operands_of_contractions_stay_loads, tails_skip_over_unrelated_steps,
-         a_path_through_a_third_kernel_keeps_them_apart, indices_compose, nothing_is_inlined_through_a_guard,
-         a_transposing_copy_is_no_tail, softmax_takes_a_tail_and_keeps_its_local, the_option_keeps_everything_apart)
+         values_without_readers_are_not_stored, tails_follow_contractions_and_reductions, operands_of_contractions_stay_loads,
+         tails_skip_over_unrelated_steps, a_path_through_a_third_kernel_keeps_them_apart, indices_compose,
+         nothing_is_inlined_through_a_guard, a_transposing_copy_is_no_tail, softmax_takes_a_tail_and_keeps_its_local,
+         the_option_keeps_everything_apart)

@@ -189,6 +189,64 @@ START_TEST(shared_convolution_keeps_its_weights)
 }
 END_TEST
 
+#define NORM_TENSORS "parameter \"w\" : f32[6]\nparameter \"b\" : f32[6]\nparameter \"e\" : f32[]\n"
+#define NORM(dim, centre, scale)                                                                                                   \
+    MODULE(NORM_TENSORS)                                                                                                           \
+    X("[2, 3, 6]")                                                                                                                 \
+    "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%e = get_attr \"e\"\n" CALL("z", "torch.add", "%x, %x")                             \
+        CALL("m", "torch.mean", "%z, [" dim "], True") CALL("d", "torch.sub", "%z, %m")                                            \
+            centre CALL("v", "torch.mean", "%p, [" dim "], True") CALL("s", "torch.add", "%v, %e")                                 \
+                scale CALL("g", "torch.mul", "%q, %w") CALL("y", "torch.add", "%b, %g") OUT("y")
+#define POWER CALL("p", "torch.pow", "%d, 2")
+#define QUOTIENT CALL("r", "torch.sqrt", "%s") CALL("q", "torch.div", "%d, %r")
+
+/* As exporters write it: the epsilon a constant of no dims, the bias first or last. */
+START_TEST(layer_norm_written_out_becomes_one_call)
+{
+    static const char *const texts[] = {NORM("-1", POWER, QUOTIENT), NORM("2", CALL("p", "torch.mul", "%d, %d"), QUOTIENT),
+                                        NORM("2", POWER, CALL("r", "torch.rsqrt", "%s") CALL("q", "torch.mul", "%d, %r"))};
+    setup();
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        fx_module *m = optimise(texts[i], NULL, 1e-5);
+        ck_assert_int_eq(count_op(m->graph, "layer_norm"), 1);
+        ck_assert_int_eq(fx_graph_size(m->graph), 6); /* x, w, b, add, layer_norm, output */
+        check_idempotent(m->graph);
+        fx_module_free(m);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(what_only_looks_like_layer_norm_stays)
+{
+    static const char *const texts[] = {NORM("1", POWER, QUOTIENT), NORM("-1", CALL("p", "torch.pow", "%d, 3"), QUOTIENT)};
+    setup();
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        fx_module *m = optimise(texts[i], NULL, 1e-5);
+        ck_assert_int_eq(count_op(m->graph, "layer_norm"), 0);
+        fx_module_free(m);
+    }
+    teardown();
+}
+END_TEST
+
+/* A constant of one element is a number; one that gives the result its shape, and a vector, stay. */
+START_TEST(constants_of_one_element_become_numbers)
+{
+    setup();
+    const char *text = MODULE("parameter \"c\" : f32[1]\nparameter \"k\" : f32[1, 1, 1]\nparameter \"w\" : f32[3]\n")
+        X("[2, 3]") "%c = get_attr \"c\"\n%k = get_attr \"k\"\n%w = get_attr \"w\"\n" CALL("a", "torch.mul", "%x, %c")
+            CALL("b", "torch.add", "%a, %k") CALL("d", "torch.add", "%b, %w") OUT("d");
+    fx_module *m = optimise(text, NULL, 1e-6);
+    ck_assert_int_eq(fx__arg(fx_graph_find(m->graph, "a"), 1)->kind, FX_ATTR_FLOAT);
+    ck_assert_int_eq(fx__arg(fx_graph_find(m->graph, "b"), 1)->kind, FX_ATTR_NODE);
+    ck_assert_int_eq(fx__arg(fx_graph_find(m->graph, "d"), 1)->kind, FX_ATTR_NODE);
+    check_idempotent(m->graph);
+    fx_module_free(m);
+    teardown();
+}
+END_TEST
+
 START_TEST(linear_takes_bias_and_batch_norm)
 {
     setup();
@@ -432,7 +490,8 @@ START_TEST(pass_manager_checks_order_and_rounds)
 END_TEST
 
 FX_TESTS("passes_graph", spellings_become_one, unsupported_operators_are_all_reported, convolution_takes_batch_norm,
-         exported_batch_norm_is_folded, shared_convolution_keeps_its_weights, linear_takes_bias_and_batch_norm,
+         exported_batch_norm_is_folded, shared_convolution_keeps_its_weights, layer_norm_written_out_becomes_one_call,
+         what_only_looks_like_layer_norm_stays, constants_of_one_element_become_numbers, linear_takes_bias_and_batch_norm,
          addmm_of_transposed_weight_is_linear, calls_that_do_nothing_go, permutations_are_composed, equal_computations_are_one,
          small_constants_are_computed, changes_are_seen_later, earlier_reads_keep_the_old_value, views_write_through,
          copies_hold_what_was_copied, indices_are_views, items_are_set, a_changed_parameter_is_refused, submodules_are_inlined,
