@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codegen/approx.c: exp, log, tanh and sigmoid as polynomials, inline and for any lane count.
+/* codegen/approx.c: exp, log, tanh, sigmoid, erf and their kin as polynomials, inline and for any lane count.
  *
  * exp     x = n ln2 + r with |r| <= ln2/2; exp(r) by a polynomial; the scaling by 2^n is exact up to one rounding.
  * log     x = 2^n m with m in [sqrt(1/2), sqrt(2)); log(m) by the odd series in f / (2 + f), f = m - 1.
  * tanh    t / (t + 2) with t = exp(2|x|) - 1, where t is formed without cancellation: 2^n (exp(r) - 1) + (2^n - 1).
  * sigmoid 1 / (1 + z) or z / (1 + z) with z = exp(-|x|), so that neither side overflows or loses the small end.
+ * expm1   2^n ((exp(r) - 1) + (1 - 2^-n)), so that nothing cancels near 0.
+ * log1p   log(u) + (x - (u - 1)) / u with u = 1 + x rounded: the second term is what the rounding lost.
+ * erf     x + x p(x^2) below 0.92, 1 - exp(-q(x)) above; q interpolates -log(erfc).
  *
  * Integers come from floats by adding a number so large that the fraction falls off: unlike a conversion that is defined for
  * NaN too. With an exact kernel every operation rounds by itself, and all hosts agree. */
@@ -203,4 +206,82 @@ LLVMValueRef fx__approx_log(fx_e *e, LLVMValueRef x)
     result = e_select(e, LLVMBuildFCmp(b, LLVMRealOEQ, x, inf, ""), inf, result);
     return e_select(e, LLVMBuildFCmp(b, LLVMRealUGE, x, zero, ""), e_select(e, LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), x, result),
                     nan);
+}
+
+/* ---- Kin of exp and log ------------------------------------------------------------------------------------------------- */
+
+LLVMValueRef fx__approx_exp2(fx_e *e, LLVMValueRef x)
+{
+    form t = form_of(e, x);
+    x = at_most(e, &t, at_least(e, &t, x, t.wide ? -1080 : -152), t.wide ? 1025 : 129);
+    LLVMValueRef magic = real(e, &t, t.wide ? 0x1.8p52 : 0x1.8p23), shifted = LLVMBuildFAdd(e->builder, x, magic, "");
+    reduced r = {.n = LLVMBuildFSub(e->builder, shifted, magic, "")};
+    r.n_bits = LLVMBuildSub(e->builder, bits_of(e, &t, shifted), bits_of(e, &t, magic), "");
+    LLVMValueRef part = LLVMBuildFSub(e->builder, x, r.n, ""); /* exact */
+    LLVMValueRef rest = LLVMBuildFMul(e->builder, part, real(e, &t, 0x1.62e42fefa39efp-1), "");
+    LLVMValueRef p = LLVMBuildFAdd(e->builder, exp_minus_one(e, &t, rest), real(e, &t, 1), "");
+    return scale(e, &t, p, &r);
+}
+
+LLVMValueRef fx__approx_expm1(fx_e *e, LLVMValueRef x)
+{
+    form t = form_of(e, x);
+    LLVMValueRef inside = at_most(e, &t, at_least(e, &t, x, t.wide ? -40 : -20), t.wide ? 710 : 89); /* -1 and inf beyond */
+    reduced r = reduce_exp(e, &t, inside);
+    /* 2^-n is nothing beside 1 long before it leaves the range of normal numbers */
+    LLVMValueRef most = integer(e, &t, t.wide ? 1022 : 126), high = e_icmp(e, LLVMIntSGT, r.n_bits, most);
+    LLVMValueRef minus = LLVMBuildNeg(e->builder, e_select(e, high, most, r.n_bits), "");
+    LLVMValueRef less = LLVMBuildFSub(e->builder, real(e, &t, 1), power_of_two(e, &t, minus), "");
+    LLVMValueRef y = scale(e, &t, LLVMBuildFAdd(e->builder, exp_minus_one(e, &t, r.rest), less, ""), &r);
+    return e_select(e, LLVMBuildFCmp(e->builder, LLVMRealOEQ, x, real(e, &t, 0), ""), x, y); /* keeps -0 */
+}
+
+LLVMValueRef fx__approx_log1p(fx_e *e, LLVMValueRef x)
+{
+    form t = form_of(e, x);
+    LLVMBuilderRef b = e->builder;
+    LLVMValueRef one = real(e, &t, 1), u = LLVMBuildFAdd(b, x, one, "");
+    LLVMValueRef lost = LLVMBuildFDiv(b, LLVMBuildFSub(b, x, LLVMBuildFSub(b, u, one, ""), ""), u, "");
+    LLVMValueRef y = LLVMBuildFAdd(b, fx__approx_log(e, u), lost, "");
+    /* where u is 0, infinite or negative the logarithm is the answer; where it is 1, x is */
+    LLVMValueRef inside = LLVMBuildFCmp(b, LLVMRealOGT, u, real(e, &t, 0), "");
+    inside = LLVMBuildAnd(b, inside, LLVMBuildFCmp(b, LLVMRealOLT, u, real(e, &t, INFINITY), ""), "");
+    y = e_select(e, inside, y, fx__approx_log(e, u));
+    return e_select(e, LLVMBuildFCmp(b, LLVMRealOEQ, u, one, ""), x, y);
+}
+
+LLVMValueRef fx__approx_log2(fx_e *e, LLVMValueRef x)
+{
+    form t = form_of(e, x);
+    return LLVMBuildFMul(e->builder, fx__approx_log(e, x), real(e, &t, 0x1.71547652b82fep0), "");
+}
+
+LLVMValueRef fx__approx_log10(fx_e *e, LLVMValueRef x)
+{
+    form t = form_of(e, x);
+    return LLVMBuildFMul(e->builder, fx__approx_log(e, x), real(e, &t, 0x1.bcb7b1526e50ep-2), "");
+}
+
+/* ---- erf ---------------------------------------------------------------------------------------------------------------- */
+
+/* erf(x) / x - 1 in x^2 on [0, 0.85]; -log(erfc(x)) in x - 2.45 on [0.9, 4]. Interpolated at Chebyshev points. */
+static const double erf_small[] = {0.12837915081444154,  -0.3761250078442785,  0.1128188109977221,
+                                   -0.02676871099588066, 0.004995951235633717, -0.000600372197862241};
+static const double erf_large[] = {7.541539598585677,      5.2583738428810864,     0.9422319544091734,
+                                   0.01130227703354597,    -0.00227336941732687,   0.0004440512272887892,
+                                   -8.202530341921074e-05, 1.3959810973708473e-05, -1.6430636556906173e-06};
+
+LLVMValueRef fx__approx_erf(fx_e *e, LLVMValueRef x)
+{
+    form t = form_of(e, x);
+    LLVMBuilderRef b = e->builder;
+    if (t.wide) return fx__approx_libm(e, "erf", x, NULL);
+    LLVMValueRef size = at_most(e, &t, e_intrinsic1(e, "llvm.fabs", x), 4); /* rounds to 1 from here on */
+    LLVMValueRef square = LLVMBuildFMul(b, size, size, "");
+    LLVMValueRef small = polynomial(e, &t, square, erf_small, sizeof erf_small / sizeof *erf_small);
+    small = e_fma(e, size, small, size);
+    LLVMValueRef centred = LLVMBuildFSub(b, size, real(e, &t, 2.45), "");
+    LLVMValueRef q = polynomial(e, &t, centred, erf_large, sizeof erf_large / sizeof *erf_large);
+    LLVMValueRef large = LLVMBuildFSub(b, real(e, &t, 1), fx__approx_exp(e, LLVMBuildFNeg(b, q, "")), "");
+    return copy_sign(e, if_less(e, size, real(e, &t, 0.92), small, large), x);
 }

@@ -48,8 +48,9 @@ static fx_status check(fx_context *context, const char *what, LLVMErrorRef error
 /* All that generated code may call: the runtime, and what LLVM itself calls on targets without the instruction. */
 #define LIBRARY_MAP(X)                                                                                                             \
     X(fx_rt_run)                                                                                                                   \
-    X(fx_rt_parallel) X(memcpy) X(memset) X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) X(trunc)       \
-        X(fmaf) X(fma)
+    X(fx_rt_parallel)                                                                                                              \
+    X(memcpy) X(memset) X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) X(trunc) X(fmaf) X(fma) X(erf)   \
+        X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(pow) X(atan2)
 
 static void add_symbol(fx_jit *jit, LLVMOrcCSymbolMapPair *pair, const char *name, const void *address)
 {

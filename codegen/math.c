@@ -62,6 +62,18 @@ static LLVMValueRef float_scalar(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMV
         return fx__approx_tanh(e, a);
     case FX_SCALAR_SIGMOID:
         return fx__approx_sigmoid(e, a);
+    case FX_SCALAR_EXP2:
+        return fx__approx_exp2(e, a);
+    case FX_SCALAR_EXPM1:
+        return fx__approx_expm1(e, a);
+    case FX_SCALAR_LOG1P:
+        return fx__approx_log1p(e, a);
+    case FX_SCALAR_LOG2:
+        return fx__approx_log2(e, a);
+    case FX_SCALAR_LOG10:
+        return fx__approx_log10(e, a);
+    case FX_SCALAR_ERF:
+        return fx__approx_erf(e, a);
     case FX_SCALAR_FLOOR:
         return e_intrinsic1(e, "llvm.floor", a);
     case FX_SCALAR_CEIL:
@@ -100,8 +112,24 @@ static LLVMValueRef float_scalar(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMV
         return fcmp(e, LLVMRealOGT, a, b);
     case FX_SCALAR_GE:
         return fcmp(e, LLVMRealOGE, a, b);
+    case FX_SCALAR_FMOD:
+        return LLVMBuildFRem(e->builder, a, b, "");
+    case FX_SCALAR_SIN:
+    case FX_SCALAR_COS:
+    case FX_SCALAR_TAN:
+    case FX_SCALAR_ASIN:
+    case FX_SCALAR_ACOS:
+    case FX_SCALAR_ATAN:
+    case FX_SCALAR_SINH:
+    case FX_SCALAR_COSH:
+    case FX_SCALAR_ASINH:
+    case FX_SCALAR_ACOSH:
+    case FX_SCALAR_ATANH:
+    case FX_SCALAR_POW:
+    case FX_SCALAR_ATAN2:
+        return fx__approx_wide(e, op, a, b);
     default:
-        return a; /* AND, OR, XOR have no float form */
+        return a; /* AND, OR, XOR and shifts have no float form */
     }
 }
 
@@ -141,7 +169,7 @@ static LLVMValueRef int_divide(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMVal
 {
     quotient q = divide(e, a, b, has_sign);
     if (op == FX_SCALAR_DIV || (!has_sign && op == FX_SCALAR_FLOORDIV)) return q.quotient;
-    if (!has_sign) return q.rest;
+    if (!has_sign || op == FX_SCALAR_FMOD) return q.rest;
     LLVMValueRef floors = must_floor(e, a, b, q.rest);
     if (op == FX_SCALAR_MOD) return e_select(e, floors, LLVMBuildAdd(e->builder, q.rest, b, ""), q.rest);
     return e_select(e, floors, LLVMBuildSub(e->builder, q.quotient, one_like(e, a), ""), q.quotient);
@@ -171,6 +199,17 @@ static LLVMValueRef int_abs(fx_e *e, LLVMValueRef a)
     return e_intrinsic(e, "llvm.abs", &type, 1, (LLVMValueRef[]){a, e_i1(e, false)}, 2);
 }
 
+/* What the width allows; LLVM leaves the rest open. */
+static LLVMValueRef shift(fx_e *e, bool left, bool has_sign, LLVMValueRef a, LLVMValueRef b)
+{
+    unsigned width = LLVMGetIntTypeWidth(e_element(a));
+    LLVMValueRef last = e_integer(e, LLVMTypeOf(a), width - 1), over = e_icmp(e, LLVMIntUGT, b, last);
+    LLVMValueRef safe = e_select(e, over, last, b);
+    if (!left && has_sign) return LLVMBuildAShr(e->builder, a, safe, "");
+    LLVMValueRef moved = left ? LLVMBuildShl(e->builder, a, safe, "") : LLVMBuildLShr(e->builder, a, safe, "");
+    return e_select(e, over, zero_like(a), moved);
+}
+
 static LLVMValueRef int_scalar(fx_e *e, fx_scalar_op op, bool has_sign, LLVMValueRef a, LLVMValueRef b)
 {
     switch (op) {
@@ -191,7 +230,11 @@ static LLVMValueRef int_scalar(fx_e *e, fx_scalar_op op, bool has_sign, LLVMValu
     case FX_SCALAR_DIV:
     case FX_SCALAR_FLOORDIV:
     case FX_SCALAR_MOD:
+    case FX_SCALAR_FMOD:
         return int_divide(e, op, a, b, has_sign);
+    case FX_SCALAR_SHL:
+    case FX_SCALAR_SHR:
+        return shift(e, op == FX_SCALAR_SHL, has_sign, a, b);
     case FX_SCALAR_MAX:
         return binary_intrinsic(e, has_sign ? "llvm.smax" : "llvm.umax", a, b);
     case FX_SCALAR_MIN:

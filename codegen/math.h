@@ -21,5 +21,15 @@ LLVMValueRef fx__approx_exp(fx_e *e, LLVMValueRef x);
 LLVMValueRef fx__approx_log(fx_e *e, LLVMValueRef x);
 LLVMValueRef fx__approx_tanh(fx_e *e, LLVMValueRef x);
 LLVMValueRef fx__approx_sigmoid(fx_e *e, LLVMValueRef x);
+LLVMValueRef fx__approx_exp2(fx_e *e, LLVMValueRef x);
+LLVMValueRef fx__approx_expm1(fx_e *e, LLVMValueRef x);
+LLVMValueRef fx__approx_log1p(fx_e *e, LLVMValueRef x);
+LLVMValueRef fx__approx_log2(fx_e *e, LLVMValueRef x);
+LLVMValueRef fx__approx_log10(fx_e *e, LLVMValueRef x);
+LLVMValueRef fx__approx_erf(fx_e *e, LLVMValueRef x); /* f64: libm's */
+/* approx_wide.c: f32 by formulas in f64; f64 by libm, lane by lane. op: SIN ... ATANH, POW, ATAN2. */
+LLVMValueRef fx__approx_wide(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMValueRef b);
+/* libm's function of one or two f64, lane by lane; b may be NULL. */
+LLVMValueRef fx__approx_libm(fx_e *e, const char *name, LLVMValueRef a, LLVMValueRef b);
 
 #endif

@@ -148,6 +148,8 @@ static uint64_t apply_bits(fx_scalar_op op, uint64_t a, uint64_t b)
         return a == b;
     case FX_SCALAR_NE:
         return a != b;
+    case FX_SCALAR_SHL: /* wrap() takes what leaves a narrower type */
+        return b < 64 ? a << b : 0;
     default:
         return a; /* rounding an integer */
     }
@@ -166,6 +168,10 @@ static uint64_t apply_signed(fx_scalar_op op, int64_t a, int64_t b)
         return (uint64_t)divide_floored(a, b);
     case FX_SCALAR_MOD:
         return (uint64_t)remainder_floored(a, b);
+    case FX_SCALAR_FMOD:
+        return b == 0 || b == -1 ? 0 : (uint64_t)(a % b);
+    case FX_SCALAR_SHR: /* floored division: C leaves >> of negative values to the compiler */
+        return b < 0 || b > 62 ? (a < 0 ? UINT64_MAX : 0) : (uint64_t)divide_floored(a, INT64_C(1) << b);
     case FX_SCALAR_MAX:
         return (uint64_t)(a > b ? a : b);
     case FX_SCALAR_MIN:
@@ -190,7 +196,10 @@ static uint64_t apply_unsigned(fx_scalar_op op, uint64_t a, uint64_t b)
     case FX_SCALAR_FLOORDIV:
         return b ? a / b : 0;
     case FX_SCALAR_MOD:
+    case FX_SCALAR_FMOD:
         return b ? a % b : 0;
+    case FX_SCALAR_SHR:
+        return b < 64 ? a >> b : 0;
     case FX_SCALAR_MAX:
         return a > b ? a : b;
     case FX_SCALAR_MIN:
@@ -243,6 +252,40 @@ static double float_unary(fx_scalar_op op, double a)
         return floor(a);
     case FX_SCALAR_CEIL:
         return ceil(a);
+    case FX_SCALAR_EXP2:
+        return exp2(a);
+    case FX_SCALAR_EXPM1:
+        return expm1(a);
+    case FX_SCALAR_LOG1P:
+        return log1p(a);
+    case FX_SCALAR_LOG2:
+        return log2(a);
+    case FX_SCALAR_LOG10:
+        return log10(a);
+    case FX_SCALAR_ERF:
+        return erf(a);
+    case FX_SCALAR_SIN:
+        return sin(a);
+    case FX_SCALAR_COS:
+        return cos(a);
+    case FX_SCALAR_TAN:
+        return tan(a);
+    case FX_SCALAR_ASIN:
+        return asin(a);
+    case FX_SCALAR_ACOS:
+        return acos(a);
+    case FX_SCALAR_ATAN:
+        return atan(a);
+    case FX_SCALAR_SINH:
+        return sinh(a);
+    case FX_SCALAR_COSH:
+        return cosh(a);
+    case FX_SCALAR_ASINH:
+        return asinh(a);
+    case FX_SCALAR_ACOSH:
+        return acosh(a);
+    case FX_SCALAR_ATANH:
+        return atanh(a);
     case FX_SCALAR_ROUND:
         return rint(a);
     default:
@@ -272,6 +315,12 @@ static double float_binary(fx_scalar_op op, fx_dtype dtype, double a, double b)
         return floor(round_to(dtype, a / b));
     case FX_SCALAR_MOD:
         return modulo(a, b);
+    case FX_SCALAR_FMOD:
+        return fmod(a, b);
+    case FX_SCALAR_POW:
+        return pow(a, b);
+    case FX_SCALAR_ATAN2:
+        return atan2(a, b);
     case FX_SCALAR_MAX:
         return isnan(a) || a > b ? a : b;
     default:

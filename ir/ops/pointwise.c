@@ -3,7 +3,9 @@
  * expression in their lower hook. */
 #include "ir/lower.h"
 #include "ir/ops/pointwise_ref.h"
+#include "ir/ops/pointwise_row.h"
 #include "ir/ops/pointwise_vjp.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- Dtype rules ---------------------------------------------------------------------------------------------------------- */
@@ -98,22 +100,41 @@ static fx_status lower_div(fx_lower *lower, const fx_call *call)
     return fx__pw_finish(&pw, quotient);
 }
 
-/* Exponents that products, a square root and a division can express. */
+/* x to the n by squaring, n > 0. */
+static uint16_t whole_power(const fx_pw *pw, uint16_t x, uint32_t n)
+{
+    uint16_t result = FX_NO_EXPR;
+    for (;; n >>= 1) {
+        if (n & 1) result = result == FX_NO_EXPR ? x : fx__kb_scalar(pw->k, FX_SCALAR_MUL, result, x);
+        if (n <= 1) return result;
+        x = fx__kb_scalar(pw->k, FX_SCALAR_MUL, x, x);
+    }
+}
+
+/* Exponents that a few products, a square root and a division express. */
+static bool is_short_power(fx_dtype dtype, double exponent)
+{
+    double size = fabs(exponent);
+    if (!fx_dtype_is_float(dtype)) return exponent >= 1 && exponent <= 64 && exponent == floor(exponent);
+    return size == 0.5 || size == 1 || size == 2 || size == 3;
+}
+
 static fx_status lower_pow(fx_lower *lower, const fx_call *call)
 {
     fx_dtype dtype = result_compute(call);
-    double exponent = fx__call_float(call, 1), size = exponent < 0 ? -exponent : exponent;
-    if (fx__call_type(call, 1) || call->arg[1].kind == FX_ATTR_SYMINT)
-        return fx__lower_decline(lower, "the exponent is no constant");
-    if (size != 0.5 && size != 1 && size != 2 && size != 3)
-        return fx__lower_decline(lower, "no rule for the exponent %g", exponent);
-    if (!fx_dtype_is_float(dtype) && exponent < 1)
-        return fx__lower_decline(lower, "no rule for the exponent %g of integers", exponent);
+    bool constant = !fx__call_type(call, 1) && call->arg[1].kind != FX_ATTR_SYMINT;
+    double exponent = constant ? fx__call_float(call, 1) : 0;
+    bool is_short = constant && is_short_power(dtype, exponent);
+    if (!is_short && !fx_dtype_is_float(dtype)) return fx__lower_decline(lower, "no rule for this exponent of integers");
     fx_pw pw = fx__pw_begin(lower, call);
-    uint16_t x = fx__pw_operand(&pw, 0, dtype), power = x;
-    if (size == 0.5) power = fx__kb_scalar(pw.k, FX_SCALAR_SQRT, x, FX_NO_EXPR);
-    for (double n = 1; n < size; n++) power = fx__kb_scalar(pw.k, FX_SCALAR_MUL, power, x);
-    if (exponent < 0) power = fx__kb_scalar(pw.k, FX_SCALAR_DIV, fx__pw_number(&pw, dtype, 1), power);
+    uint16_t x = fx__pw_operand(&pw, 0, dtype), power;
+    if (!is_short)
+        power = fx__kb_scalar(pw.k, FX_SCALAR_POW, x, fx__pw_operand(&pw, 1, dtype));
+    else if (fabs(exponent) == 0.5)
+        power = fx__kb_scalar(pw.k, FX_SCALAR_SQRT, x, FX_NO_EXPR);
+    else
+        power = whole_power(&pw, x, (uint32_t)fabs(exponent));
+    if (is_short && exponent < 0) power = fx__kb_scalar(pw.k, FX_SCALAR_DIV, fx__pw_number(&pw, dtype, 1), power);
     return fx__pw_finish(&pw, power);
 }
 
@@ -293,7 +314,9 @@ static const fx_case cases_pow[] = {
     {"(f32[2, 3], 2)", "square"}, {"(f32[4], 3)", "cube"},
     {"(f32[4], 0.5)", "root"},    {"(f32[4], -0.5)", "inverse root"},
     {"(f32[4], -1)", "inverse"},  {"(f32[2, 3], f32[3])", "tensor"},
-    {"(i32[4], 3)", "integers"},  {NULL, NULL},
+    {"(i32[4], 3)", "integers"},  {"(i32[4], 7)", "integers by squaring"},
+    {"(f32[3, 65], 1.7)", "any"}, {"(2, f32[3, 65])", "number first"},
+    {"(f32[0], 2.5)", "empty"},   {NULL, NULL},
 };
 static const fx_case cases_clamp[] = {
     {"(f32[2, 3], -0.5, 0.5)", NULL},
@@ -349,64 +372,6 @@ static const fx_case cases_to_copy[] = {
 
 /* ---- Rows ----------------------------------------------------------------------------------------------------------------- */
 
-#define ROW(name_, overload_, schema_, dtypes_, dtype_, shape_, ulp_, lower_, vjp_, cases_, names_, onnx_)                         \
-    const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
-                                 .target = "torch.ops.aten." #name_ "." overload_,                                                 \
-                                 .schema = #name_ schema_ " -> Tensor",                                                            \
-                                 .names = names_,                                                                                  \
-                                 .onnx = onnx_,                                                                                    \
-                                 .family = "element-wise",                                                                         \
-                                 .dtypes = dtypes_,                                                                                \
-                                 .ulp = ulp_,                                                                                      \
-                                 .dtype = dtype_,                                                                                  \
-                                 .shape = shape_,                                                                                  \
-                                 .reference = fx__ref_##name_,                                                                     \
-                                 .lower = lower_,                                                                                  \
-                                 .vjp = vjp_,                                                                                      \
-                                 .cases = cases_}
-
-/* A row of scalar.def with one operand, with two. */
-#define SCALAR1(name_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_)                                                 \
-    const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
-                                 .target = "torch.ops.aten." #name_ ".default",                                                    \
-                                 .schema = #name_ "(Tensor self) -> Tensor",                                                       \
-                                 .names = "torch." #name_ " method:" #name_ " " names_,                                            \
-                                 .onnx = onnx_,                                                                                    \
-                                 .family = "element-wise",                                                                         \
-                                 .dtypes = dtypes_,                                                                                \
-                                 .scalar = 1 + FX_SCALAR_##scalar_,                                                                \
-                                 .ulp = ulp_,                                                                                      \
-                                 .dtype = rule_,                                                                                   \
-                                 .shape = fx__rule_shape_same,                                                                     \
-                                 .reference = fx__ref_##name_,                                                                     \
-                                 .lower = fx__lower_scalar,                                                                        \
-                                 .vjp = vjp_,                                                                                      \
-                                 .cases = cases_}
-#define SCALAR2(name_, overload_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_, ...)                                 \
-    const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
-                                 .target = "torch.ops.aten." #name_ "." overload_,                                                 \
-                                 .schema = #name_ "(TensorOrScalar self, TensorOrScalar other) -> Tensor",                         \
-                                 .names = "torch." #name_ " method:" #name_ " torch.ops.aten." #name_ ".Scalar " names_,           \
-                                 .onnx = onnx_,                                                                                    \
-                                 .family = "element-wise",                                                                         \
-                                 .dtypes = dtypes_,                                                                                \
-                                 .scalar = 1 + FX_SCALAR_##scalar_,                                                                \
-                                 .ulp = ulp_,                                                                                      \
-                                 .dtype = rule_,                                                                                   \
-                                 .shape = fx__rule_shape_broadcast,                                                                \
-                                 .reference = fx__ref_##name_,                                                                     \
-                                 .lower = fx__lower_scalar,                                                                        \
-                                 .vjp = vjp_,                                                                                      \
-                                 .cases = cases_,                                                                                  \
-                                 __VA_ARGS__}
-#define EXACT FX_ULP_EXACT
-#define ROUNDED 0.5 /* the correctly rounded value */
-#define SAME fx__rule_dtype_same
-#define PROMOTE fx__rule_dtype_promote
-#define FLOAT fx__rule_dtype_float
-#define BOOLEAN fx__rule_dtype_bool
-#define BROADCAST fx__rule_shape_broadcast
-#define KEEP fx__rule_shape_same
 #define NO_SUB (FX_ANY & ~FX_BIT(BOOL))
 #define SCALED "(TensorOrScalar self, TensorOrScalar other, *, Scalar alpha=1)"
 

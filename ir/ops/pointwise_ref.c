@@ -201,6 +201,12 @@ fx_status fx__bound_remainder(const fx_rt_bound *call)
     return FX_OK;
 }
 
+/* x - trunc(x / y) * y: as above; the quotient also jumps where its sign may change, but there both pieces meet at 0. */
+fx_status fx__bound_fmod(const fx_rt_bound *call)
+{
+    return fx__bound_remainder(call);
+}
+
 fx_status fx__bound_alpha(const fx_rt_bound *call)
 {
     return bound_scaled(call, 0, 1);
@@ -261,7 +267,7 @@ fx_status fx__ref_pow(const fx_rt_arg *args, fx_tensor *results)
     if (fx__ref_empty(results->rank, results->dim)) return FX_OK;
     do {
         fx_imm x = operand_at(&a, dtype, results->rank, at), y = operand_at(&b, dtype, results->rank, at);
-        fx_imm value = is_float ? (fx_imm){.f = power(x.f, y.f)} : (fx_imm){.i = power_int(x.i, y.i)};
+        fx_imm value = is_float ? (fx_imm){.f = b.tensor ? pow(x.f, y.f) : power(x.f, y.f)} : (fx_imm){.i = power_int(x.i, y.i)};
         fx__ref_store(results, at, fx__scalar_cast(is_float ? FX_F64 : FX_I64, dtype, value));
     } while (fx__ref_next(results->rank, results->dim, at));
     return FX_OK;

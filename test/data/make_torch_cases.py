@@ -157,6 +157,36 @@ for name, state in STATES.items():
     CASES.append((C + name + "_cell.default", f"(%a, {state}, {params(2)})", ["3,4"] + ["3,3"] * n + one[:2], getattr(torch, name + "_cell")))
 
 
+for name in ["erf", "exp2", "expm1", "sin", "cos", "tan", "sinh", "cosh", "asinh", "atan", "sign", "square", "isinf", "isfinite"]:
+    CASES.append((C + f"{name}.default", "(%a)", ["3,5"], getattr(torch, name)))
+for name in ["log1p", "log2", "log10"]:
+    CASES.append((C + f"{name}.default", "(%a)", ["+:3,5"], getattr(torch, name)))
+for name in ["asin", "acos", "atanh"]:
+    CASES.append((C + f"{name}.default", "(%a)", ["3,5"], getattr(torch, name)))
+CASES.append((C + "acosh.default", "(%a)", ["+:9"], torch.acosh))
+for name, args in [("gelu", ""), ("gelu", ", approximate='tanh'"), ("celu", ", 0.5"), ("elu", ", 0.75"), ("hardshrink", ", 0.75"),
+                   ("logsigmoid", ""), ("mish", ""), ("selu", ""), ("softshrink", ", 0.75"), ("softsign", ""),
+                   ("threshold", ", 0.5, -3"), ("softplus", ", 2, 1.5")]:
+    target = C + f"{name.replace('logs', 'log_s')}.default"
+    CASES.append((target, f"(%a{args})", ["3,7"], getattr(F, name)))
+for spec in ["2,3,4", "2,3"]:
+    CASES.append((C + "prelu.default", "(%a, %b)", [spec, "3"], F.prelu))
+CASES += [
+    (C + "atan2.default", "(%a, %b)", ["5,7", "5,7"], torch.atan2),
+    (C + "fmod.Tensor", "(%a, %b)", ["5,7", "+:7"], torch.fmod),
+    (C + "fmod.Tensor", "(%a, %b)", ["i64:5,7", "+i64:7"], torch.fmod),
+    (C + "pow.Tensor_Tensor", "(%a, %b)", ["+:5,7", "7"], torch.pow),
+    (C + "pow.Tensor_Tensor", "(%a, %b)", ["5,7", "7"], torch.pow),
+    (C + "pow.Tensor_Scalar", "(%a, 5)", ["i64:7"], torch.pow),
+    (C + "bitwise_left_shift.Tensor", "(%a, %b)", ["i64:9", "+i64:9"], torch.bitwise_left_shift),
+    (C + "bitwise_right_shift.Tensor", "(%a, %b)", ["i64:9", "+i64:9"], torch.bitwise_right_shift),
+    (C + "addcmul.default", "(%a, %b, %c, value=-0.5)", ["2,3", "3", "2,1"], torch.addcmul),
+    (C + "addcdiv.default", "(%a, %b, %c, value=2)", ["2,3", "3", "+:2,1"], torch.addcdiv),
+    (C + "lerp.Scalar", "(%a, %b, 0.25)", ["2,3", "2,3"], torch.lerp),
+    (C + "lerp.Tensor", "(%a, %b, %c)", ["2,3", "2,3", "2,3"], torch.lerp),
+]
+
+
 def write(out):
     for target, args, specs, function in CASES:
         inputs = [tensor(s) for s in specs]
