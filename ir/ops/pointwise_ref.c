@@ -207,6 +207,49 @@ fx_status fx__bound_fmod(const fx_rt_bound *call)
     return fx__bound_remainder(call);
 }
 
+/* ---- Sine and its kin: differences at the ends of an interval say nothing once it holds a turn ------------------------------- */
+
+typedef double (*function_bound)(double x, double error);
+
+/* The rule's error and 4 ulp. */
+static fx_status bound_by(function_bound rule, const fx_rt_bound *call)
+{
+    const fx_tensor *result = call->results;
+    operand a = operand_of(&call->args[0]);
+    int64_t at[FX_RANK] = {0};
+    if (fx__ref_empty(result->rank, result->dim)) return FX_OK;
+    do {
+        double moved = rule(operand_at(&a, FX_F64, result->rank, at).f, error_at(&call->arg_errors[0], result->rank, at));
+        double own = 8 * call->eps * fabs(fx__ref_get(result, at));
+        fx__ref_set(call->errors, at, moved + (isfinite(own) ? own : 0) + 4 * fx__ref_tiny(result->dtype));
+    } while (fx__ref_next(result->rank, result->dim, at));
+    return FX_OK;
+}
+
+/* |sin'| <= 1, and no two values are more than 2 apart; an argument that may be infinite has no sine. */
+static double circle_moves(double x, double error)
+{
+    return !isfinite(x) || error == 0 ? 0 : isfinite(error) ? fmin(error, 2) : INFINITY;
+}
+
+/* Between two poles the ends are the extremes. */
+static double tangent_moves(double x, double error)
+{
+    const double pi = 3.14159265358979323846;
+    if (!isfinite(x) || error == 0) return 0;
+    if (!(floor((x - error) / pi - 0.5) == floor((x + error) / pi - 0.5))) return INFINITY;
+    return fmax(fabs(tan(x + error) - tan(x)), fabs(tan(x - error) - tan(x)));
+}
+
+fx_status fx__bound_circle(const fx_rt_bound *call)
+{
+    return bound_by(circle_moves, call);
+}
+fx_status fx__bound_tangent(const fx_rt_bound *call)
+{
+    return bound_by(tangent_moves, call);
+}
+
 fx_status fx__bound_alpha(const fx_rt_bound *call)
 {
     return bound_scaled(call, 0, 1);

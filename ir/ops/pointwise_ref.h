@@ -43,6 +43,8 @@ fx_status fx__bound_equality(const fx_rt_bound *call);
 fx_status fx__bound_floor_divide(const fx_rt_bound *call);
 fx_status fx__bound_remainder(const fx_rt_bound *call);
 fx_status fx__bound_fmod(const fx_rt_bound *call);
+fx_status fx__bound_circle(const fx_rt_bound *call); /* sin, cos */
+fx_status fx__bound_tangent(const fx_rt_bound *call);
 fx_status fx__bound_alpha_reverse(const fx_rt_bound *call);
 
 #endif

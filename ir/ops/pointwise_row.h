@@ -23,7 +23,7 @@
                                  .cases = cases_}
 
 /* A row of scalar.def with one operand, with two. */
-#define SCALAR1(name_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_)                                                 \
+#define SCALAR1(name_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_, ...)                                            \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ ".default",                                                    \
                                  .schema = #name_ "(Tensor self) -> Tensor",                                                       \
@@ -38,7 +38,8 @@
                                  .reference = fx__ref_##name_,                                                                     \
                                  .lower = fx__lower_scalar,                                                                        \
                                  .vjp = vjp_,                                                                                      \
-                                 .cases = cases_}
+                                 .cases = cases_,                                                                                  \
+                                 __VA_ARGS__}
 #define SCALAR2(name_, overload_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_, ...)                                 \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ "." overload_,                                                 \

@@ -2,6 +2,7 @@
 /* Probe of index maps, padding, tails and masks: one odd value (NaN, infinity, -0, a denormal) at each input position in turn; the
  * set of outputs that become NaN must be the interpreter's, and the others must keep within the bound. */
 #include "compare.h"
+#include "ir/op.h"
 #include "probe.h"
 #include <math.h>
 #include <string.h>
@@ -22,11 +23,20 @@ static void expect_same_set(const fx_probe *p, const fx_tensor *actual, double v
     if (!isnan(value)) fx_probe_expect(p, what, p->expected, actual, true);
 }
 
+/* A long product may underflow to 0 in one order and not in another; what meets an infinity then is NaN or not. */
+static bool has_product(const fx_probe *p)
+{
+    FX_EACH_NODE(node, fx_module_graph(p->module))
+    if (fx__op_is(node, FX_OP_prod)) return true;
+    return false;
+}
+
 static void check_position(fx_probe *p, const fx_compiled *compiled, int32_t input, int64_t at)
 {
     double before = fx_tensor_get(&p->in[input], at);
     for (size_t k = 0; k < sizeof odd / sizeof odd[0]; k++) {
         fx_tensor out[FX_PROBE_TENSORS] = {{0}};
+        if (isinf(odd[k]) && has_product(p)) continue;
         fx_tensor_set(&p->in[input], at, odd[k]);
         fx_probe_interpret(p);
         CHECK_OK(p->context, fx_run(compiled, p->context, p->in, p->n_in, out, p->n_out));
