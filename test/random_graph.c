@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test/random_graph.c: draws an operator, draws arguments that may fit, lets the operator's own rules decide. Each seed has some
  * rows of its own that it must hold, in turn over the table, so that rare rows are drawn as often as others; where drawn arguments
- * do not fit, one of the row's cases is taken. */
+ * do not fit, one of the row's cases is taken (half of the time, of other rows). */
 #include "random_graph.h"
 #include "cases.h"
 #include "harness.h"
@@ -17,6 +17,7 @@ typedef struct maker {
     fx_graph *graph;
     uint64_t random;
     bool exact;
+    bool indexes; /* the row whose case is drawn */
     int32_t n_weights;
     fx_node *value[MAX_VALUES];
     double magnitude[MAX_IDS]; /* by node id; kept in exact graphs */
@@ -171,8 +172,61 @@ static fx_attr factor_for(maker *m, draft *d)
     return fx_node_attr(weight(m, d->type->dtype, rank, dim, false));
 }
 
+/* ---- Tensors of indices: weights, whose elements lie inside every dim ---------------------------------------------------------
+ */
+
+static bool is_index_row(const fx_op *op)
+{
+    return strcmp(op->family, "index") == 0;
+}
+
+/* [-n, n) for the smallest dim of the tensor that is indexed; false: that dim is empty. */
+static bool fill_indices(maker *m, fx_node *node, const fx_type *of)
+{
+    int64_t least = of->rank ? of->dim[0] : 1;
+    for (int32_t i = 1; i < of->rank; i++) least = of->dim[i] < least ? of->dim[i] : least;
+    fx_tensor *tensor = node ? &m->module->tensors[m->module->n_tensors - 1].tensor : NULL;
+    for (int64_t i = 0; tensor && least > 0 && i < fx_tensor_elems(tensor); i++)
+        fx_tensor_set(tensor, i, (double)pick(m, -least, least - 1));
+    return tensor && least > 0;
+}
+
+static fx_attr index_for(maker *m, draft *d)
+{
+    bool same_rank = strstr(d->op->name, "gather") || strstr(d->op->name, "scatter");
+    int64_t dim[FX_RANK];
+    int32_t rank = same_rank ? d->type->rank : (int32_t)pick(m, 0, 2);
+    for (int32_t i = 0; i < rank; i++) dim[i] = same_rank ? pick(m, 1, dim_or(d->type, i, 1)) : pick(m, 1, 6);
+    fx_node *node = weight(m, pick(m, 0, 1) ? FX_I64 : FX_I32, rank, dim, false);
+    return fx_node_attr(fill_indices(m, node, d->type) ? node : NULL);
+}
+
+/* One per dim, or None; the first one lends them its shape. */
+static fx_attr indices_for(maker *m, draft *d)
+{
+    fx_attr items[FX_RANK];
+    int32_t n = d->type->rank ? (int32_t)pick(m, 1, d->type->rank) : 0, made = 0;
+    int64_t dim[2] = {pick(m, 1, 6), pick(m, 1, 6)};
+    int32_t rank = (int32_t)pick(m, 0, 2);
+    for (int32_t i = 0; i < n; i++) {
+        items[i] = fx_none();
+        if (made > 0 && pick(m, 0, 1)) continue;
+        fx_node *node = weight(m, FX_I64, rank, dim, false);
+        if (!fill_indices(m, node, d->type)) return fx_none();
+        items[i] = fx_node_attr(node);
+        made++;
+    }
+    return fx_list(m->graph, items, n);
+}
+
+static bool is_index(const char *param)
+{
+    return strcmp(param, "index") == 0 || strcmp(param, "indices") == 0;
+}
+
 static fx_attr operand_for(maker *m, draft *d, const fx_param *param)
 {
+    if (is_index_row(d->op) && is_index(param->name)) return index_for(m, d);
     if (strcmp(param->name, "weight") == 0 || strcmp(param->name, "bias") == 0 || strstr(param->name, "running_"))
         return weight_for(m, d, param->name);
     if (strstr(param->name, "mat") || (strcmp(param->name, "other") == 0 && strstr(d->op->name, "matmul"))) return factor_for(m, d);
@@ -235,7 +289,7 @@ static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
     if (param->has_default && pick(m, 0, 1)) return param->fallback;
     switch (param->kind) {
     case FX_PARAM_TENSORS:
-        return tensors_for(m, d);
+        return is_index_row(d->op) ? indices_for(m, d) : tensors_for(m, d);
     case FX_PARAM_INT:
         return int_for(m, d, param->name);
     case FX_PARAM_INTS:
@@ -261,13 +315,14 @@ static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
 /* Rows whose f32 result is exact as long as all integers stay below 2^24. */
 static bool is_exact(const fx_op *op)
 {
-    static const char exact[] = " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
-                                "maximum minimum eq ne lt le gt ge "
-                                "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
-                                "linear addmm mm bmm baddbmm matmul "
-                                "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
-                                "expand slice select squeeze "
-                                "unsqueeze cat stack constant_pad_nd dropout clone contiguous alias detach ";
+    static const char exact[] =
+        " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
+        "maximum minimum eq ne lt le gt ge "
+        "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
+        "linear addmm mm bmm baddbmm matmul "
+        "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
+        "expand slice select squeeze "
+        "unsqueeze embedding index index_select gather take cat stack constant_pad_nd dropout clone contiguous alias detach ";
     char word[64];
     snprintf(word, sizeof word, " %s ", op->name);
     return strstr(exact, word) != NULL;
@@ -326,6 +381,7 @@ static bool draw_arguments(maker *m, draft *d)
     d->type = fx_node_type(d->self, 0);
     d->n = 0;
     if (n_params > 0 && params[0].kind == FX_PARAM_BOOL) return false;
+    if (is_index_row(d->op) && !(d->op->dtypes & FX_FLOATS)) return false; /* no value of the graph is an index */
     for (int32_t i = 0; i < n_params; i++) {
         bool first = i == 0 && params[0].kind != FX_PARAM_TENSORS;
         d->arg[i] = first ? fx_node_attr(d->self) : argument_for(m, d, &params[i]);
@@ -389,17 +445,20 @@ static fx_node *draw_node(maker *m, const fx_op *op)
     return NULL;
 }
 
-/* A value of exactly this type if there is one, else a weight. */
+/* A value of exactly this type if there is one, else a weight. Integers of rows that index may be indices: 0 or 1, as in laws. */
 static fx_node *operand_of_case(void *user, const fx_type *type)
 {
     maker *m = user;
+    bool may_index = m->indexes && !fx_dtype_is_float(type->dtype);
     int64_t elems = 1;
     for (int32_t d = 0; d < type->rank; d++) elems *= type->dim[d];
-    for (int32_t i = 0; i < TRIES; i++) {
+    for (int32_t i = 0; i < TRIES && !may_index; i++) {
         fx_node *node = any_value(m);
         if (fx__type_equal(fx_node_type(node, 0), type)) return node;
     }
-    return elems <= MAX_ELEMS ? weight(m, type->dtype, type->rank, type->dim, false) : NULL;
+    fx_node *node = elems <= MAX_ELEMS ? weight(m, type->dtype, type->rank, type->dim, false) : NULL;
+    if (node && may_index) fill_indices(m, node, &(fx_type){.rank = 1, .dim = {2}});
+    return node;
 }
 
 /* One of the row's cases, from a drawn one on the first that fits. */
@@ -407,6 +466,7 @@ static fx_node *draw_case(maker *m, const fx_op *op)
 {
     int32_t n = 0;
     while (op->cases && op->cases[n].args) n++;
+    m->indexes = is_index_row(op);
     for (int32_t i = 0, first = n ? (int32_t)pick(m, 0, n - 1) : 0; i < n; i++) {
         fx_node *node = fx_case_append(m->graph, op, op->cases[(first + i) % n].args, operand_of_case, m);
         fx_node *value = node ? accept_node(m, node) : NULL;
@@ -482,10 +542,10 @@ fx_module *fx_test_random_module(fx_context *context, uint64_t seed, const fx_ra
     int64_t wanted = pick(&m, options->min_nodes ? options->min_nodes : 10, options->max_nodes ? options->max_nodes : 40);
     int64_t before = wanted > OWN_ROWS ? pick(&m, 0, wanted - OWN_ROWS) : 0, made = 0;
     for (int64_t i = 0; made < before && i < 10 * wanted; i++)
-        made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), false, options->drawn);
+        made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), pick(&m, 0, 1), options->drawn);
     if (wanted > OWN_ROWS) made += add_own_rows(&m, seed, options->drawn);
     for (int64_t i = 0; made < wanted && i < 10 * wanted; i++)
-        made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), false, options->drawn);
+        made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), pick(&m, 0, 1), options->drawn);
     draw_outputs(&m);
     erase_unused_weights(&m);
     return m.module;

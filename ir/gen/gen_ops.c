@@ -42,7 +42,8 @@ static bool has_options(const fx_param *params, int32_t n)
 /* fxjit/graph.h has these names already; the overload tells them apart: fx_slice_tensor. */
 static bool is_taken(const char *name)
 {
-    static const char *const taken[] = {"slice", "list", "tuple", "dict", "range", "none", "bool", "int", "float", "str", "at"};
+    static const char *const taken[] = {"slice", "list", "tuple", "dict",  "range", "index",
+                                        "none",  "bool", "int",   "float", "str",   "at"};
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcmp(taken[i], name) == 0) return true;
     return false;

@@ -21,7 +21,10 @@ aten = torch.ops.aten
 
 
 def tensor(spec):
-    """'2,3' or 'i64:2,3'; '+' in front: positive values."""
+    """'2,3' or 'i64:2,3'; '+' in front: positive values; 'at5:2,3': indices below 5, 'at-5:2,3': and above -6."""
+    if spec.startswith("at"):
+        size, _, dims = spec[2:].partition(":")
+        return torch.randint(min(int(size), 0), abs(int(size)), [int(d) for d in dims.split(",") if d])
     dtype, _, dims = spec.rpartition(":")
     dtype = {v: k for k, v in NAMES.items()}[dtype.lstrip("+") or "f32"] if dtype.lstrip("+") else torch.float32
     shape = [int(d) for d in dims.split(",") if d]
@@ -184,6 +187,23 @@ CASES += [
     (C + "addcdiv.default", "(%a, %b, %c, value=2)", ["2,3", "3", "+:2,1"], torch.addcdiv),
     (C + "lerp.Scalar", "(%a, %b, 0.25)", ["2,3", "2,3"], torch.lerp),
     (C + "lerp.Tensor", "(%a, %b, %c)", ["2,3", "2,3", "2,3"], torch.lerp),
+]
+
+
+# indices
+CASES += [
+    (C + "embedding.default", "(%a, %b)", ["5,3", "at5:2,4"], lambda w, i: F.embedding(i, w)),
+    ("torch.nn.functional.embedding", "(%a, %b, 2)", ["at5:7", "5,3"], F.embedding),
+    (C + "index_select.default", "(%a, 1, %b)", ["2,5,3", "at5:7"], torch.index_select),
+    (C + "index_select.default", "(%a, -1, %b)", ["2,5,3", "at3:"], torch.index_select),
+    (C + "gather.default", "(%a, 1, %b)", ["3,5,4", "at5:2,7,3"], torch.gather),
+    (C + "gather.default", "(%a, -1, %b)", ["i64:3,5", "at5:3,2"], torch.gather),
+    (C + "take.default", "(%a, %b)", ["3,5", "at-15:2,7"], torch.take),
+    (C + "index.Tensor", "(%a, [%b])", ["4,3", "at-4:2,3"], lambda x, i: x[i[0]]),
+    (C + "index.Tensor", "(%a, [None, %b])", ["2,5,3", "at-5:2,2"], lambda x, i: x[:, i[1]]),
+    (C + "index.Tensor", "(%a, [None, %b, %c])", ["2,5,3,4", "at-3:2,1", "at-3:3"], lambda x, i: x[:, i[1], i[2]]),
+    (C + "index.Tensor", "(%a, [%b, None, %c])", ["4,5,3", "at-4:2,1", "at-3:2,6"], lambda x, i: x[i[0], :, i[2]]),
+    (C + "index.Tensor", "(%a, [None, %b, None, %c])", ["2,5,3,4", "at-5:6", "at-4:6"], lambda x, i: x[:, i[1], :, i[3]]),
 ]
 
 

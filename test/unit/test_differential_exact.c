@@ -5,7 +5,7 @@
 
 START_TEST(small_integers_agree_bit_for_bit)
 {
-    fx_test_differential(100000, 1200, true);
+    fx_test_differential(100000, 800, true);
 }
 END_TEST
 
