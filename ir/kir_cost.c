@@ -103,7 +103,7 @@ static int64_t stage_flop(const fx_program *program, const fx_kernel *kernel, co
     return saturating_mul(points, ops + (stage->kind != FX_STAGE_MAP));
 }
 
-/* Elements that an access can touch: its axes' extents, at most the whole argument. */
+/* Elements that an access can touch: its axes' extents (a gather may move along any axis), at most the whole argument. */
 static int64_t footprint(const fx_program *program, const fx_kernel *kernel, const fx_access *access)
 {
     bool used[FX_AXES] = {false};
@@ -115,8 +115,8 @@ static int64_t footprint(const fx_program *program, const fx_kernel *kernel, con
         gathers = gathers || access->at[d].value >= 0;
     }
     for (int i = 0; i < kernel->n_axis; i++)
-        if (used[i]) touched = saturating_mul(touched, hint(program, kernel->axis[i].extent));
-    return gathers || whole < touched ? whole : touched;
+        if (used[i] || gathers) touched = saturating_mul(touched, hint(program, kernel->axis[i].extent));
+    return whole < touched ? whole : touched;
 }
 
 static int64_t arg_bytes(const fx_program *program, const fx_kernel *kernel, int arg)
