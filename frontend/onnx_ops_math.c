@@ -13,17 +13,29 @@
         FX_GIVE(call, target, fx__onnx_in(call, 0));                                                                               \
     }
 UNARY(abs, "aten.abs.default")
+UNARY(acos, "aten.acos.default")
+UNARY(acosh, "aten.acosh.default")
+UNARY(asin, "aten.asin.default")
+UNARY(asinh, "aten.asinh.default")
+UNARY(atan, "aten.atan.default")
+UNARY(atanh, "aten.atanh.default")
+UNARY(bitwise_not, "aten.bitwise_not.default")
 UNARY(ceil, "aten.ceil.default")
+UNARY(cos, "aten.cos.default")
+UNARY(cosh, "aten.cosh.default")
+UNARY(erf, "aten.erf.default")
 UNARY(exp, "aten.exp.default")
 UNARY(floor, "aten.floor.default")
 UNARY(log, "aten.log.default")
 UNARY(neg, "aten.neg.default")
 UNARY(not, "aten.logical_not.default")
 UNARY(reciprocal, "aten.reciprocal.default")
-UNARY(relu, "aten.relu.default")
 UNARY(round, "aten.round.default") /* both: halves to even */
-UNARY(sigmoid, "aten.sigmoid.default")
+UNARY(sign, "aten.sign.default")
+UNARY(sin, "aten.sin.default")
+UNARY(sinh, "aten.sinh.default")
 UNARY(sqrt, "aten.sqrt.default")
+UNARY(tan, "aten.tan.default")
 UNARY(tanh, "aten.tanh.default")
 UNARY(is_nan, "aten.isnan.default")
 
@@ -56,6 +68,9 @@ BINARY(greater, "aten.gt.Tensor")
 BINARY(greater_equal, "aten.ge.Tensor")
 BINARY(and, "aten.logical_and.default")
 BINARY(or, "aten.logical_or.default")
+BINARY(bitwise_and, "aten.bitwise_and.Tensor")
+BINARY(bitwise_or, "aten.bitwise_or.Tensor")
+BINARY(bitwise_xor, "aten.bitwise_xor.Tensor")
 BINARY(xor, "aten.logical_xor.default")
 
 /* Integers divide towards zero. */
@@ -83,32 +98,18 @@ static void build_pow(fx_onnx_call *call)
     fx__onnx_give(call, 0, fx__onnx_cast(call, power, type->dtype));
 }
 
+/* The result's sign is the divisor's, or with fmod the dividend's. */
 static void build_mod(fx_onnx_call *call)
 {
-    if (fx__onnx_int(call, "fmod", 0))
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "fmod 1 is not supported");
-    else
-        FX_GIVE(call, "aten.remainder.Tensor", fx__onnx_in(call, 0), fx__onnx_in(call, 1));
+    const char *target = fx__onnx_int(call, "fmod", 0) ? "aten.fmod.Tensor" : "aten.remainder.Tensor";
+    FX_GIVE(call, target, fx__onnx_in(call, 0), fx__onnx_in(call, 1));
 }
 
-static void give_prelu(fx_onnx_call *call, fx_attr slope)
+static void build_bit_shift(fx_onnx_call *call)
 {
-    fx_attr x = fx__onnx_in(call, 0), scaled = FX_EMIT(call, "aten.mul.Tensor", x, slope);
-    FX_GIVE(call, "aten.where.self", FX_EMIT(call, "aten.lt.Scalar", x, fx_int(0)), scaled, x);
-}
-
-static void build_prelu(fx_onnx_call *call)
-{
-    give_prelu(call, fx__onnx_in(call, 1));
-}
-
-/* Before opset 7 the slopes are one, or one per channel. */
-static void build_prelu_channels(fx_onnx_call *call)
-{
-    fx_attr slope = fx__onnx_in(call, 1);
-    const fx_type *type = fx__onnx_need_type(call, fx__onnx_in(call, 0));
-    for (int32_t i = 2; type && i < type->rank; i++) slope = FX_EMIT(call, "aten.unsqueeze.default", slope, fx_int(-1));
-    give_prelu(call, slope);
+    bool left = strcmp(fx__onnx_text(call, "direction", ""), "LEFT") == 0;
+    FX_GIVE(call, left ? "aten.bitwise_left_shift.Tensor" : "aten.bitwise_right_shift.Tensor", fx__onnx_in(call, 0),
+            fx__onnx_in(call, 1));
 }
 
 /* ---- Any number of inputs
@@ -218,34 +219,6 @@ static void build_clip_attrs(fx_onnx_call *call)
         fx__onnx_give(call, 0, value);
 }
 
-/* ---- Activations with attributes
- * --------------------------------------------------------------------------------------------------- */
-
-static void build_leaky_relu(fx_onnx_call *call)
-{
-    FX_GIVE(call, "aten.leaky_relu.default", fx__onnx_in(call, 0), fx_float(fx__onnx_float(call, "alpha", 0.01)));
-}
-
-static void build_hard_sigmoid(fx_onnx_call *call)
-{
-    fx_attr x = fx__onnx_in(call, 0);
-    fx_attr scaled = FX_EMIT(call, "aten.mul.Scalar", x, fx_float(fx__onnx_float(call, "alpha", 0.2)));
-    fx_attr moved = FX_EMIT(call, "aten.add.Scalar", scaled, fx_float(fx__onnx_float(call, "beta", 0.5)));
-    FX_GIVE(call, "aten.clamp.default", moved, fx_float(0), fx_float(1));
-}
-
-static void build_hard_swish(fx_onnx_call *call)
-{
-    FX_GIVE(call, "aten.hardswish.default", fx__onnx_in(call, 0));
-}
-
-static void build_softsign(fx_onnx_call *call)
-{
-    fx_attr x = fx__onnx_in(call, 0);
-    fx_attr size = FX_EMIT(call, "aten.add.Scalar", FX_EMIT(call, "aten.abs.default", x), fx_float(1));
-    FX_GIVE(call, "aten.div.Tensor", x, size);
-}
-
 static void build_is_inf(fx_onnx_call *call)
 {
     bool negative = fx__onnx_int(call, "detect_negative", 1), positive = fx__onnx_int(call, "detect_positive", 1);
@@ -260,24 +233,35 @@ static void build_is_inf(fx_onnx_call *call)
 
 const fx_onnx_op fx__onnx_ops_math[] = {
     {"Abs", 1, 1, 1, 1, build_abs},
+    {"Acos", 7, 1, 1, 1, build_acos},
+    {"Acosh", 9, 1, 1, 1, build_acosh},
     {"Add", 1, 2, 2, 1, build_add},
     {"And", 1, 2, 2, 1, build_and},
+    {"Asin", 7, 1, 1, 1, build_asin},
+    {"Asinh", 9, 1, 1, 1, build_asinh},
+    {"Atan", 7, 1, 1, 1, build_atan},
+    {"Atanh", 9, 1, 1, 1, build_atanh},
+    {"BitShift", 11, 2, 2, 1, build_bit_shift},
+    {"BitwiseAnd", 18, 2, 2, 1, build_bitwise_and},
+    {"BitwiseNot", 18, 1, 1, 1, build_bitwise_not},
+    {"BitwiseOr", 18, 2, 2, 1, build_bitwise_or},
+    {"BitwiseXor", 18, 2, 2, 1, build_bitwise_xor},
     {"Cast", 6, 1, 1, 1, build_cast},
     {"CastLike", 15, 2, 2, 1, build_cast_like},
     {"Ceil", 1, 1, 1, 1, build_ceil},
     {"Clip", 1, 1, 1, 1, build_clip_attrs},
     {"Clip", 11, 1, 3, 1, build_clip},
+    {"Cos", 7, 1, 1, 1, build_cos},
+    {"Cosh", 9, 1, 1, 1, build_cosh},
     {"Div", 1, 2, 2, 1, build_div},
     {"Equal", 1, 2, 2, 1, build_equal},
+    {"Erf", 9, 1, 1, 1, build_erf},
     {"Exp", 1, 1, 1, 1, build_exp},
     {"Floor", 1, 1, 1, 1, build_floor},
     {"Greater", 1, 2, 2, 1, build_greater},
     {"GreaterOrEqual", 12, 2, 2, 1, build_greater_equal},
-    {"HardSigmoid", 1, 1, 1, 1, build_hard_sigmoid},
-    {"HardSwish", 14, 1, 1, 1, build_hard_swish},
     {"IsInf", 10, 1, 1, 1, build_is_inf},
     {"IsNaN", 9, 1, 1, 1, build_is_nan},
-    {"LeakyRelu", 1, 1, 1, 1, build_leaky_relu},
     {"Less", 1, 2, 2, 1, build_less},
     {"LessOrEqual", 12, 2, 2, 1, build_less_equal},
     {"Log", 1, 1, 1, 1, build_log},
@@ -289,17 +273,16 @@ const fx_onnx_op fx__onnx_ops_math[] = {
     {"Neg", 1, 1, 1, 1, build_neg},
     {"Not", 1, 1, 1, 1, build_not},
     {"Or", 1, 2, 2, 1, build_or},
-    {"PRelu", 1, 2, 2, 1, build_prelu_channels},
-    {"PRelu", 7, 2, 2, 1, build_prelu},
     {"Pow", 1, 2, 2, 1, build_pow},
     {"Reciprocal", 1, 1, 1, 1, build_reciprocal},
-    {"Relu", 1, 1, 1, 1, build_relu},
     {"Round", 11, 1, 1, 1, build_round},
-    {"Sigmoid", 1, 1, 1, 1, build_sigmoid},
-    {"Softsign", 1, 1, 1, 1, build_softsign},
+    {"Sign", 9, 1, 1, 1, build_sign},
+    {"Sin", 7, 1, 1, 1, build_sin},
+    {"Sinh", 9, 1, 1, 1, build_sinh},
     {"Sqrt", 1, 1, 1, 1, build_sqrt},
     {"Sub", 1, 2, 2, 1, build_sub},
     {"Sum", 1, 1, FX_ONNX_ANY, 1, build_sum},
+    {"Tan", 7, 1, 1, 1, build_tan},
     {"Tanh", 1, 1, 1, 1, build_tanh},
     {"Where", 9, 3, 3, 1, build_where},
     {"Xor", 1, 2, 2, 1, build_xor},
