@@ -401,6 +401,7 @@ static fx_status import_into(fx_onnx_import *im)
     im->graph = fx_module_graph(im->module);
     fx__map_init(&im->slots, im->arena);
     fx__map_init(&im->symbols, im->arena);
+    fx__map_init(&im->values, im->arena);
     return walk(im);
 }
 

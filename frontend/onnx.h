@@ -56,6 +56,7 @@ typedef struct fx_onnx_import {
     fx_onnx_source source;
     fx_onnx_model model;
     fx_map slots, symbols;
+    fx_map values; /* node -> fx_tensor *: small values computed while importing (onnx_value.c) */
     fx_status status; /* first error */
 } fx_onnx_import;
 
@@ -136,6 +137,11 @@ fx_attr fx__onnx_constant(fx_onnx_call *call, const fx_tensor *tensor);
 fx_attr fx__onnx_full(fx_onnx_call *call, const fx_dim *dims, int32_t n, fx_dtype dtype, double value);
 fx_attr fx__onnx_dims(fx_onnx_call *call, const fx_dim *dims, int32_t n); /* list of sizes */
 fx_attr fx__onnx_list(fx_onnx_call *call, const int64_t *values, int32_t n);
+
+/* Computes a new node's value when it is small and its inputs are constants (onnx_value.c). */
+fx_status fx__onnx_evaluate(fx_onnx_import *import, fx_node *node);
+/* The value of a constant or computed node; NULL: not known. */
+const fx_tensor *fx__onnx_value(const fx_onnx_import *import, const fx_node *node);
 
 /* Evaluates a node over known integers (onnx_shape.c): false when it is no such node. */
 bool fx__onnx_fold(fx_onnx_call *call);

@@ -46,6 +46,7 @@ static const fx_tensor *slot_tensor(fx_onnx_call *call, fx_onnx_slot *slot)
 {
     fx_onnx_import *im = call->import;
     if (slot->has_tensor) return &slot->tensor;
+    if (slot->node && !slot->initializer) return fx__onnx_value(im, slot->node);
     if (!slot->initializer || slot->failed) return NULL;
     fx_status status =
         fx__onnx_tensor_read(im->store, im->file, im->source.directory, slot->initializer, im->source.borrow, &slot->tensor);
@@ -303,6 +304,7 @@ static fx_node *build(fx_onnx_call *call, const char *target, const char *name, 
         return NULL;
     }
     fx_status status = inputs_typed(node) ? fx__op_infer(node) : FX_OK;
+    if (status == FX_OK) status = fx__onnx_evaluate(call->import, node);
     if (status == FX_OK) return node;
     call->failed = true;
     if (call->import->status == FX_OK) call->import->status = status;
