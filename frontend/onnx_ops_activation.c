@@ -104,10 +104,12 @@ static void build_shrink(fx_onnx_call *call)
     FX_GIVE(call, "aten.where.self", high, FX_EMIT(call, "aten.sub.Scalar", x, shift), below);
 }
 
-/* torch's is the identity beyond a threshold; beyond 40 that is exact in f64 too. */
+/* torch's is the identity beyond a threshold: 20 is exact in f32, 40 in f64. */
 static void build_softplus(fx_onnx_call *call)
 {
-    FX_GIVE(call, "aten.softplus.default", fx__onnx_in(call, 0), fx_int(1), fx_int(40));
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    if (type) FX_GIVE(call, "aten.softplus.default", x, fx_int(1), fx_int(type->dtype == FX_F64 ? 40 : 20));
 }
 
 static void build_swish(fx_onnx_call *call)

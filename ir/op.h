@@ -83,6 +83,7 @@ struct fx_op {
     uint32_t dtypes;    /* bit per fx_dtype of the first tensor (or the result, without tensors) that is allowed */
     bool impure;
     bool reads_values; /* data-dependent result sizes: CALL only */
+    bool commutes;     /* the first two arguments may change places when all others have their defaults */
     int16_t scalar;    /* element-wise: 1 + fx_scalar_op that generic hooks use; 0: none */
     double ulp;        /* accuracy of an element-wise function in the compiled form; 0: 4; FX_ULP_EXACT: no rounding at all */
     fx_status (*dtype)(fx_call *call);                      /* sets dtypes of results (and n_results); NULL: that of the first tensor */
@@ -123,6 +124,8 @@ const fx_op *fx__op_of(const fx_node *node);
  * integer becomes a list where the schema wants one, x.view(2, 3) gathers its sizes, tuples become lists; keywords that torch
  * spells in several ways (input, axis, keepdims) are known; unknown keywords that are None, False or private are ignored. */
 fx_status fx__op_bind(fx_graph *graph, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS]);
+/* The same for a node of a pattern, whose placeholders may also stand for numbers and lists. */
+fx_status fx__op_bind_pattern(fx_graph *pattern, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS]);
 /* Computes result types of a node whose inputs have types: bind, check dtypes, dtype rule, shape rule. Sets node's results. */
 fx_status fx__op_infer(fx_node *node);
 /* Fills call for a node of a core graph (arguments bound, results known). */

@@ -12,6 +12,7 @@ typedef struct binding {
     const fx_attr *given[FX_PARAMS]; /* NULL: not given */
     fx_attr gathered;                /* sizes given one by one */
     fx_status status;                /* of the first problem */
+    bool pattern;                    /* placeholders fit every parameter */
 } binding;
 
 static void fail(binding *b, fx_status status)
@@ -219,25 +220,43 @@ static const char *value_word(fx_attr_kind kind)
     return words[kind];
 }
 
+static bool is_placeholder(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_NODE && value->u.node->opcode == FX_PLACEHOLDER;
+}
+
 static void finish(binding *b, int32_t i, fx_attr *out)
 {
     const fx_param *param = &b->param[i];
     if (!b->given[i]) {
         *out = param->fallback;
         if (!param->has_default) fail(b, fx__diag_node(b->node, FX_E_ARG, "%s misses its argument '%s'", b->op->name, param->name));
+    } else if (b->pattern && is_placeholder(b->given[i])) {
+        *out = *b->given[i];
     } else if (!convert(b->graph, param, b->given[i], out)) {
         fail(b, fx__diag_node(b->node, FX_E_TYPE, "argument '%s' of %s is %s; expected %s%s", param->name, b->op->name,
                               value_word(b->given[i]->kind), kind_word(param->kind), param->optional ? " or None" : ""));
     }
 }
 
+static fx_status bind(binding *b, fx_attr out[FX_PARAMS])
+{
+    b->param = fx__op_params(b->op, &b->n);
+    if (!b->param) return fx__diag_node(b->node, FX_E_INTERNAL, "operator %s has a malformed schema", b->op->name);
+    bind_positional(b);
+    bind_keywords(b);
+    for (int32_t i = 0; i < b->n; i++) finish(b, i, &out[i]);
+    return b->status;
+}
+
 fx_status fx__op_bind(fx_graph *graph, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS])
 {
     binding b = {.graph = graph, .node = node, .op = op};
-    b.param = fx__op_params(op, &b.n);
-    if (!b.param) return fx__diag_node(node, FX_E_INTERNAL, "operator %s has a malformed schema", op->name);
-    bind_positional(&b);
-    bind_keywords(&b);
-    for (int32_t i = 0; i < b.n; i++) finish(&b, i, &out[i]);
-    return b.status;
+    return bind(&b, out);
+}
+
+fx_status fx__op_bind_pattern(fx_graph *pattern, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS])
+{
+    binding b = {.graph = pattern, .node = node, .op = op, .pattern = true};
+    return bind(&b, out);
 }

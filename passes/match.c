@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/match.c: pattern rewriting. A pattern is a graph; a node of it matches a node of the same operator whose arguments, bound
- * to the operator's schema, match in turn; a placeholder matches any value, a get_attr any get_attr. Built-in rewrites use this. */
+ * to the operator's schema, match in turn, in either order where the operator commutes; a placeholder matches any value, a
+ * get_attr any get_attr. Built-in rewrites use this. */
 #include "passes/core.h"
 #include "passes/pass.h"
 #include <string.h>
@@ -19,11 +20,13 @@ typedef struct matcher {
     /* the match under way */
     fx_node **nodes; /* [n] */
     fx_attr *values; /* [n] */
+    int32_t *trail;  /* [n] positions matched so far, to take some back */
+    int32_t n_trail;
 } matcher;
 
 /* ---- Arguments --------------------------------------------------------------------------------------------------------- */
 
-static fx_status bind_args(fx_graph *graph, fx_node *node, fx_attr *out)
+static fx_status bind_args(fx_graph *graph, const fx_node *node, bool pattern, fx_attr *out)
 {
     const fx_op *op = fx__op_of(node);
     *out = node->args;
@@ -31,7 +34,7 @@ static fx_status bind_args(fx_graph *graph, fx_node *node, fx_attr *out)
     fx_attr bound[FX_PARAMS];
     int32_t n;
     fx__op_params(op, &n);
-    FX_TRY(fx__op_bind(graph, node, op, bound));
+    FX_TRY((pattern ? fx__op_bind_pattern : fx__op_bind)(graph, node, op, bound));
     *out = fx_tuple(graph, bound, n);
     return out->kind == FX_ATTR_TUPLE ? FX_OK : FX_E_OOM;
 }
@@ -62,12 +65,46 @@ static bool match_items(matcher *m, const fx_attr *pattern, const fx_attr *value
     return true;
 }
 
+static void take_back(matcher *m, int32_t n_trail)
+{
+    while (m->n_trail > n_trail) {
+        int32_t at = m->trail[--m->n_trail];
+        m->nodes[at] = NULL;
+        m->values[at].kind = FX_ATTR_KIND_COUNT;
+    }
+}
+
+static bool may_swap(const fx_op *op, const fx_attr *args)
+{
+    int32_t n_params;
+    const fx_param *params = op ? fx__op_params(op, &n_params) : NULL;
+    if (!params || !op->commutes || args->n != n_params) return false;
+    for (int32_t i = 2; i < args->n; i++)
+        if (!fx_attr_equal(&args->u.items[i], &params[i].fallback)) return false;
+    return true;
+}
+
+/* x + 1 is 1 + x too. The first order that fits is taken, and not reconsidered when something further out does not match. */
+static bool match_args(matcher *m, int32_t at, const fx_op *op, const fx_attr *args)
+{
+    int32_t n_trail = m->n_trail;
+    if (match_items(m, &m->bound[at], args)) return true;
+    take_back(m, n_trail);
+    if (!may_swap(op, args)) return false;
+    fx_attr items[FX_PARAMS], swapped = *args;
+    for (int32_t i = 0; i < args->n; i++) items[i] = args->u.items[i < 2 ? 1 - i : i];
+    swapped.u.items = items;
+    if (match_items(m, &m->bound[at], &swapped)) return true;
+    take_back(m, n_trail);
+    return false;
+}
+
 static bool match_call(matcher *m, int32_t at, fx_node *node)
 {
     fx_node *pattern = m->pattern[at];
     if (node->id >= m->first_new || !same_function(pattern, node)) return false;
     fx_attr args;
-    if (bind_args(m->graph, node, &args) != FX_OK || !match_items(m, &m->bound[at], &args)) return false;
+    if (bind_args(m->graph, node, false, &args) != FX_OK || !match_args(m, at, fx__op_of(node), &args)) return false;
     return fx__op_of(node) || match_items(m, &pattern->kwargs, &node->kwargs);
 }
 
@@ -81,6 +118,7 @@ static bool match_node(matcher *m, fx_node *pattern, const fx_attr *value)
     if (is_call && (!node || !match_call(m, at, node))) return false;
     m->nodes[at] = node;
     m->values[at] = *value;
+    m->trail[m->n_trail++] = at;
     return true;
 }
 
@@ -92,10 +130,27 @@ static bool has_node(const fx_attr *value)
     return false;
 }
 
+static bool is_number(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT;
+}
+
+static float number(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT ? (float)value->u.i : (float)value->u.f;
+}
+
+static bool match_literal(const fx_rewrite *rewrite, const fx_attr *pattern, const fx_attr *value)
+{
+    if (rewrite->ignore_literals && !has_node(value)) return true;
+    if (rewrite->round_literals && is_number(pattern) && is_number(value)) return number(pattern) == number(value);
+    return fx_attr_equal(pattern, value);
+}
+
 static bool match_value(matcher *m, const fx_attr *pattern, const fx_attr *value)
 {
     if (pattern->kind == FX_ATTR_NODE) return match_node(m, pattern->u.node, value);
-    if (!has_node(pattern)) return (m->rewrite->ignore_literals && !has_node(value)) || fx_attr_equal(pattern, value);
+    if (!has_node(pattern)) return match_literal(m->rewrite, pattern, value);
     return fx__attr_has_items(pattern->kind) && pattern->kind == value->kind && match_items(m, pattern, value);
 }
 
@@ -129,16 +184,29 @@ static bool match_at(matcher *m, fx_node *node)
         m->nodes[i] = NULL;
         m->values[i].kind = FX_ATTR_KIND_COUNT; /* not matched yet */
     }
+    m->n_trail = 0;
     fx_attr anchor = fx_node_attr(node), pattern = fx_node_attr((fx_node *)(intptr_t)m->anchor);
     return match_value(m, &pattern, &anchor) && inner_nodes_are_private(m);
 }
 
-fx_node *fx_match_node(const fx_match *match, const char *pattern_name)
+static int32_t position_by_name(const fx_match *match, const char *name)
 {
     int32_t at = 0;
     for (const fx_node *node = match->pattern->first; node && at < match->n_nodes; node = node->next, at++)
-        if (strcmp(node->name, pattern_name) == 0) return match->nodes[at];
-    return NULL;
+        if (strcmp(node->name, name) == 0) return at;
+    return -1;
+}
+
+fx_node *fx_match_node(const fx_match *match, const char *pattern_name)
+{
+    int32_t at = position_by_name(match, pattern_name);
+    return at < 0 ? NULL : match->nodes[at];
+}
+
+const fx_attr *fx_match_value(const fx_match *match, const char *pattern_name)
+{
+    int32_t at = position_by_name(match, pattern_name);
+    return at < 0 ? NULL : &match->values[at];
 }
 
 /* ---- Replacing --------------------------------------------------------------------------------------------------------- */
@@ -253,7 +321,7 @@ static fx_status replace(matcher *m, fx_node *anchor, fx_node *with)
 
 static fx_status rewrite_at(matcher *m, fx_node *anchor, int32_t *count)
 {
-    fx_match match = {anchor, m->nodes, m->n, m->rewrite->pattern};
+    fx_match match = {anchor, m->nodes, m->n, m->rewrite->pattern, m->values};
     if (m->rewrite->filter && !m->rewrite->filter(m->rewrite->user, &match)) return FX_OK;
     fx_node *before = anchor->prev;
     fx_status status = fx_context_status(m->graph->context);
@@ -284,7 +352,7 @@ static fx_status read_pattern(matcher *m, const fx_graph *pattern)
         m->pattern[m->n] = node;
         if (!fx__map_put(&m->position, node, (void *)(intptr_t)(m->n + 1))) return FX_E_OOM;
         bool is_call = node->opcode == FX_CALL_FUNCTION || node->opcode == FX_CALL_METHOD;
-        if (is_call) FX_TRY(bind_args((fx_graph *)(intptr_t)pattern, node, &m->bound[m->n]));
+        if (is_call) FX_TRY(bind_args((fx_graph *)(intptr_t)pattern, node, true, &m->bound[m->n]));
         m->n++;
     }
     return FX_OK;
@@ -300,8 +368,9 @@ static fx_status set_up(matcher *m)
     m->bound = FX_NEW_ARRAY(m->arena, fx_attr, n);
     m->nodes = FX_NEW_ARRAY(m->arena, fx_node *, n);
     m->values = FX_NEW_ARRAY(m->arena, fx_attr, n);
+    m->trail = FX_NEW_ARRAY(m->arena, int32_t, n);
     fx__map_init(&m->position, m->arena);
-    if (!m->pattern || !m->bound || !m->nodes || !m->values) return FX_E_OOM;
+    if (!m->pattern || !m->bound || !m->nodes || !m->values || !m->trail) return FX_E_OOM;
     m->first_new = m->graph->next_id;
     return read_pattern(m, pattern);
 }

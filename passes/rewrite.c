@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does:    simplifies the core graph by rules: calls that do nothing go, chains of views become one, products with transposed
- * weights become `linear`, constants of one element numbers, layer normalisation written out one call, batch normalisation goes into
- * the weights before it. Needs:   a core graph with types. Ensures: types
- * stay as they are. New arithmetic is on constants only, as nodes: `fold` computes what is small, init steps the rest. Cost: rules
- * times nodes; a rule whose outermost operator is not in the graph costs one look at it. */
+ * weights become `linear`, constants of one element numbers, layer normalisation and activations written out one call, batch
+ * normalisation goes into the weights before it. Needs:   a core graph with types. Ensures: types stay as they are. New arithmetic
+ * is on constants only, as nodes: `fold` computes what is small, init steps the rest. Cost: rules times nodes; a rule whose
+ * outermost operator is not in the graph costs one look at it. */
 #include "passes/rule.h"
 
 static bool is_eval(void *user, const fx_match *match)
@@ -51,5 +51,6 @@ fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified)
     FX_TRY(fx__rewrite_views(graph, out_modified));
     FX_TRY(fx__rewrite_products(graph, out_modified));
     FX_TRY(fx__rewrite_layer_norms(graph, out_modified));
+    FX_TRY(fx__rewrite_spellings(graph, out_modified));
     return fx__rewrite_norms(graph, out_modified);
 }

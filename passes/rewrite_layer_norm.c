@@ -118,17 +118,18 @@ static fx_node *add_parameter(void *user, fx_graph *graph, const fx_match *match
 #define CENTRED "sub(x, mean(x, [0], True))"
 #define VARIANCE_OF(square) "add(mean(" square ", [0], True), 0.1)"
 #define POWER VARIANCE_OF("pow(" CENTRED ", 2)")
-#define SQUARE VARIANCE_OF("mul(" CENTRED ", " CENTRED ")")
+#define PRODUCT VARIANCE_OF("mul(" CENTRED ", " CENTRED ")")
+#define SQUARE VARIANCE_OF("square(" CENTRED ")")
 
 static const fx_rule rules[] = {
     {"div(" CENTRED ", sqrt(" POWER "))", NULL, is_norm, make_norm, NULL},
     {"mul(" CENTRED ", rsqrt(" POWER "))", NULL, is_norm, make_norm, NULL},
+    {"div(" CENTRED ", sqrt(" PRODUCT "))", NULL, is_norm, make_norm, NULL},
+    {"mul(" CENTRED ", rsqrt(" PRODUCT "))", NULL, is_norm, make_norm, NULL},
     {"div(" CENTRED ", sqrt(" SQUARE "))", NULL, is_norm, make_norm, NULL},
     {"mul(" CENTRED ", rsqrt(" SQUARE "))", NULL, is_norm, make_norm, NULL},
     {"mul(layer_norm(x, [0], None, None), w)", NULL, fits, add_parameter, NULL},
-    {"mul(w, layer_norm(x, [0], None, None))", NULL, fits, add_parameter, NULL},
     {"add(layer_norm(x, [0], w, None), b)", NULL, fits, add_parameter, NULL},
-    {"add(b, layer_norm(x, [0], w, None))", NULL, fits, add_parameter, NULL},
 };
 
 fx_status fx__rewrite_layer_norms(fx_graph *graph, bool *out_modified)

@@ -61,7 +61,6 @@ static const fx_rule rules[] = {
     {"mm(x, permute(w, [0]))", "linear(x, w)", is_product, NULL, NULL},
     {"matmul(x, permute(w, [0]))", "linear(x, w)", is_product, NULL, NULL},
     {"add(linear(x, w, None), b)", "linear(x, w, b)", adds_bias, NULL, NULL},
-    {"add(b, linear(x, w, None))", "linear(x, w, b)", adds_bias, NULL, NULL},
 };
 
 fx_status fx__rewrite_products(fx_graph *graph, bool *out_modified)

@@ -4,7 +4,7 @@
 #include "ir/fx_lex.h"
 #include <string.h>
 
-enum { RULE_DEPTH = 8, RULE_ARGS = 16, RULE_TEXT = 256 };
+enum { RULE_DEPTH = 12, RULE_ARGS = 16, RULE_TEXT = 256 };
 
 static bool read_value(fx_reader *r, fx_graph *graph, int depth, fx_attr *out);
 
@@ -81,7 +81,7 @@ static fx_graph *read_rule(fx_context *context, fx_arena *arena, const char *tex
     return NULL;
 }
 
-static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, const char *text, bool *out_modified)
+static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, const char *text, bool exact, bool *out_modified)
 {
     fx_graph *pattern = read_rule(graph->context, arena, text, NULL), *replacement = NULL;
     if (!pattern) return FX_E_INTERNAL;
@@ -89,7 +89,7 @@ static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, co
         fx_graph_free(pattern);
         return FX_E_INTERNAL;
     }
-    fx_rewrite rewrite = {text, pattern, replacement, rule->filter, rule->build, NULL, true};
+    fx_rewrite rewrite = {text, pattern, replacement, rule->filter, rule->build, NULL, !exact, exact};
     int32_t count = 0;
     fx_status status = fx_graph_rewrite(graph, &rewrite, &count);
     *out_modified |= count > 0;
@@ -116,7 +116,7 @@ static bool graph_has(const fx_graph *graph, const fx_op *op)
     return false;
 }
 
-fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, bool *out_modified)
+static fx_status apply_rule(fx_graph *graph, const fx_rule *rule, bool exact, bool *out_modified)
 {
     char text[RULE_TEXT];
     const char *hole = strstr(rule->pattern, "%s");
@@ -126,9 +126,19 @@ fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, bool *out_modifie
     if (root && !graph_has(graph, root)) return FX_OK; /* most rules have nothing to do in most graphs */
     fx_arena *arena = fx__arena_new(graph->context);
     if (!arena) return FX_E_OOM;
-    fx_status status = apply(graph, arena, rule, text, out_modified);
+    fx_status status = apply(graph, arena, rule, text, exact, out_modified);
     fx__arena_free(arena);
     return status;
+}
+
+fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, bool *out_modified)
+{
+    return apply_rule(graph, rule, false, out_modified);
+}
+
+fx_status fx__rule_apply_exact(fx_graph *graph, const fx_rule *rule, bool *out_modified)
+{
+    return apply_rule(graph, rule, true, out_modified);
 }
 
 fx_status fx__rules_apply(fx_graph *graph, const fx_rule *rules, int32_t n, bool *out_modified)

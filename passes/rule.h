@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/rule.h: rewrites written as expressions, "relu(relu(x))" to "relu(x)": names before a parenthesis are rows of the operator
- * table, other names stand for any value, constants for any constant. Arguments left out have their defaults. */
+ * table, other names stand for any value, constants for any constant, or, in exact rules, for numbers that are equal in single
+ * precision. Arguments left out have their defaults. */
 #ifndef FX_PASSES_RULE_H
 #define FX_PASSES_RULE_H
 
@@ -17,6 +18,8 @@ typedef struct fx_rule {
 /* Applies one rule to the whole graph. */
 fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, bool *out_modified);
 fx_status fx__rules_apply(fx_graph *graph, const fx_rule *rules, int32_t n, bool *out_modified);
+/* The same for an exact rule: constants are compared. */
+fx_status fx__rule_apply_exact(fx_graph *graph, const fx_rule *rule, bool *out_modified);
 
 /* ---- For filters and builders: argument `index` of the matched anchor or of any node of a core graph. ---- */
 static inline fx_node *fx__rule_node(const fx_node *node, int32_t index)
@@ -29,6 +32,7 @@ fx_status fx__rewrite_layer_norms(fx_graph *graph, bool *out_modified); /* passe
 fx_status fx__rewrite_scalars(fx_graph *graph, bool *out_modified);     /* passes/rewrite_scalar.c */
 fx_status fx__rewrite_norms(fx_graph *graph, bool *out_modified);    /* passes/rewrite_norm.c */
 fx_status fx__rewrite_products(fx_graph *graph, bool *out_modified); /* passes/rewrite_product.c */
+fx_status fx__rewrite_spellings(fx_graph *graph, bool *out_modified); /* passes/rewrite_spelling.c */
 fx_status fx__rewrite_views(fx_graph *graph, bool *out_modified);    /* passes/rewrite_view.c */
 
 #endif

@@ -31,16 +31,20 @@ FX_API fx_status fx_pass_manager_run(fx_pass_manager *manager, fx_graph *graph, 
 /* Built-in passes by name ("normalise", "fold", "cse", "dce", ...); NULL: no such pass. */
 FX_API const fx_pass *fx_pass_find(const char *name);
 
-/* ---- Patterns. A pattern is a graph: its placeholders match any value, its output names what is replaced. --------------- */
+/* ---- Patterns. A pattern is a graph: its placeholders match any value, its output names what is replaced. Operands of operators
+ * that commute match in either order. ---------------------------------------------------------------------------------------- */
 
 typedef struct fx_match {
     fx_node *anchor;         /* node matched by the pattern's output value */
     fx_node **nodes;         /* [pattern nodes], by position in the pattern; placeholders give the matched inputs */
     int32_t n_nodes;
     const fx_graph *pattern;
+    const fx_attr *values;   /* [pattern nodes]: what each stands for; a placeholder may stand for a number or a list */
 } fx_match;
 /* The graph's node matched by the pattern's node of this name. */
 FX_API fx_node *fx_match_node(const fx_match *match, const char *pattern_name);
+/* The value that it stands for; NULL: the pattern has no such node. */
+FX_API const fx_attr *fx_match_value(const fx_match *match, const char *pattern_name);
 
 typedef bool (*fx_match_filter)(void *user, const fx_match *match);
 /* Builds the replacement before match->anchor and returns it; NULL keeps the match as it is. */
@@ -53,6 +57,7 @@ typedef struct fx_rewrite {
     fx_match_build build;
     void *user;
     bool ignore_literals; /* constants in the pattern match any constant */
+    bool round_literals;  /* numbers match when they are equal in single precision, whole or not: 3, 3.0 and 3.00000001 */
 } fx_rewrite;
 /* Rewrites every non-overlapping match; inner nodes of a match have no users outside it. Returns the number through out_count. */
 FX_API fx_status fx_graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, int32_t *out_count);

@@ -395,29 +395,29 @@ SCALAR1(tanh, TANH, FX_ANY, FLOAT, 0, fx__vjp_tanh, cases_unary, "torch.nn.funct
 SCALAR1(trunc, TRUNC, FX_NUMBERS, SAME, EXACT, NULL, cases_unary, "torch.fix method:fix", "");
 
 SCALAR2(bitwise_and, "Tensor", AND, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
-        "operator.and_ method:__and__ torch.ops.aten.__and__.Tensor", "BitwiseAnd");
+        "operator.and_ method:__and__ torch.ops.aten.__and__.Tensor", "BitwiseAnd", .commutes = true);
 SCALAR2(bitwise_or, "Tensor", OR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
-        "operator.or_ method:__or__ torch.ops.aten.__or__.Tensor", "BitwiseOr");
+        "operator.or_ method:__or__ torch.ops.aten.__or__.Tensor", "BitwiseOr", .commutes = true);
 SCALAR2(bitwise_xor, "Tensor", XOR, FX_INTS | FX_BIT(BOOL), dtype_integral, EXACT, NULL, cases_binary_integral,
-        "operator.xor method:__xor__ torch.ops.aten.__xor__.Tensor", "BitwiseXor");
+        "operator.xor method:__xor__ torch.ops.aten.__xor__.Tensor", "BitwiseXor", .commutes = true);
 SCALAR2(eq, "Tensor", EQ, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.eq method:__eq__", "Equal",
-        .bound = fx__bound_equality);
+        .bound = fx__bound_equality, .commutes = true);
 SCALAR2(floor_divide, "default", FLOORDIV, FX_NUMBERS, PROMOTE, EXACT, NULL, cases_binary, "operator.floordiv method:__floordiv__",
         "", .bound = fx__bound_floor_divide);
 SCALAR2(ge, "Tensor", GE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ge torch.greater_equal method:__ge__",
         "GreaterOrEqual");
 SCALAR2(gt, "Tensor", GT, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.gt torch.greater method:__gt__", "Greater");
 SCALAR2(le, "Tensor", LE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.le torch.less_equal method:__le__", "LessOrEqual");
-SCALAR2(logical_and, "default", AND, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "And");
-SCALAR2(logical_or, "default", OR, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "Or");
-SCALAR2(logical_xor, "default", XOR, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "Xor");
+SCALAR2(logical_and, "default", AND, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "And", .commutes = true);
+SCALAR2(logical_or, "default", OR, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "Or", .commutes = true);
+SCALAR2(logical_xor, "default", XOR, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "", "Xor", .commutes = true);
 SCALAR2(lt, "Tensor", LT, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.lt torch.less method:__lt__", "Less");
-SCALAR2(maximum, "default", MAX, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.max.other", "Max");
-SCALAR2(minimum, "default", MIN, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.min.other", "Min");
+SCALAR2(maximum, "default", MAX, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.max.other", "Max", .commutes = true);
+SCALAR2(minimum, "default", MIN, FX_ANY, PROMOTE, EXACT, NULL, cases_binary, "torch.ops.aten.min.other", "Min", .commutes = true);
 SCALAR2(mul, "Tensor", MUL, FX_ANY, PROMOTE, ROUNDED, fx__vjp_mul, cases_binary,
-        "operator.mul torch.multiply method:multiply method:__mul__ method:__rmul__", "Mul");
+        "operator.mul torch.multiply method:multiply method:__mul__ method:__rmul__", "Mul", .commutes = true);
 SCALAR2(ne, "Tensor", NE, FX_ANY, BOOLEAN, EXACT, NULL, cases_binary, "operator.ne torch.not_equal method:__ne__", "",
-        .bound = fx__bound_equality);
+        .bound = fx__bound_equality, .commutes = true);
 SCALAR2(remainder, "Tensor", MOD, FX_NUMBERS, PROMOTE, 0, NULL, cases_binary, "operator.mod method:__mod__", "Mod",
         .bound = fx__bound_remainder);
 
@@ -429,6 +429,7 @@ const fx_op fx_op_add = {
     .onnx = "Add Sum",
     .family = "element-wise",
     .dtypes = FX_ANY,
+    .commutes = true,
     .ulp = ROUNDED,
     .dtype = PROMOTE,
     .shape = BROADCAST,

@@ -148,6 +148,60 @@ static bool refuse(void *user, const fx_match *match)
     return false;
 }
 
+START_TEST(operands_commute)
+{
+    setup();
+    const char *pattern = PX CALL("e", "torch.exp", "%x") CALL("a", "torch.add", "%e, 1") OUT("a");
+    const char *to = PX CALL("r", "torch.relu", "%x") OUT("r");
+    check_rewrite(PX CALL("e", "torch.exp", "%x") CALL("a", "torch.add", "1, %e") OUT("a"), pattern, to, false, 1, "torch.relu");
+    check_rewrite(PX CALL("e", "torch.exp", "%x") CALL("a", "torch.add", "1, %e, alpha=2") OUT("a"), pattern, to, false, 0,
+                  "torch.exp");
+    check_rewrite(PX CALL("e", "torch.exp", "%x") CALL("a", "torch.sub", "1, %e") OUT("a"),
+                  PX CALL("e", "torch.exp", "%x") CALL("a", "torch.sub", "%e, 1") OUT("a"), to, false, 0, "torch.exp");
+    /* what the first order had matched is forgotten */
+    check_rewrite(PX PY CALL("e", "torch.exp", "%y") CALL("a", "torch.add", "%x, %e") OUT("a"),
+                  PX CALL("e", "torch.exp", "%x") CALL("a", "torch.add", "%e, %x") OUT("a"), to, false, 0, "torch.exp");
+    check_rewrite(PX CALL("e", "torch.exp", "%x") CALL("a", "torch.add", "%x, %e") OUT("a"),
+                  PX CALL("e", "torch.exp", "%x") CALL("a", "torch.add", "%e, %x") OUT("a"), to, false, 1, "torch.relu");
+    teardown();
+}
+END_TEST
+
+START_TEST(numbers_are_equal_in_single_precision)
+{
+    setup();
+    fx_graph *pattern = read_graph(PX CALL("a", "torch.add", "%x, 0.1") OUT("a"));
+    fx_graph *to = read_graph(PX CALL("r", "torch.relu", "%x") OUT("r"));
+    static const struct {
+        const char *number;
+        int32_t count;
+    } cases[] = {{"0.1", 1}, {"0.10000000149011612", 1}, {"0.1001", 0}, {"0", 0}, {"%x", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char body[300];
+        snprintf(body, sizeof body, "%s%%a = call_function \"torch.add\"(%%x, %s)\n%s", PX, cases[i].number, OUT("a"));
+        fx_graph *graph = read_graph(body);
+        fx_rewrite rewrite = {.name = "test", .pattern = pattern, .replacement = to, .round_literals = true};
+        int32_t n = -1;
+        CHECK_OK(context, fx_graph_rewrite(graph, &rewrite, &n));
+        ck_assert_int_eq(n, cases[i].count);
+        fx_graph_free(graph);
+    }
+    fx_graph_free(pattern);
+    fx_graph_free(to);
+    teardown();
+}
+END_TEST
+
+/* A placeholder in the place of a number stands for it, and hands it on. */
+START_TEST(placeholders_take_numbers)
+{
+    setup();
+    check_rewrite(PX CALL("a", "torch.add", "%x, 2.5") OUT("a"), PX PY CALL("a", "torch.add", "%x, %y") OUT("a"),
+                  PX PY CALL("s", "torch.sub", "%x, %y") OUT("s"), false, 1, "torch.sub](args = (%x, 2.5)");
+    teardown();
+}
+END_TEST
+
 START_TEST(filters_see_the_match)
 {
     setup();
@@ -166,5 +220,5 @@ START_TEST(filters_see_the_match)
 END_TEST
 
 FX_TESTS("match", chains_are_replaced, spellings_match, literals_are_compared_or_ignored, inner_values_used_elsewhere_do_not_match,
-         one_placeholder_is_one_value, placeholders_take_constants, a_replacement_may_be_an_input, rewriting_ends,
-         filters_see_the_match)
+         one_placeholder_is_one_value, placeholders_take_constants, a_replacement_may_be_an_input, rewriting_ends, operands_commute,
+         numbers_are_equal_in_single_precision, placeholders_take_numbers, filters_see_the_match)
