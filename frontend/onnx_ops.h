@@ -8,13 +8,14 @@
 enum { FX_ONNX_ANY = -1 }; /* any number of inputs */
 
 extern const fx_onnx_op fx__onnx_ops_activation[]; /* activation functions */
-extern const fx_onnx_op fx__onnx_ops_class[];  /* one-hot codes and losses over classes */
-extern const fx_onnx_op fx__onnx_ops_fill[];   /* made from sizes, or repeated */
-extern const fx_onnx_op fx__onnx_ops_math[];   /* element-wise */
-extern const fx_onnx_op fx__onnx_ops_nn[];     /* products, convolution, pooling, normalisation */
-extern const fx_onnx_op fx__onnx_ops_reduce[]; /* reductions and softmax */
-extern const fx_onnx_op fx__onnx_ops_rnn[];    /* recurrent layers */
-extern const fx_onnx_op fx__onnx_ops_shape[];  /* what moves elements without computing */
+extern const fx_onnx_op fx__onnx_ops_class[];      /* one-hot codes and losses over classes */
+extern const fx_onnx_op fx__onnx_ops_fill[];       /* made from sizes, or repeated */
+extern const fx_onnx_op fx__onnx_ops_index[];      /* reading and writing where indices say */
+extern const fx_onnx_op fx__onnx_ops_math[];       /* element-wise */
+extern const fx_onnx_op fx__onnx_ops_nn[];         /* products, convolution, pooling, normalisation */
+extern const fx_onnx_op fx__onnx_ops_reduce[];     /* reductions and softmax */
+extern const fx_onnx_op fx__onnx_ops_rnn[];        /* recurrent layers */
+extern const fx_onnx_op fx__onnx_ops_shape[];      /* what moves elements without computing */
 
 /* Pads n axes (begins, then ends) with the input's own elements: mode edge, reflect or wrap. */
 void fx__onnx_pad_by_input(fx_onnx_call *call, const char *mode, const int64_t *pads, const int64_t *axes, int32_t n);

@@ -316,49 +316,6 @@ static void build_pad(fx_onnx_call *call)
     pad_axes(call, pads, known->n, axes, n_axes, value);
 }
 
-/* ---- Picking
- * --------------------------------------------------------------------------------------------------------------------- */
-
-static fx_attr take_slice(fx_onnx_call *call, fx_attr x, int32_t axis, int64_t index)
-{
-    return FX_EMIT(call, "aten.slice.Tensor", x, fx_int(axis), fx_int(index), fx_int(index + 1), fx_int(1));
-}
-
-/* Constant indices are slices side by side; others need a table look-up. */
-static void gather_known(fx_onnx_call *call, fx_attr x, const fx_type *type, int32_t axis, const fx_onnx_known *indices)
-{
-    fx_attr parts[FX_ONNX_KNOWN];
-    fx_dim size = type->dim[axis];
-    for (int32_t i = 0; i < indices->n; i++) {
-        int64_t index = indices->item[i];
-        if (!fx_dim_is_const(index) || (index < 0 && !fx_dim_is_const(size)) ||
-            (fx_dim_is_const(size) && (index < -size || index >= size))) {
-            fx__onnx_error(call, FX_E_INDEX, "index %lld is outside of its axis", (long long)index);
-            return;
-        }
-        if (index < 0) index += size;
-        if (indices->rank == 0) {
-            FX_GIVE(call, "aten.select.int", x, fx_int(axis), fx_int(index));
-            return;
-        }
-        parts[i] = take_slice(call, x, axis, index);
-    }
-    FX_GIVE(call, "aten.cat.default", fx_list(call->import->graph, parts, indices->n), fx_int(axis));
-}
-
-static void build_gather(fx_onnx_call *call)
-{
-    fx_attr x = fx__onnx_in(call, 0);
-    const fx_type *type = fx__onnx_need_type(call, x);
-    const fx_onnx_known *indices = fx__onnx_known(call, 1);
-    if (!type) return;
-    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), type->rank);
-    if (indices && indices->n > 0)
-        gather_known(call, x, type, axis, indices);
-    else
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "indices must be known when importing, and have at most one dimension");
-}
-
 /* ---- Blocks and depth
  * ------------------------------------------------------------------------------------------------------------- */
 
@@ -477,7 +434,6 @@ const fx_onnx_op fx__onnx_ops_shape[] = {
     {"DepthToSpace", 1, 1, 1, 1, build_depth_to_space},
     {"Expand", 8, 2, 2, 1, build_expand},
     {"Flatten", 1, 1, 1, 1, build_flatten},
-    {"Gather", 1, 2, 2, 1, build_gather},
     {"Identity", 1, 1, 1, 1, build_identity},
     {"Pad", 2, 1, 1, 1, build_pad_attrs},
     {"Pad", 11, 2, 4, 1, build_pad},

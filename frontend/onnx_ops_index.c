@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* onnx_ops_index.c: adapters of operators that read or write where a tensor of indices says. */
+#include "frontend/onnx_ops.h"
+#include "ir/op.h"
+
+/* ---- Gather ------------------------------------------------------------------------------------------------------------------ */
+
+/* Indices that follow each other are a slice; this many others are slices side by side. */
+enum { FEW = 3 };
+
+static fx_attr take_slice(fx_onnx_call *call, fx_attr x, int32_t axis, int64_t from, int64_t to)
+{
+    return FX_EMIT(call, "aten.slice.Tensor", x, fx_int(axis), fx_int(from), fx_int(to), fx_int(1));
+}
+
+/* Constant indices, counted from the front; false: not constant, or reported. */
+static bool constant_indices(fx_onnx_call *call, const fx_onnx_known *known, fx_dim size, int64_t *out)
+{
+    for (int32_t i = 0; known && i < known->n; i++) {
+        int64_t index = known->item[i];
+        if (!fx_dim_is_const(index) || (index < 0 && !fx_dim_is_const(size))) return false;
+        if (fx_dim_is_const(size) && (index < -size || index >= size)) {
+            fx__onnx_error(call, FX_E_INDEX, "index %lld is outside of its axis of %lld", (long long)index, (long long)size);
+            return false;
+        }
+        out[i] = index < 0 ? index + size : index;
+    }
+    return known && known->n > 0;
+}
+
+static bool follow(const int64_t *index, int32_t n)
+{
+    for (int32_t i = 1; i < n; i++)
+        if (index[i] != index[i - 1] + 1) return false;
+    return true;
+}
+
+/* False: better looked up in a table. */
+static bool gather_constants(fx_onnx_call *call, fx_attr x, int32_t axis, int32_t rank, const int64_t *index, int32_t n)
+{
+    fx_attr parts[FEW];
+    if (rank == 0) {
+        FX_GIVE(call, "aten.select.int", x, fx_int(axis), fx_int(index[0]));
+        return true;
+    }
+    if (follow(index, n)) {
+        FX_GIVE(call, "aten.slice.Tensor", x, fx_int(axis), fx_int(index[0]), fx_int(index[n - 1] + 1), fx_int(1));
+        return true;
+    }
+    for (int32_t i = 0; i < n && n <= FEW; i++) parts[i] = take_slice(call, x, axis, index[i], index[i] + 1);
+    if (n <= FEW) FX_GIVE(call, "aten.cat.default", fx_list(call->import->graph, parts, n), fx_int(axis));
+    return n <= FEW;
+}
+
+/* None for the first `n` dims, then the index tensors. */
+static fx_attr index_list(fx_onnx_call *call, int32_t n, const fx_attr *indices, int32_t n_indices)
+{
+    fx_attr items[2 * FX_RANK];
+    for (int32_t i = 0; i < n; i++) items[i] = fx_none();
+    for (int32_t i = 0; i < n_indices; i++) items[n + i] = indices[i];
+    return fx_list(call->import->graph, items, n + n_indices);
+}
+
+static void gather_computed(fx_onnx_call *call, fx_attr x, const fx_type *type, int32_t axis)
+{
+    fx_attr indices = fx__onnx_in(call, 1);
+    const fx_type *index_type = fx__onnx_need_type(call, indices);
+    if (!index_type) return;
+    if (axis == 0 && type->rank == 2)
+        FX_GIVE(call, "aten.embedding.default", x, indices);
+    else if (index_type->rank == 1)
+        FX_GIVE(call, "aten.index_select.default", x, fx_int(axis), indices);
+    else
+        FX_GIVE(call, "aten.index.Tensor", x, index_list(call, axis, &indices, 1));
+}
+
+static void build_gather(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    const fx_onnx_known *known = fx__onnx_known(call, 1);
+    int64_t index[FX_ONNX_KNOWN];
+    if (!type) return;
+    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), type->rank);
+    if (call->failed) return;
+    bool constant = constant_indices(call, known, type->dim[axis], index);
+    if (!constant || !gather_constants(call, x, axis, known->rank, index, known->n)) gather_computed(call, x, type, axis);
+}
+
+static void build_gather_elements(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    if (!type) return;
+    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), type->rank);
+    FX_GIVE(call, "aten.gather.default", x, fx_int(axis), fx__onnx_cast(call, fx__onnx_in(call, 1), FX_I64));
+}
+
+/* 0 to n - 1 along dimension `axis` of `rank`. */
+static fx_attr positions(fx_onnx_call *call, int32_t axis, int32_t rank, fx_dim n)
+{
+    int64_t dims[FX_RANK];
+    fx_tensor numbers;
+    if (!fx_dim_is_const(n)) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "batch dimensions must be constant");
+        return fx_none();
+    }
+    for (int32_t i = 0; i < rank; i++) dims[i] = i == axis ? n : 1;
+    if (!fx__onnx_new_tensor(call, FX_I64, rank, dims, &numbers)) return fx_none();
+    for (int64_t i = 0; i < n; i++) ((int64_t *)numbers.data)[i] = i;
+    return fx__onnx_constant(call, &numbers);
+}
+
+/* The last axis of the indices holds one index per dimension behind the batch. */
+static void build_gather_nd(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), indices = fx__onnx_in(call, 1), all[2 * FX_RANK];
+    const fx_type *type = fx__onnx_need_type(call, x), *index_type = fx__onnx_need_type(call, indices);
+    int64_t batch = fx__onnx_int(call, "batch_dims", 0);
+    if (!type || !index_type) return;
+    int32_t rank = index_type->rank - 1;
+    fx_dim depth = rank >= 0 ? index_type->dim[rank] : FX_DIM_BAD;
+    if (rank < 0 || batch < 0 || batch > rank || !fx_dim_is_const(depth) || depth < 1 || depth > type->rank - batch) {
+        fx__onnx_error(call, FX_E_SHAPE, "its indices do not fit the dimensions of its data");
+        return;
+    }
+    for (int32_t i = 0; i < batch; i++) all[i] = positions(call, i, rank, type->dim[i]);
+    for (int32_t i = 0; i < depth; i++) all[batch + i] = FX_EMIT(call, "aten.select.int", indices, fx_int(rank), fx_int(i));
+    FX_GIVE(call, "aten.index.Tensor", x, index_list(call, 0, all, (int32_t)(batch + depth)));
+}
+
+const fx_onnx_op fx__onnx_ops_index[] = {
+    {"Gather", 1, 2, 2, 1, build_gather},
+    {"GatherElements", 11, 2, 2, 1, build_gather_elements},
+    {"GatherND", 11, 2, 2, 1, build_gather_nd},
+    {0},
+};
