@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/ops/softmax.c: softmax and log_softmax over one axis as stages of one kernel: the row's maximum, exponentials into a local,
- * their sum, the quotients. ATen has each under two names: softmax.int with a dtype, and _softmax as tracers write it. */
+ * their sum, their products with its inverse: one division for a row, as one for each element takes longer than the exponentials.
+ * ATen has each under two names: softmax.int with a dtype, and _softmax as tracers write it. */
 #include "ir/lower.h"
 #include "ir/ops/softmax_ref.h"
 #include <stdio.h>
@@ -93,7 +94,8 @@ static fx_status lower_softmax(fx_lower *lower, const fx_call *call)
     fx__kb_map(r.k, NULL, 0);
     fx_kresult sum = fx__kb_reduce(r.k, "s", FX_COMBINE_SUM, &r.axis, 1, fx__kb_load_local(r.k, local, &j));
     fx__kb_map(r.k, &r.axis, 1);
-    return finish(&r, scalar2(&r, FX_SCALAR_DIV, fx__kb_load_local(r.k, local, &j), fx__kb_result(r.k, sum)));
+    uint16_t inverse = scalar2(&r, FX_SCALAR_DIV, fx__kb_imm(r.k, r.dtype, 1), fx__kb_result(r.k, sum));
+    return finish(&r, scalar2(&r, FX_SCALAR_MUL, fx__kb_load_local(r.k, local, &j), inverse));
 }
 
 /* x - max - log(sum): no local, the exponentials are not needed again. */

@@ -30,6 +30,8 @@ def tensor(spec):
     shape = [int(d) for d in dims.split(",") if d]
     low = 1 if spec.startswith("+") else -8
     values = torch.randint(low, 9, shape)
+    if dtype == torch.bool:
+        return values > 0
     return (values / 4).to(dtype) if dtype.is_floating_point else values.to(dtype)
 
 
@@ -54,6 +56,19 @@ def conv_4(x, w, b, s, p, d=1, g=1):
 
 def max_4(x, k, s, p, d=1, ceil=False):
     return F.max_pool2d(pads4(x, p, float("-inf")), k, s, 0, d, ceil)
+
+
+def attention(q, k, v, mask=None, dropout_p=0.0, causal=False, scale=None, enable_gqa=False):
+    """scaled_dot_product_attention as PyTorch documents it, for versions that lack it; rows that are left out entirely give zeros."""
+    if enable_gqa:
+        k, v = (t.repeat_interleave(q.shape[-3] // t.shape[-3], -3) for t in (k, v))
+    bias = torch.zeros(q.shape[-2], k.shape[-2], dtype=q.dtype)
+    if causal:
+        mask = torch.ones(bias.shape, dtype=torch.bool).tril()
+    if mask is not None:
+        bias = torch.where(mask, bias, torch.tensor(float("-inf"), dtype=q.dtype)) if mask.dtype == torch.bool else bias + mask
+    scores = q @ k.transpose(-2, -1) * (q.shape[-1] ** -0.5 if scale is None else scale) + bias
+    return torch.softmax(scores, -1).nan_to_num(0) @ v
 
 
 C = "torch.ops.aten."
@@ -158,6 +173,14 @@ for name, state in STATES.items():
         CASES.append((C + name + ".input", f"(%a, {state}, [{params(count)}], {options})", specs, function))
     CASES.append((C + name + "_cell.default", f"(%a, {state}, {params(4)})", ["2,4"] + ["2,3"] * n + one, getattr(torch, name + "_cell")))
     CASES.append((C + name + "_cell.default", f"(%a, {state}, {params(2)})", ["3,4"] + ["3,3"] * n + one[:2], getattr(torch, name + "_cell")))
+SDPA = C + "scaled_dot_product_attention.default"
+for args, specs in [("(%a, %b, %c)", ["2,3,5,4", "2,3,7,4", "2,3,7,6"]), ("(%a, %b, %c, %d)", ["2,5,4", "2,7,4", "2,7,4", "5,7"]),
+                    ("(%a, %b, %c, %d)", ["2,2,3,4", "2,2,5,4", "2,2,5,4", "bool:2,1,1,5"]),
+                    ("(%a, %b, %c, %d)", ["9,3", "1,3", "1,4", "bool:9,1"]),
+                    ("(%a, %b, %c, None, 0.0, True)", ["1,2,6,4", "1,2,6,4", "1,2,6,4"]),
+                    ("(%a, %b, %c, None, 0.0, True, scale=0.125)", ["f64:5,3", "f64:2,3", "f64:2,3"]),
+                    ("(%a, %b, %c, None, 0.0, False, enable_gqa=True)", ["2,6,3,4", "2,2,5,4", "2,2,5,4"])]:
+    CASES.append((SDPA, args, specs, attention))
 
 
 for name in ["erf", "exp2", "expm1", "sin", "cos", "tan", "sinh", "cosh", "asinh", "atan", "sign", "square", "isinf", "isfinite"]:
