@@ -13,6 +13,8 @@ typedef struct tile_job {
     bool rows_known;               /* static row extent */
     LLVMValueRef begin, end;       /* tiles of the row axis in this call */
     LLVMValueRef block, block_end; /* panels of this block, to be looped over before the vector axis; NULL: none are due */
+    bool blocks_strips, packs;     /* without panels, blocks of strips of the vector axis; and panels made of these in scratch */
+    LLVMValueRef strips;           /* first column of this block of strips; NULL: not inside one */
 } tile_job;
 
 /* ---- Plan ----------------------------------------------------------------------------------------------------------------- */
@@ -84,8 +86,15 @@ static void emit_class(tile_job *job, int next, const fx_tile_class *cls)
 {
     fx_e *e = &job->t.f->e;
     LLVMValueRef first = e_i64(e, cls->first), last = e_i64(e, cls->first + cls->count);
+    LLVMValueRef begin = e_max(e, job->begin, first);
     job->t.cls = cls;
-    fx_loop loop = e_loop_begin(e, "tile", e_max(e, job->begin, first), e_min(e, job->end, last), 1, 0, NULL);
+    if (job->packs && cls->first == 0) { /* rows are no task: the first tile of all is here */
+        job->t.pack = TILE_MAKES_PANEL;
+        emit_rows_at(job, next, begin, e_i64(e, cls->row), cls->height);
+        begin = e_add(e, begin, e_i64(e, 1));
+        job->t.pack = TILE_READS_PANEL;
+    }
+    fx_loop loop = e_loop_begin(e, "tile", begin, e_min(e, job->end, last), 1, 0, NULL);
     LLVMValueRef row = e_add(e, e_i64(e, cls->row), e_mul(e, e_sub(e, loop.index, first), e_i64(e, cls->height)));
     emit_rows_at(job, next, loop.index, row, cls->height);
     e_loop_end(e, &loop, NULL);
@@ -165,6 +174,24 @@ static void emit_panels(tile_job *job, int level)
     e_loop_end(e, &loop, NULL);
 }
 
+/* Without an axis of panels: blocks of the vector axis's strips. */
+static void emit_strips(tile_job *job, int level)
+{
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    int vec = job->t.vec;
+    LLVMValueRef begin = f->begin[vec], end = f->end[vec];
+    int64_t columns = (int64_t)job->t.lanes * f->kernel->sched.nv * f->kernel->sched.block;
+    fx_loop loop = e_loop_begin(e, "block", begin, end, columns, 0, NULL);
+    f->begin[vec] = job->strips = loop.index;
+    f->end[vec] = e_min(e, e_add(e, loop.index, e_i64(e, columns)), end);
+    emit_axes(job, level);
+    job->strips = NULL;
+    e_loop_end(e, &loop, NULL);
+    f->begin[vec] = begin;
+    f->end[vec] = end;
+}
+
 static void emit_row_axis(tile_job *job, int level)
 {
     fx_frame *f = job->t.f;
@@ -179,6 +206,19 @@ static void emit_row_axis(tile_job *job, int level)
     emit_tiles(job, level + 1);
 }
 
+/* The strip's place in its block, and its panel in scratch. */
+static void enter_strip(tile_job *job, LLVMValueRef column)
+{
+    fx_frame *f = job->t.f;
+    fx_e *e = &f->e;
+    const fx_kernel *kernel = f->kernel;
+    int64_t width = (int64_t)job->t.lanes * kernel->sched.nv, row_bytes = width * (int64_t)fx_dtype_bytes(kernel->stage[0].acc);
+    job->t.in_block = e_floordiv(e, e_sub(e, column, job->strips), e_i64(e, width));
+    if (!job->packs) return;
+    LLVMValueRef panels = e_at_bytes(e, f->scratch, e_i64(e, fx__kernel_local_offset(f->program, kernel, kernel->n_arg)));
+    job->t.scratch_panel = e_at_bytes(e, panels, e_mul(e, job->t.in_block, e_i64(e, row_bytes * fx__sched_panel_rows(kernel))));
+}
+
 /* Vectors from a column on; columns: how many are left there (constant or not), NULL: enough for all. */
 static void emit_vecs_at(tile_job *job, int level, LLVMValueRef column, int n_vec, LLVMValueRef columns)
 {
@@ -186,6 +226,7 @@ static void emit_vecs_at(tile_job *job, int level, LLVMValueRef column, int n_ve
     LLVMValueRef *saved = fx__frame_enter(t->f, (uint8_t)t->vec, column);
     int64_t known;
     t->n_vec = n_vec;
+    if (job->strips) enter_strip(job, column);
     for (int j = 0; j < n_vec; j++) {
         bool full = !columns || (e_const(columns, &known) && known >= (int64_t)(j + 1) * t->lanes);
         LLVMValueRef left = columns ? e_sub(&t->f->e, columns, e_i64(&t->f->e, (int64_t)j * t->lanes)) : NULL;
@@ -249,6 +290,8 @@ static void emit_axes(tile_job *job, int level)
         emit_tile(job);
     else if (f->kernel->sched.block > 0 && axis == job->t.panel)
         emit_blocks(job, level);
+    else if (axis == job->t.row && job->blocks_strips && !job->strips)
+        emit_strips(job, level);
     else if (axis == job->t.row)
         emit_row_axis(job, level);
     else if (axis == job->t.vec)
@@ -267,6 +310,25 @@ static int plain_axes(const tile_job *job)
         n++;
     }
     return n;
+}
+
+/* Strips may run in blocks when nothing runs between the tiles of rows and them. */
+static bool may_block_strips(const tile_job *job)
+{
+    const fx_frame *f = job->t.f;
+    int n = f->n_order;
+    return f->kernel->sched.block > 0 && job->t.panel < 0 && n >= 2 && job->t.row >= 0 && f->order[n - 2] == job->t.row &&
+           f->order[n - 1] == job->t.vec;
+}
+
+/* Panels are made whole by the first tile of rows, which must be known here, without a guard that leaves out steps. */
+static bool may_pack(const tile_job *job)
+{
+    const fx_tile_sweep *sweep = &job->sweep[0];
+    bool found = false;
+    if (job->n_sweep != 1 || sweep->n_stage != 1 || sweep->row_guard || sweep->n_clip > 0 || !job->rows_known) return false;
+    for (int s = 0; s < sweep->n_stream; s++) found = found || fx__tile_is_panel(&sweep->stream[s]);
+    return found;
 }
 
 static int axis_or_none(uint8_t axis)
@@ -296,6 +358,8 @@ fx_status fx__emit_tile(fx_frame *f)
     for (int s = 0; s < job.n_sweep; s++)
         if (job.sweep[s].row_guard && !job.sweep[s].row_guard_static) make_zeros(&job, &job.sweep[s]);
     job.t.panel = fx__tile_panel_axis(f, &job.sweep[0], job.t.row, job.t.vec);
+    job.blocks_strips = may_block_strips(&job);
+    job.packs = sched->pack && job.blocks_strips && may_pack(&job);
     int n = plain_axes(&job);
     fx_nest nest;
     fx__frame_nest_begin(f, &nest, n);

@@ -71,6 +71,8 @@ typedef struct fx_tile_rows {
     int64_t tiles, low, more; /* `more` tiles of low + 1 rows, then tiles of low rows */
 } fx_tile_rows;
 
+typedef enum fx_tile_pack { TILE_NO_PANEL, TILE_MAKES_PANEL, TILE_READS_PANEL } fx_tile_pack;
+
 /* What a tile is while it is being emitted: its rows and vectors, and the accumulators of a sweep. */
 typedef struct fx_tile {
     fx_frame *f;
@@ -80,6 +82,8 @@ typedef struct fx_tile {
     int panel;                    /* axis of B's panels, -1: none */
     LLVMValueRef number;          /* of this tile in the loop over the rows */
     LLVMValueRef in_block;        /* which panel of its block, when sched.block is set */
+    fx_tile_pack pack;            /* what this tile does with B's panel in scratch */
+    LLVMValueRef scratch_panel;   /* the panel: [K][nv * lanes] of the accumulator's type */
     const fx_tile_class *cls;     /* rows inside; NULL: all, or decided at run time */
     LLVMValueRef mask[TILE_VECS]; /* lanes inside the vector axis; NULL: all of them */
     LLVMValueRef zeros;           /* where rows outside point to, when that is decided at run time */
@@ -106,6 +110,8 @@ static inline int fx__tile_acc(const fx_tile *tile, int contract, int row, int v
 
 /* ---- tile_fetch.c -------------------------------------------------------------------------------------------------------- */
 
+/* Does the factor move along vec and not with the row? */
+bool fx__tile_is_panel(const fx_tile_stream *stream);
 /* The innermost axis of the order, other than row and vec, along which a factor moves that does not move with the row; -1. */
 int fx__tile_panel_axis(const fx_frame *f, const fx_tile_sweep *sweep, int row, int vec);
 /* Prefetches what is due with `steps` steps of the innermost loop from `index` on; base: the stream's pointer at index 0. */

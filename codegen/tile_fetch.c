@@ -12,7 +12,7 @@ static fx_dim panel_stride(const fx_frame *f, const fx_tile_stream *stream, int 
     return stride == FX_DIM_BAD ? 0 : stride;
 }
 
-static bool is_panel(const fx_tile_stream *stream)
+bool fx__tile_is_panel(const fx_tile_stream *stream)
 {
     return !stream->general && stream->row == 0 && stream->vec != 0;
 }
@@ -21,7 +21,7 @@ int fx__tile_panel_axis(const fx_frame *f, const fx_tile_sweep *sweep, int row, 
 {
     for (int i = f->n_order - 1; i >= 0; i--)
         for (int s = 0; s < sweep->n_stream && f->order[i] != row && f->order[i] != vec; s++)
-            if (is_panel(&sweep->stream[s]) && panel_stride(f, &sweep->stream[s], f->order[i]) != 0) return f->order[i];
+            if (fx__tile_is_panel(&sweep->stream[s]) && panel_stride(f, &sweep->stream[s], f->order[i]) != 0) return f->order[i];
     return -1;
 }
 
@@ -43,7 +43,7 @@ static LLVMValueRef sweeps_since(const fx_tile *tile, int level)
     fx_frame *f = tile->f;
     LLVMValueRef number = e_i64(&f->e, 0), count;
     for (int i = level + 1; i < f->n_order; i++) {
-        if (f->point[f->order[i]]) continue;
+        if (f->point[f->order[i]] || (tile->in_block && f->order[i] == tile->vec)) continue;
         LLVMValueRef at = iteration(tile, f->order[i], &count);
         number = e_add(&f->e, e_mul(&f->e, number, count), at);
     }
@@ -89,7 +89,7 @@ void fx__tile_fetch(fx_tile *tile, const fx_tile_stream *stream, const fx_tile_l
 {
     fx_frame *f = tile->f;
     const fx_sched *sched = &f->kernel->sched;
-    bool panel = is_panel(stream), rows = !stream->general && stream->row != 0 && stream->vec == 0;
+    bool panel = fx__tile_is_panel(stream), rows = !stream->general && stream->row != 0 && stream->vec == 0;
     if (!(rows && sched->fetch_a > 0) && !(panel && sched->fetch_b > 0 && tile->panel >= 0)) return;
     LLVMValueRef sweeps = sweeps_since(tile, level_of(f, rows ? tile->row : tile->panel));
     LLVMValueRef step = e_add(&f->e, e_mul(&f->e, sweeps, fx__frame_dim(f, loop->extent)), index);

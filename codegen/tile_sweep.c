@@ -7,6 +7,7 @@
 typedef struct tile_ptrs {
     LLVMValueRef base[TILE_STREAMS]; /* of row 0 */
     LLVMValueRef row[TILE_ROWS];     /* split: of every row of the guarded stream, chosen at run time */
+    LLVMValueRef made;               /* row of the panel that this tile makes */
     bool split;
 } tile_ptrs;
 
@@ -28,13 +29,41 @@ static const fx_arg *stream_arg(const tile_nest *nest, int s)
     return &kernel->arg[kernel->access[nest->sweep->stream[s].access].arg];
 }
 
+/* ---- Panels in scratch: elements are accumulators ------------------------------------------------------------------------- */
+
+static bool from_panel(const tile_nest *nest, int s)
+{
+    return nest->t->pack == TILE_READS_PANEL && fx__tile_is_panel(&nest->sweep->stream[s]);
+}
+
+static LLVMTypeRef stream_type(const tile_nest *nest, int s)
+{
+    return from_panel(nest, s) ? e_type(emitter(nest), nest->stage->acc) : e_mem_type(emitter(nest), stream_arg(nest, s)->dtype);
+}
+
+/* Elements between the panel's rows of neighbouring steps of a loop. */
+static LLVMValueRef panel_stride(const tile_nest *nest, const fx_tile_loop *loop)
+{
+    const fx_tile *t = nest->t;
+    LLVMValueRef stride = e_i64(emitter(nest), (int64_t)t->f->kernel->sched.nv * t->lanes);
+    for (const fx_tile_loop *inner = loop + 1; inner < nest->sweep->loop + nest->sweep->n_loop; inner++)
+        stride = e_mul(emitter(nest), stride, fx__frame_dim(t->f, inner->extent));
+    return stride;
+}
+
+static LLVMValueRef panel_at(const tile_nest *nest, LLVMValueRef panel, LLVMValueRef elements)
+{
+    return e_at(emitter(nest), e_type(emitter(nest), nest->stage->acc), panel, elements);
+}
+
+/* ---- Pointers ------------------------------------------------------------------------------------------------------------- */
+
 /* Not inbounds: where a guard clips the loops, a pointer to row -1 is made and not used. */
 static LLVMValueRef step(const tile_nest *nest, int s, LLVMValueRef ptr, LLVMValueRef elements)
 {
     int64_t known;
     if (e_const(elements, &known) && known == 0) return ptr;
-    LLVMTypeRef type = e_mem_type(emitter(nest), stream_arg(nest, s)->dtype);
-    return LLVMBuildGEP2(emitter(nest)->builder, type, ptr, &elements, 1, "");
+    return LLVMBuildGEP2(emitter(nest)->builder, stream_type(nest, s), ptr, &elements, 1, "");
 }
 
 static LLVMValueRef times(const tile_nest *nest, int64_t count, fx_dim stride)
@@ -45,11 +74,12 @@ static LLVMValueRef times(const tile_nest *nest, int64_t count, fx_dim stride)
 static tile_ptrs first_ptrs(const tile_nest *nest)
 {
     const fx_frame *f = nest->t->f;
-    tile_ptrs ptrs = {.split = false};
+    tile_ptrs ptrs = {.made = nest->t->scratch_panel};
     for (int s = 0; s < nest->sweep->n_stream; s++) {
         if (nest->sweep->stream[s].general) continue;
         const fx_access *access = &f->kernel->access[nest->sweep->stream[s].access];
-        ptrs.base[s] = step(nest, s, f->arg[access->arg], f->acc[nest->sweep->stream[s].access].offset);
+        ptrs.base[s] = from_panel(nest, s) ? nest->t->scratch_panel
+                                           : step(nest, s, f->arg[access->arg], f->acc[nest->sweep->stream[s].access].offset);
     }
     return ptrs;
 }
@@ -59,11 +89,14 @@ static tile_ptrs advance(const tile_nest *nest, const tile_ptrs *ptrs, const fx_
     tile_ptrs next = *ptrs;
     for (int s = 0; s < nest->sweep->n_stream; s++) {
         if (nest->sweep->stream[s].general) continue;
-        LLVMValueRef by = e_mul(emitter(nest), index, fx__frame_dim(nest->t->f, loop->stride[s]));
+        LLVMValueRef stride = from_panel(nest, s) ? panel_stride(nest, loop) : fx__frame_dim(nest->t->f, loop->stride[s]);
+        LLVMValueRef by = e_mul(emitter(nest), index, stride);
         next.base[s] = step(nest, s, next.base[s], by);
         if (!ptrs->split || s != nest->sweep->guard_stream) continue;
         for (int r = 0; r < nest->t->height; r++) next.row[r] = step(nest, s, next.row[r], by);
     }
+    if (nest->t->pack == TILE_MAKES_PANEL)
+        next.made = panel_at(nest, next.made, e_mul(emitter(nest), index, panel_stride(nest, loop)));
     return next;
 }
 
@@ -105,6 +138,10 @@ static LLVMValueRef general_value(const tile_nest *nest, int s, int r, int j)
 
 static LLVMValueRef stream_value(const tile_nest *nest, const tile_ptrs *ptrs, int s, int r, int j)
 {
+    if (from_panel(nest, s)) {
+        LLVMTypeRef type = e_vec(stream_type(nest, s), nest->t->lanes);
+        return e_load(emitter(nest), type, panel_at(nest, ptrs->base[s], e_i64(emitter(nest), (int64_t)j * nest->t->lanes)));
+    }
     return nest->sweep->stream[s].general ? general_value(nest, s, r, j) : plain_value(nest, ptrs, s, r, j);
 }
 
@@ -114,6 +151,12 @@ static void load_row(const tile_nest *nest, const tile_ptrs *ptrs, int s, int r,
     const fx_tile_stream *stream = &nest->sweep->stream[s];
     for (int j = 0; j < nest->t->n_vec; j++)
         out[j] = j > 0 && !stream->general && stream->vec == 0 ? out[0] : stream_value(nest, ptrs, s, r, j);
+}
+
+static void make_panel_row(const tile_nest *nest, const tile_ptrs *ptrs, LLVMValueRef value[TILE_VECS])
+{
+    for (int j = 0; j < nest->t->n_vec; j++)
+        e_store(emitter(nest), value[j], panel_at(nest, ptrs->made, e_i64(emitter(nest), (int64_t)j * nest->t->lanes)));
 }
 
 static void multiply_row(const tile_nest *nest, int r, LLVMValueRef value[TILE_STREAMS][TILE_VECS])
@@ -137,6 +180,7 @@ static void emit_body(const tile_nest *nest, const tile_ptrs *ptrs, int r0, int 
     for (int s = 0; s < sweep->n_stream; s++) {
         if (sweep->stream[s].general || sweep->stream[s].row != 0) continue;
         load_row(nest, ptrs, s, 0, value[s]);
+        if (nest->t->pack == TILE_MAKES_PANEL && fx__tile_is_panel(&sweep->stream[s])) make_panel_row(nest, ptrs, value[s]);
     }
     for (int r = r0; r < r1; r++) {
         for (int s = 0; s < sweep->n_stream; s++)

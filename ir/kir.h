@@ -132,6 +132,7 @@ typedef struct fx_sched { /* what each field means to each emitter: passes/sched
     uint8_t kgroup[FX_REDS];         /* reduced axes with one number are one merged loop */
     uint8_t row, mr, nv;             /* TILE: row axis, tile height, vectors per row */
     int32_t block;                   /* TILE: panels that one walk over the rows meets, 0: as order says */
+    bool pack;                       /* TILE: B goes through panels in scratch, which the first tile of rows makes */
     int32_t fetch_a, fetch_b;        /* TILE: bytes of A's next rows, of B's next panels prefetched with each step of K */
     bool parallel;                   /* worth sharing between threads */
 } fx_sched;
@@ -287,6 +288,9 @@ fx_dim fx__sched_count(fx_dims *dims, const fx_kernel *kernel, uint8_t axis);
 /* Product of the task axes' counts, and chunks of `grain` of them. Without task axes: 1. */
 fx_dim fx__sched_points(fx_dims *dims, const fx_kernel *kernel);
 fx_dim fx__sched_chunks(fx_dims *dims, const fx_kernel *kernel);
+/* Rows of a packed panel (steps of K), 0 when they are not constant; bytes of all panels in scratch. */
+int64_t fx__sched_panel_rows(const fx_kernel *kernel);
+int64_t fx__sched_pack_bytes(const fx_kernel *kernel);
 
 /* ---- kir_index.c ------------------------------------------------------------------------------------------------------- */
 

@@ -171,5 +171,5 @@ int64_t fx__kernel_local_offset(const fx_program *program, const fx_kernel *kern
 
 int64_t fx__kernel_scratch_bytes(const fx_program *program, const fx_kernel *kernel)
 {
-    return fx__kernel_local_offset(program, kernel, kernel->n_arg);
+    return saturating_add(fx__kernel_local_offset(program, kernel, kernel->n_arg), fx__sched_pack_bytes(kernel));
 }

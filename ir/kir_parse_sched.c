@@ -73,6 +73,7 @@ static bool parse_sched_item(fx_kernel_parser *k, fx_sched *s)
     if (strcmp(word, "order") == 0) return parse_axis_list(k, s->order, &s->n_order, FX_AXES);
     if (strcmp(word, "block") == 0) return parse_i32(k, &s->block);
     if (strcmp(word, "fetch") == 0) return parse_fetch(k, s);
+    if (strcmp(word, "pack") == 0) return s->pack = true;
     s->parallel = strcmp(word, "parallel") == 0;
     return s->parallel || fx__klex_fail(p, "unknown word \"%s\" in a schedule", word);
 }

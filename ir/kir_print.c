@@ -25,7 +25,7 @@
  *              | dtype "(" EXPR ")" (cast) | "select" "(" EXPR "," EXPR "," EXPR ")" | scalar.def's names "(" EXPR ["," EXPR] ")"
  *              // a number with point or exponent is f32, without i64
  *   SCHED    = "sched" emitter "vec" AXIS "*" lanes "unroll" N {"vec2" AXIS | "row" AXIS | "mr" N | "nv" N | "k" "(" groups ")"
- *              | "task" "(" AXES ")" | "grain" N | "order" "(" AXES ")" | "block" N | "fetch" ("a" | "b") N | "parallel"}
+ *              | "task" "(" AXES ")" | "grain" N | "order" "(" AXES ")" | "block" N | "pack" | "fetch" ("a" | "b") N | "parallel"}
  *   COST     = "cost" "flop" N "read" N "write" N "cycles" N
  *   step     = ["init"] "run" NAME "(" {"%" NAME | "_"} ")" [NODES] | ["init"] "call" STRING "(" ATTRS ")" "as" NAME
  *              ["in" VIEWS] ["out" VIEWS] ["because" STRING] [NODES]

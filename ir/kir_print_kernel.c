@@ -399,6 +399,7 @@ static void print_sched(const printer *p)
     if (s->grain) fx__text_append(p->text, " grain %" PRId64, s->grain);
     print_list(p, "order", s->order, s->n_order);
     if (s->block) fx__text_append(p->text, " block %d", s->block);
+    if (s->pack) fx__text_append(p->text, " pack");
     if (s->fetch_a) fx__text_append(p->text, " fetch a %d", s->fetch_a);
     if (s->fetch_b) fx__text_append(p->text, " fetch b %d", s->fetch_b);
     fx__text_append(p->text, "%s\n", s->parallel ? " parallel" : "");

@@ -23,6 +23,26 @@ fx_dim fx__sched_count(fx_dims *dims, const fx_kernel *kernel, uint8_t axis)
     return fx__dim_ceildiv(dims, kernel->axis[axis].extent, fx__sched_step(&kernel->sched, axis));
 }
 
+int64_t fx__sched_panel_rows(const fx_kernel *kernel)
+{
+    const fx_kstage *stage = &kernel->stage[0];
+    int64_t rows = 1;
+    for (int i = 0; i < stage->n_red; i++) {
+        fx_dim extent = kernel->axis[stage->red[i]].extent;
+        if (!fx_dim_is_const(extent) || __builtin_mul_overflow(rows, extent, &rows)) return 0;
+    }
+    return rows;
+}
+
+int64_t fx__sched_pack_bytes(const fx_kernel *kernel)
+{
+    const fx_sched *sched = &kernel->sched;
+    int64_t width = (int64_t)sched->nv * sched->lanes * (sched->block > 0 ? sched->block : 1), bytes;
+    if (!sched->pack) return 0;
+    width *= (int64_t)fx_dtype_bytes(kernel->stage[0].acc);
+    return __builtin_mul_overflow(width, fx__sched_panel_rows(kernel), &bytes) ? INT64_MAX : bytes;
+}
+
 fx_dim fx__sched_points(fx_dims *dims, const fx_kernel *kernel)
 {
     fx_dim points = 1;

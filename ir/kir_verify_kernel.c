@@ -375,6 +375,15 @@ static bool outer_list(const fx_kernel *kernel, const uint8_t *axis, int n)
 
 enum { MOST_FETCHED = 256, MOST_STEPS = 16 };
 
+/* The first tile of rows makes the panels for all others of the same call, with the vector axis directly inside. */
+static void verify_pack(fx_verifier *v, const fx_sched *s)
+{
+    bool ok = s->emit == FX_EMIT_TILE && s->row != FX_NO_AXIS && s->block > 0 && fx__sched_panel_rows(v->kernel) > 0;
+    for (int i = 0; i < s->n_task && i < 3; i++) ok = ok && s->task[i] != s->row;
+    ok = ok && s->n_order >= 2 && s->order[s->n_order - 2] == s->row && s->order[s->n_order - 1] == s->vec;
+    if (!ok) fx__verify_fail(v, "7 (schedule)", "panels that no first tile of rows makes for the others");
+}
+
 static void verify_tile(fx_verifier *v, const fx_sched *s)
 {
     if (s->mr * s->nv + s->nv + 1 > MOST_REGISTERS)
@@ -404,4 +413,5 @@ void fx__verify_schedule(fx_verifier *v)
     if (s->lanes == 0 || (s->lanes > 1 && s->vec >= kernel->n_axis))
         fx__verify_fail(v, "7 (schedule)", "%d lanes without a vector axis", s->lanes);
     if (s->emit == FX_EMIT_TILE) verify_tile(v, s);
+    if (s->pack) verify_pack(v, s);
 }

@@ -94,7 +94,7 @@ static fx_status sort_reduced(fx_program *program, fx_step *step, const fx_roles
 enum { ROWS_WORTH_PACKING = 64 };
 
 /* A run-time B beyond L2 is read column by column in strips, whose rows lie far apart: lines and pages are fetched anew for every
- * tile of rows, unless it is copied into panels first. */
+ * tile of rows, unless it is copied into panels first or the tile makes them. */
 static bool worth_packing(const fx_algo *algo, const fx_kernel *kernel, const fx_roles *roles)
 {
     const fx_dims *dims = algo->program->dims;
@@ -102,6 +102,7 @@ static bool worth_packing(const fx_algo *algo, const fx_kernel *kernel, const fx
     int64_t bytes = (int64_t)fx_dtype_bytes(kernel->arg[kernel->access[roles->b].arg].dtype);
     for (int i = 0; i < stage->n_red; i++) bytes *= fx__dim_hint(dims, kernel->axis[stage->red[i]].extent);
     bytes *= fx__dim_hint(dims, kernel->axis[roles->vec].extent);
+    if (fx__tile_makes_panels(algo->target, algo->program, kernel, roles)) return false;
     return bytes > algo->target->l2 / 2 && fx__tile_task(algo->target, algo->program, kernel, roles).rows >= ROWS_WORTH_PACKING;
 }
 

@@ -43,7 +43,11 @@
  *            middle. Otherwise vec is looped over in steps of nv*lanes with masked loads and stores at the end.
  *            order: all outer axes; vec after row. Where the row axis stands, its tiles are looped over. block > 0: where the
  *            innermost axis of B's panels stands, blocks of so many panels are looped over, and the panels of a block directly
- *            before vec, so that each tile of rows between them meets a block from cache. kgroup[i] belongs to red[i] of stage 0:
+ *            before vec, so that each tile of rows between them meets a block from cache. Without an axis of panels the strips of
+ *            vec run in blocks so, around row's loop, when vec stands directly behind row. pack: the first tile of rows then
+ *            copies what it reads of B into panels in scratch, [K][nv*lanes] of accumulators for each strip of a block, and the
+ *            other tiles read these; row is no task axis, K is constant. Where a guard, a sibling or rows unknown until run time
+ *            are in the way, tiles read B itself. kgroup[i] belongs to red[i] of stage 0:
  * neighbours with one number are contiguous in A and in B (B's step: the panel's width) and run as one loop, longest run innermost;
  * a guarded axis inside a merged run (kw of (kw,ic)) clips it to a sub-run. `unroll` steps of the innermost of these loops make one
  * turn of it. fetch: with each step of that loop go so many bytes of a prefetch, in the order of memory: fetch_a of the rows of A

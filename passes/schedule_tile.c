@@ -96,7 +96,8 @@ static int64_t block_panels(const fx_schedule *s, const axes *a)
 }
 
 /* B that fits L2 is walked through for every tile of rows, whose A then stays in L1. A larger B is walked through once, panel by
- * panel, with all rows for each of them; when these do not fit L2 either, in blocks of panels that do. */
+ * panel, with all rows for each of them; when these do not fit L2 either, in blocks of panels that do, as where the tile makes the
+ * panels. */
 static void order_loops(fx_schedule *s, const fx_roles *roles, const axes *a, bool panels_first)
 {
     fx_sched *sched = &s->kernel->sched;
@@ -108,7 +109,11 @@ static void order_loops(fx_schedule *s, const fx_roles *roles, const axes *a, bo
     append_axis(sched, roles->row);
     if (!panels_first) append_group(sched, a, PANELS);
     append_axis(sched, roles->vec);
-    if (panels_first && a->bytes[0] > s->target->l2 / 2 && block > 1 && block < a->points[PANELS]) sched->block = (int32_t)block;
+    sched->pack = fx__tile_makes_panels(s->target, s->program, s->kernel, roles);
+    if (sched->pack)
+        sched->block = (int32_t)(block < 1 ? 1 : block < a->points[PANELS] ? block : a->points[PANELS]);
+    else if (panels_first && a->bytes[0] > s->target->l2 / 2 && block > 1 && block < a->points[PANELS])
+        sched->block = (int32_t)block;
 }
 
 /* Steps of the innermost loop over K. */
@@ -174,7 +179,7 @@ static void choose_loops(fx_schedule *s, const fx_roles *roles)
     bool panels_first = a.n[PANELS] > 0 && (few_rows || (streams && a.points[PANELS] >= ENOUGH_TASKS));
     order_loops(s, roles, &a, panels_first);
     choose_fetch(s, roles, &a, panels_first);
-    share_axes(s, roles, &a, panels_first || few_rows);
+    share_axes(s, roles, &a, panels_first || few_rows || s->kernel->sched.pack);
 }
 
 /* Cycles: the tile's, times steps of K, times every outer axis that the tile does not cover. */

@@ -149,6 +149,29 @@ fx_tile_task fx__tile_task(const fx_target *target, const fx_program *program, c
     return task;
 }
 
+/* ---- Panels in scratch --------------------------------------------------------------------------------------------------- */
+
+/* No outer axis but row and vec moves one factor alone, and rows are known. */
+static bool is_plain_product(const fx_kernel *kernel, const fx_roles *roles)
+{
+    for (uint8_t i = 0; i < kernel->n_outer; i++)
+        if (i != roles->row && i != roles->vec && roles->in_a[i] != roles->in_b[i]) return false;
+    return roles->contracts == 1 && roles->row != FX_NO_AXIS && fx_dim_is_const(kernel->axis[roles->row].extent);
+}
+
+enum { ROWS_WORTH_PANELS = 64, COLUMNS_OF_A_PANEL = 32 };
+
+bool fx__tile_makes_panels(const fx_target *target, const fx_program *program, const fx_kernel *kernel, const fx_roles *roles)
+{
+    const fx_access *b = &kernel->access[roles->b];
+    if (!is_plain_product(kernel, roles) || kernel->access[roles->a].guarded) return false;
+    if (fx__access_stride(program, kernel, b, roles->vec) != 1) return false;
+    double row = (double)fx__sched_panel_rows(kernel) * (double)fx_dtype_bytes(kernel->arg[b->arg].dtype);
+    double bytes = row * (double)fx__dim_hint(program->dims, kernel->axis[roles->vec].extent);
+    return bytes > (double)target->l2 / 2 && row > 0 && row * COLUMNS_OF_A_PANEL < (double)target->l2 / 2 &&
+           fx__dim_hint(program->dims, kernel->axis[roles->row].extent) >= ROWS_WORTH_PANELS;
+}
+
 /* ---- Tile sizes -------------------------------------------------------------------------------------------------------- */
 
 static const double fma_latency = 4, loads_per_cycle = 2;

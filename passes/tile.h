@@ -22,6 +22,9 @@ typedef struct fx_roles {
 
 /* False: no register tile serves this contraction (no such axis, or it is written with inner axes). */
 bool fx__tile_roles(const fx_program *program, const fx_kernel *kernel, fx_roles *out);
+/* Does the first tile of rows make panels of B in scratch for the others? Where B lies in rows as the result does, is too large for
+ * the second-level cache and is not constant: its strips are then read from afar once, not for every tile of rows. */
+bool fx__tile_makes_panels(const fx_target *target, const fx_program *program, const fx_kernel *kernel, const fx_roles *roles);
 
 typedef struct fx_tile {
     int32_t mr, nv;

@@ -50,12 +50,12 @@ void gemm_text(const gemm_case *c, char *out, size_t size)
              "  for %s ; k:%" PRId64 "\n"
              "  s:%s = dot(%s(a[m,k]) * %s(%s)) over k\n"
              "  y[m,%s = relu(s + c[%s)\n"
-             "  sched tile vec o*%d unroll %d row m mr %d nv %d task(m) grain %d order(%s) block %d fetch a %d fetch b %d\n}\n"
+             "  sched tile vec o*%d unroll %d row m mr %d nv %d task(%s) grain %d order(%s) block %d%s fetch a %d fetch b %d\n}\n"
              "run k0(%%a, %%b, %%c, %%y)\n",
              c->m < 0 ? "sym s0 in [0,4096] hint 64 multiple 1 from input 0 axis 0\n" : "", a, m, c->k, b_type, y, c->n, y, m, c->n,
              a, m, c->k, b_type, y, c->n, y, m, c->n, loop, c->k, y, y, y, load, column, column, c->lanes,
-             c->unroll ? c->unroll : 1, c->mr, c->nv, c->grain,
-             c->panels ? (c->rows_first ? "m,q,o" : "q,m,o") : "m,o", c->block, c->fetch_a, c->fetch_b);
+             c->unroll ? c->unroll : 1, c->mr, c->nv, c->pack ? "o" : "m", c->grain,
+             c->panels ? (c->rows_first ? "m,q,o" : "q,m,o") : "m,o", c->block, c->pack ? " pack" : "", c->fetch_a, c->fetch_b);
 }
 
 static int64_t out_extent(const conv_case *c, int64_t in, int64_t kernel)

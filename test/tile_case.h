@@ -15,6 +15,7 @@ typedef struct gemm_case {
     bool rows_first; /* all panels for a tile of rows */
     int block, unroll; /* unroll 0: 1 */
     int fetch_a, fetch_b;
+    bool pack; /* columns are the tasks; without `panels` */
     const char *a, *y; /* dtypes of the operands and of the result; NULL: f32 */
 } gemm_case;
 

@@ -84,12 +84,14 @@ static void run_native(trial *t)
     CHECK_OK(t->context, kernel_compile(t->context, program, 0, &code));
     int64_t chunks = fx__dim_eval(program->dims, fx__sched_chunks(program->dims, kernel), t->sym), half = chunks / 2;
     int64_t scratch_bytes = fx__kernel_scratch_bytes(program, kernel);
-    void *scratch = aligned_alloc(64, (size_t)(scratch_bytes + 64) / 64 * 64 + 64);
+    size_t room = (size_t)(scratch_bytes + 63) / 64 * 64;
+    unsigned char *scratch = aligned_alloc(64, room + MARGIN);
     ck_assert(scratch != NULL);
-    memset(scratch, 0x5a, (size_t)scratch_bytes);
+    memset(scratch, 0x5a, room + MARGIN);
     fx_rt_job job = {.arg = arg, .dim = dim};
     code.run(&job, half, chunks, scratch);
     code.run(&job, 0, half, scratch);
+    for (int i = 0; i < MARGIN; i++) ck_assert_msg(scratch[room + (size_t)i] == 0x5a, "scratch is too small");
     free(scratch);
     kernel_free(&code);
 }
@@ -207,6 +209,61 @@ START_TEST(gemm_dtypes)
         check_gemm((gemm_case){
             .m = 11, .k = 13, .n = 27, .mr = 5, .nv = 2, .lanes = lanes, .grain = 2, .panels = i % 2, .a = type[0], .y = type[1]});
     }
+}
+END_TEST
+
+/* Panels in scratch: columns and blocks that end in the middle, one tile of rows and several heights, chunks of a few strips. */
+START_TEST(gemm_panels_made_by_the_tile)
+{
+    static const int64_t rows[] = {0, 1, 5, 6, 23, 25}, columns[] = {1, 16, 31, 32, 33, 64, 97, 160};
+    for (int i = 0; i < 48; i++)
+        check_gemm((gemm_case){.m = rows[i / 8],
+                               .k = 1 + i % 5,
+                               .n = columns[i % 8],
+                               .mr = 5,
+                               .nv = 2,
+                               .lanes = 16,
+                               .grain = 1 + i % 3,
+                               .block = 1 + i % 4,
+                               .unroll = 1 + i % 2,
+                               .fetch_a = i % 3 * 8,
+                               .pack = true});
+}
+END_TEST
+
+/* Panels hold what is computed with; rows unknown until run time do without panels. */
+START_TEST(gemm_made_panels_of_dtypes)
+{
+    static const char *const types[][2] = {{"f64", "f64"}, {"f16", "f32"}, {"bf16", "f32"}, {"i8", "i32"}, {"i64", "i64"}};
+    for (int i = 0; i < 10; i++) {
+        const char *const *type = types[i / 2];
+        int lanes = strstr(type[1], "64") ? 8 : 16;
+        check_gemm((gemm_case){.m = i % 2 ? 11 : -1,
+                               .rows = 11,
+                               .k = 13,
+                               .n = 75,
+                               .mr = 5,
+                               .nv = 2,
+                               .lanes = lanes,
+                               .grain = 2,
+                               .block = 2,
+                               .pack = true,
+                               .a = type[0],
+                               .y = type[1]});
+    }
+}
+END_TEST
+
+/* Sums over two axes that A does not walk as one, in a batch that neither factor leaves out, and columns of two tiles. */
+START_TEST(made_panels_of_a_batch)
+{
+    check_text("program inputs 2 outputs 1 placed scheduled planned\n"
+               "buf %a: f32[3,17,5,7] input 0\nbuf %b: f32[3,7,5,72] input 1\nbuf %y: f32[3,17,72] output 0\n"
+               "kernel k0(a: f32[3,17,5,7], b: f32[3,7,5,72], out y: f32[3,17,72]) {\n  for n:3 m:17 o:72 ; p:7 k:5\n"
+               "  s = dot(a[n,m,k,p] * b[n,p,k,o]) over p k\n  y[n,m,o] = s\n"
+               "  sched tile vec o*16 unroll 2 row m mr 6 nv 2 k(0,1) task(n) grain 2 order(n,m,o) block 2 pack\n}\n"
+               "run k0(%a, %b, %y)\n",
+               0);
 }
 END_TEST
 
@@ -474,4 +531,5 @@ START_TEST(other_forms)
 END_TEST
 
 FX_TESTS("codegen_tile", gemm_sizes_around_the_tile, gemm_short_reductions, gemm_empty, gemm_one_row_wide_panel, gemm_symbolic_rows,
-         gemm_orders, gemm_dtypes, gemm_scalar_lanes, conv_shapes, conv_symbolic_width, other_forms)
+         gemm_orders, gemm_dtypes, gemm_panels_made_by_the_tile, gemm_made_panels_of_dtypes, made_panels_of_a_batch,
+         gemm_scalar_lanes, conv_shapes, conv_symbolic_width, other_forms)

@@ -28,7 +28,7 @@ static const char conv[] =
     "  for n:1 h:56 w:56 q:2 o:32 ; kh:3 kw:3 ic:64\n"
     "  c = dot(x[n,h+kh-1,w+kw-1,ic]?0 * p[q,kh,kw,ic,o]) over kh kw ic\n"
     "  r[n,h,w,32*q+o] = relu(c + b[32*q+o] + r[n,h,w,32*q+o])\n"
-    "  sched tile vec o*16 unroll 0 row w mr 7 nv 2 k(0,1,1) task(n,h) grain 2 order(q,n,h,w) block 2 "
+    "  sched tile vec o*16 unroll 0 row w mr 7 nv 2 k(0,1,1) task(n,h) grain 2 order(q,n,h,w) block 2 pack "
     "fetch a 7 fetch b 19\n"
     "  cost flop 231813120 read 1753344 write 802816 cycles 3900000\n"
     "}\n"

@@ -131,6 +131,11 @@ START_TEST(schedules_are_possible)
     check_broken(BUFS HEAD COPY "  sched tile vec j*16 unroll 17 row n mr 4 nv 2\n" TAIL, "17 steps of a sum");
     check_broken(BUFS HEAD COPY "  sched tile vec j*16 unroll 2 row n mr 4 nv 2 fetch b 300\n" TAIL, "a fetch of 0 and 300 bytes");
     check_broken(BUFS HEAD COPY "  sched tile vec j*16 unroll 2 mr 1 nv 2 fetch a 3\n" TAIL, "next rows of a tile without rows");
+    check_broken(BUFS HEAD COPY "  sched tile vec j*16 unroll 2 row n mr 4 nv 2 order(n,j) pack\n" TAIL, "panels that no first tile");
+    check_broken(BUFS HEAD COPY "  sched tile vec j*16 unroll 2 row n mr 4 nv 2 task(n) order(n,j) block 1 pack\n" TAIL,
+                 "panels that no first tile");
+    check_broken(BUFS HEAD COPY "  sched tile vec j*16 unroll 2 row n mr 4 nv 2 order(j,n) block 1 pack\n" TAIL,
+                 "panels that no first tile");
     check_broken(BUFS HEAD COPY "  sched row vec _*16 unroll 1\n" TAIL, "without a vector axis");
     check_broken(BUFS HEAD COPY "  sched row vec j*16 unroll 1 order(n,n)\n" TAIL, "names an axis twice");
     check_broken("program scheduled\n" BUFS HEAD COPY TAIL, "a kernel without schedule");

@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct counts {
-    int32_t grains, unrolls, heights;
+    int32_t grains, unrolls, heights, packs;
 } counts;
 
 static fx_program *program_of(fx_probe *p, const fx_target *target, fx_module **out_module)
@@ -72,6 +72,22 @@ static void draw_grains(fx_program *program, uint64_t *random, counts *n)
     }
 }
 
+/* Panels in scratch where the verifier allows them; what cannot make them leaves it be. */
+static void draw_pack(fx_program *program, fx_kernel *kernel, uint64_t *random, counts *n)
+{
+    fx_sched *s = &kernel->sched;
+    int32_t last = s->n_order - 1;
+    for (int i = 0; i < s->n_task; i++)
+        if (s->task[i] == s->row) return;
+    if (last < 1 || s->order[last - 1] != s->row || s->order[last] != s->vec || fx__sched_panel_rows(kernel) == 0) return;
+    s->pack = fx_test_random(random) % 4 > 0;
+    if (!s->pack) return;
+    s->block = (int32_t)(1 + fx_test_random(random) % 3);
+    int64_t bytes = fx__kernel_scratch_bytes(program, kernel);
+    if (bytes > program->scratch_bytes) program->scratch_bytes = bytes;
+    n->packs++;
+}
+
 /* Not a tile's nv: panels are packed for it. */
 static void draw_shapes(fx_program *program, uint64_t *random, counts *n)
 {
@@ -83,6 +99,7 @@ static void draw_shapes(fx_program *program, uint64_t *random, counts *n)
         } else if (s->emit == FX_EMIT_TILE && s->row != FX_NO_AXIS && s->mr > 1) {
             s->mr = (uint8_t)(1 + fx_test_random(random) % s->mr);
             n->heights++;
+            draw_pack(program, program->kernel[k], random, n);
         }
     }
 }
@@ -116,10 +133,12 @@ START_TEST(random_legal_schedules_agree)
 {
     counts n = {0};
     for (uint64_t seed = 4000; seed < 4080; seed++) check_seed(seed, &n);
-    printf("schedules drawn: %d grains, %d unrolls, %d tile heights\n", (int)n.grains, (int)n.unrolls, (int)n.heights);
+    printf("schedules drawn: %d grains, %d unrolls, %d tile heights, %d packs\n", (int)n.grains, (int)n.unrolls, (int)n.heights,
+           (int)n.packs);
     ck_assert_int_ge(n.grains, 20);
     ck_assert_int_ge(n.unrolls, 50);
     ck_assert_int_ge(n.heights, 5);
+    ck_assert_int_ge(n.packs, 5);
 }
 END_TEST
 

@@ -124,19 +124,20 @@ START_TEST(products_have_tiles)
 }
 END_TEST
 
-/* A product by a constant, too large to be evaluated here. */
-static void check_product(int m, int n, int k, const char *expected)
+/* A product, too large to be evaluated here, by a constant [n,k] or a run-time B [k,n]. */
+static void check_product(int m, int n, int k, bool constant, const char *expected)
 {
-    char text[1024];
+    char text[1024], w[32];
     fx_context *context = fx_context_new();
     fx_program *program;
     fx_target target = pc_target(context, "sapphirerapids");
     fx_pass_options options = {.target = &target};
+    snprintf(w, sizeof w, "f32[%d,%d]", constant ? n : k, constant ? k : n);
     snprintf(text, sizeof text,
-             "program inputs 1 outputs 1\nbuf %%x: f32[%d,%d] input 0\nbuf %%w: f32[%d,%d] const\nbuf %%out: f32[%d,%d] output 0\n"
-             "kernel gemm(a: f32[%d,%d], w: f32[%d,%d], out y: f32[%d,%d]) {\n for m:%d n:%d ; k:%d\n"
-             " c = dot(a[m,k] * w[n,k]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%%x, %%w, %%out)\n",
-             m, k, n, k, m, n, m, k, n, k, m, n, m, n, k);
+             "program inputs 2 outputs 1\nbuf %%x: f32[%d,%d] input 0\nbuf %%w: %s %s\nbuf %%out: f32[%d,%d] output 0\n"
+             "kernel gemm(a: f32[%d,%d], w: %s, out y: f32[%d,%d]) {\n for m:%d n:%d ; k:%d\n"
+             " c = dot(a[m,k] * w[%s]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%%x, %%w, %%out)\n",
+             m, k, w, constant ? "const" : "input 1", m, n, m, k, w, m, n, m, n, k, constant ? "n,k" : "k,n");
     CHECK_OK(context, fx__program_parse(context, "product", text, strlen(text), &program));
     CHECK_OK(context, fx__pass_algo(program, &options));
     CHECK_OK(context, fx__pass_schedule(program, &options));
@@ -153,18 +154,27 @@ static void check_product(int m, int n, int k, const char *expected)
  * by panels when A fits, else by blocks of panels. Rows that lie whole pages apart make low tiles. */
 START_TEST(products_walk_through_caches)
 {
-    check_product(500, 512, 500, "mr 13 nv 2 task(m) grain 1 order(m,q,n) fetch a 4 parallel");
-    check_product(49, 2048, 500, "mr 13 nv 2 task(q) grain 1 order(q,m,n) fetch b 32 parallel");
-    check_product(900, 960, 900, "mr 13 nv 2 task(q) grain 1 order(q,m,n) block 6 fetch a 9 fetch b 2 parallel");
-    check_product(1024, 1024, 1024, "mr 6 nv 4 task(q) grain 1 order(q,m,n) block 2 fetch a 12 fetch b 2 parallel");
+    check_product(500, 512, 500, true, "mr 13 nv 2 task(m) grain 1 order(m,q,n) fetch a 4 parallel");
+    check_product(49, 2048, 500, true, "mr 13 nv 2 task(q) grain 1 order(q,m,n) fetch b 32 parallel");
+    check_product(900, 960, 900, true, "mr 13 nv 2 task(q) grain 1 order(q,m,n) block 6 fetch a 9 fetch b 2 parallel");
+    check_product(1024, 1024, 1024, true, "mr 6 nv 4 task(q) grain 1 order(q,m,n) block 2 fetch a 12 fetch b 2 parallel");
+}
+END_TEST
+
+/* A run-time B beyond the second-level cache goes through panels that the first tile of rows makes, unless rows are few. */
+START_TEST(products_make_panels)
+{
+    check_product(1024, 1024, 1024, false, "mr 6 nv 4 task(n) grain 1 order(m,n) block 2 pack fetch a 12 parallel");
+    check_product(500, 512, 500, false, "mr 13 nv 2 task(m) grain 1 order(m,n) fetch a 4 parallel");
+    check_product(60, 1024, 1024, false, "mr 6 nv 4 task(m) grain 1 order(m,n) fetch a 2 parallel");
 }
 END_TEST
 
 /* A product with one row is a walk through its weights: shared by columns when these come from beyond the second-level cache. */
 START_TEST(single_rows_share_columns)
 {
-    check_product(1, 1024, 1024, "mr 1 nv 8 task(q) grain 1 order(q,n) parallel");
-    check_product(1, 256, 256, "mr 1 nv 8 order(q,n)\n");
+    check_product(1, 1024, 1024, true, "mr 1 nv 8 task(q) grain 1 order(q,n) parallel");
+    check_product(1, 256, 256, true, "mr 1 nv 8 order(q,n)\n");
 }
 END_TEST
 
@@ -180,5 +190,5 @@ START_TEST(convolutions_merge_their_inner_loops)
 END_TEST
 
 FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
-         reductions_run_in_columns_or_rows, products_have_tiles, products_walk_through_caches, single_rows_share_columns,
-         convolutions_merge_their_inner_loops)
+         reductions_run_in_columns_or_rows, products_have_tiles, products_walk_through_caches, products_make_panels,
+         single_rows_share_columns, convolutions_merge_their_inner_loops)
