@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/layout.c: memory orders of values.
  *
- * Does     Results of convolutions are kept channels-last: their columns are then stored, and pooled, with stride 1. The order
- *          spreads forward through followers (element-wise, normalisation, pooling, concat, padding), and backward to followers
- *          whose users all have it.
+ * Does     Results of convolutions, transposed ones too, are kept channels-last: their columns are then stored, and pooled, with
+ *          stride 1. The order spreads forward through followers (element-wise, normalisation, pooling, concat, padding), and
+ *          backward to followers whose users all have it.
  * Needs    A core graph with types.
  * Ensures  node->order and has_order of result 0; everything else is row-major. No node is added: a contraction reads its rows
  *          at any stride, and a value that leaves the graph is copied once.
@@ -14,8 +14,8 @@
 /* Spatial dims of a convolution; 0: none. */
 static int32_t conv_dims(const fx_node *node)
 {
-    if (fx__op_is(node, FX_OP_conv1d)) return 1;
-    if (fx__op_is(node, FX_OP_conv2d)) return 2;
+    if (fx__op_is(node, FX_OP_conv1d) || fx__op_is(node, FX_OP_conv_transpose1d)) return 1;
+    if (fx__op_is(node, FX_OP_conv2d) || fx__op_is(node, FX_OP_conv_transpose2d)) return 2;
     return fx__op_is(node, FX_OP_conv3d) ? 3 : 0;
 }
 

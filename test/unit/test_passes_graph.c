@@ -247,6 +247,29 @@ START_TEST(constants_of_one_element_become_numbers)
 }
 END_TEST
 
+/* Both sorts of convolution store channels last, and what follows them element by element does too. */
+START_TEST(convolutions_keep_channels_last)
+{
+    static const char *const calls[] = {CALL("c", "torch.conv2d", "%x, %w"), CALL("c", "torch.conv_transpose2d", "%x, %w")};
+    static const int8_t last[] = {0, 2, 3, 1};
+    setup();
+    for (int i = 0; i < 2; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s%s%s",
+                 MODULE("parameter \"w\" : f32[3, 3, 2, 2]\n") X("[1, 3, 4, 4]") "%w = get_attr \"w\"\n", calls[i],
+                 CALL("r", "torch.relu", "%c") OUT("r"));
+        fx_module *m = optimise(text, NULL, 1e-5);
+        for (int n = 0; n < 2; n++) {
+            const fx_node *node = fx_graph_find(m->graph, n ? "r" : "c");
+            ck_assert(node->has_order);
+            ck_assert_mem_eq(node->order, last, sizeof last);
+        }
+        fx_module_free(m);
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(linear_takes_bias_and_batch_norm)
 {
     setup();
@@ -490,9 +513,9 @@ START_TEST(pass_manager_checks_order_and_rounds)
 END_TEST
 
 FX_TESTS("passes_graph", spellings_become_one, unsupported_operators_are_all_reported, convolution_takes_batch_norm,
-         exported_batch_norm_is_folded, shared_convolution_keeps_its_weights, layer_norm_written_out_becomes_one_call,
-         what_only_looks_like_layer_norm_stays, constants_of_one_element_become_numbers, linear_takes_bias_and_batch_norm,
-         addmm_of_transposed_weight_is_linear, calls_that_do_nothing_go, permutations_are_composed, equal_computations_are_one,
-         small_constants_are_computed, changes_are_seen_later, earlier_reads_keep_the_old_value, views_write_through,
-         copies_hold_what_was_copied, indices_are_views, items_are_set, a_changed_parameter_is_refused, submodules_are_inlined,
-         pass_manager_checks_order_and_rounds)
+         exported_batch_norm_is_folded, shared_convolution_keeps_its_weights, convolutions_keep_channels_last,
+         layer_norm_written_out_becomes_one_call, what_only_looks_like_layer_norm_stays, constants_of_one_element_become_numbers,
+         linear_takes_bias_and_batch_norm, addmm_of_transposed_weight_is_linear, calls_that_do_nothing_go,
+         permutations_are_composed, equal_computations_are_one, small_constants_are_computed, changes_are_seen_later,
+         earlier_reads_keep_the_old_value, views_write_through, copies_hold_what_was_copied, indices_are_views, items_are_set,
+         a_changed_parameter_is_refused, submodules_are_inlined, pass_manager_checks_order_and_rounds)
