@@ -47,6 +47,15 @@ static bool is_parameter(const fx_node *node)
     return node->opcode == FX_PLACEHOLDER && node->name[0] == 'w';
 }
 
+/* The symbols alone then stand for the same sizes in both. */
+static void copy_symbols(fx_dims *to, fx_dims *from)
+{
+    for (int32_t i = 0; i < fx__dims_sym_count(from); i++) {
+        int32_t copy = fx__dims_add_sym(to, fx__dims_sym(from, i));
+        ck_assert(fx__dim_sym(to, copy) == fx__dim_sym(from, i));
+    }
+}
+
 /* From the text of a module, or of a graph whose placeholders w... become parameters. */
 static fx_module *module_of(fx_context *context, const char *text, uint64_t *seed, bool exact)
 {
@@ -57,10 +66,13 @@ static fx_module *module_of(fx_context *context, const char *text, uint64_t *see
         return fx_graph_module(graph);
     }
     fx_module *module = fx_module_new(context, "probe");
+    copy_symbols(fx_module_graph(module)->dims, graph->dims);
     FX_EACH_NODE(node, graph)
     {
         if (is_parameter(node)) {
             add_parameter(module, node, seed, exact);
+        } else if (node->opcode == FX_PLACEHOLDER) { /* its sizes are symbols of the same numbers */
+            ck_assert_ptr_nonnull(fx_graph_placeholder(fx_module_graph(module), node->name, fx_node_type(node, 0)));
         } else {
             ck_assert_ptr_nonnull(fx_graph_copy_node(fx_module_graph(module), node, by_name, fx_module_graph(module)));
         }
@@ -81,13 +93,15 @@ static void count_tensors(fx_probe *probe)
 fx_probe fx_probe_text(const char *lines, bool exact)
 {
     fx_probe probe = {.context = fx_context_new()};
-    char text[4096];
+    size_t room = strlen(lines) + 128;
+    char *text = malloc(room);
     uint64_t seed = strlen(lines);
     bool has_output = strstr(lines, "= output(") != NULL;
     snprintf(probe.name, sizeof probe.name, "%s", lines);
-    snprintf(text, sizeof text, "%sgraph {\n%s\n%s}\n", strstr(lines, "%w") ? "" : "module \"probe\"\n", lines,
+    snprintf(text, room, "%sgraph {\n%s\n%s}\n", strstr(lines, "%w") ? "" : "module \"probe\"\n", lines,
              has_output ? "" : "%output = output((%y,))\n");
     probe.module = module_of(probe.context, text, &seed, exact);
+    free(text);
     count_tensors(&probe);
     for (int32_t i = 0; i < probe.n_in; i++) {
         const fx_type *type = fx_module_input_type(probe.module, i);

@@ -108,7 +108,7 @@ static void check_fenced(fx_probe *p, const fx_compile_options *options)
 }
 
 /* A template in which # stands for a size. */
-static void check_size(const char *lines, int size)
+static void check_size(const char *lines, int size, int32_t threads)
 {
     char text[1024];
     size_t n = 0;
@@ -121,14 +121,21 @@ static void check_size(const char *lines, int size)
     }
     text[n] = 0;
     fx_probe p = fx_probe_text(text, false);
-    check_fenced(&p, &(fx_compile_options){.threads = 1});
+    check_fenced(&p, &(fx_compile_options){.threads = threads});
 }
 
 enum { LANES = 16 }; /* f32 lanes of the widest target */
 
 static void check_residues(const char *lines)
 {
-    for (int size = 1; size <= 2 * LANES + 1; size++) check_size(lines, size);
+    for (int size = 1; size <= 2 * LANES + 1; size++) check_size(lines, size, 1);
+}
+
+/* Sizes at which the kernel is worth sharing: some end within a vector, some within a chunk. */
+static void check_shared(const char *lines, int size)
+{
+    static const int more[] = {0, 1, 7, LANES, 3 * LANES + 5, 101};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) check_size(lines, size + more[i], 2);
 }
 
 #define IN(name, type) "%" name " = placeholder \"" name "\" : " type "\n"
@@ -199,7 +206,29 @@ START_TEST(symbolic_sizes_stay_inside)
     check_residues(SYMBOL "0\n" IN("x", "f32[n, 19]") CALL("permute.default", "(%x, [1, 0])"));
     check_residues(SYMBOL "0\n" IN("x", "f32[n, 5]") IN("z", "f32[19, 5]") IN("b", "f32[19]")
                        CALL("linear.default", "(%x, %z, %b)"));
+    check_residues(SYMBOL "3\n" IN("x", "f32[1, 18, 5, n]") CALL("max_pool2d.default", "(%x, [3, 3], [1, 1], [1, 1])"));
+    check_residues(SYMBOL "3\n" IN("x", "f32[1, 3, n, n]") IN("w", "f32[16, 3, 1, 1]") IN("wd", "f32[16, 1, 3, 3]")
+                       "%c = call_function \"torch.ops.aten.conv2d.default\"(%x, %w, None, [1, 1], [0, 0], [1, 1], 1)\n"
+                       CALL("conv2d.default", "(%c, %wd, None, [1, 1], [1, 1], [1, 1], 16)"));
     check_residues(SYMBOL "1\n" IN("x", "f32[7, n]") IN("z", "f32[3, 7]") CALL("mm.default", "(%z, %x)"));
+}
+END_TEST
+
+START_TEST(chunks_stay_inside)
+{
+    check_shared(IN("x", "f32[#]") CALL("exp.default", "(%x)"), 20000);
+    check_shared(IN("x", "f32[#]") IN("z", "f32[#]") CALL("add.Tensor", "(%x, %z)"), 100000);
+    check_shared(IN("x", "f32[9, #]") CALL("exp.default", "(%x)"), 3000);
+    check_shared(IN("x", "f32[#, 21]") CALL("_softmax.default", "(%x, 1, False)"), 1000);
+    check_shared(IN("x", "f32[21, #]") CALL("sum.dim_IntList", "(%x, [0])"), 10000);
+    check_shared(IN("x", "f32[#]") CALL("sum.default", "(%x)"), 100000);
+    check_shared(IN("x", "f32[#, 300]") CALL("permute.default", "(%x, [1, 0])"), 300);
+    check_shared(IN("x", "f32[#, 64]") IN("w", "f32[70, 64]") CALL("linear.default", "(%x, %w)"), 100);
+    check_shared(IN("x", "f32[1, 256]") IN("w", "f32[#, 256]") CALL("linear.default", "(%x, %w)"), 1000);
+    check_shared(IN("x", "f32[1, 4, 9, #]") IN("w", "f32[20, 4, 3, 3]")
+                     CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 1)"), 100);
+    check_shared(IN("x", "f32[1, 16, 20, #]") IN("w", "f32[16, 1, 3, 3]")
+                     CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 16)"), 100);
 }
 END_TEST
 
@@ -213,4 +242,5 @@ START_TEST(random_graphs_stay_inside)
 END_TEST
 
 FX_TESTS("probe_memory", earlier_contents_of_memory_do_not_matter, pointwise_stays_inside, reductions_stay_inside,
-         products_stay_inside, convolutions_stay_inside, moves_stay_inside, symbolic_sizes_stay_inside, random_graphs_stay_inside)
+         products_stay_inside, convolutions_stay_inside, moves_stay_inside, symbolic_sizes_stay_inside,
+         chunks_stay_inside, random_graphs_stay_inside)

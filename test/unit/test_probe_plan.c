@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define IN(name, type) "%" name " = placeholder \"" name "\" : " type "\n"
+#define CALL(to, op, args) "%" to " = call_function \"torch.ops.aten." op "\"" args "\n"
+
 START_TEST(memory_plans_change_no_bit_and_fusion_stays_within_the_bound)
 {
     for (uint64_t seed = 2000; seed < 2100; seed++) {
@@ -24,6 +27,95 @@ START_TEST(memory_plans_change_no_bit_and_fusion_stays_within_the_bound)
         fx_probe_release(single, p.n_out);
         fx_probe_free(&p);
     }
+}
+END_TEST
+
+/* ---- Plans of many sizes --------------------------------------------------------------------------------------------------- */
+
+enum { SIZES = 8, STEPS = 40, ALIVE = 8 };
+
+/* Values of many sizes, of which a few are alive at a time: each is made from an input, waits, and ends as one number of the
+ * output. */
+static size_t ladder(uint64_t seed, char *text, size_t room)
+{
+    static const int size[SIZES] = {40, 130, 300, 513, 640, 900, 1000, 1111};
+    int wait[ALIVE] = {0};
+    size_t n = 0;
+    for (int i = 0; i < SIZES; i++)
+        n += (size_t)snprintf(text + n, room - n, "%%x%d = placeholder \"x%d\" : f32[%d]\n", i, i, size[i]);
+    for (int i = 1; i <= STEPS; i++) {
+        int *slot = &wait[fx_test_random(&seed) % ALIVE];
+        if (*slot)
+            n += (size_t)snprintf(text + n, room - n, "%%s%d = call_function \"torch.ops.aten.sum.default\"(%%t%d)\n", *slot,
+                                  *slot);
+        n += (size_t)snprintf(text + n, room - n, "%%t%d = call_function \"torch.ops.aten.neg.default\"(%%x%d)\n", i,
+                              (int)(fx_test_random(&seed) % SIZES));
+        *slot = i;
+    }
+    for (int i = 0; i < ALIVE; i++)
+        if (wait[i])
+            n += (size_t)snprintf(text + n, room - n, "%%s%d = call_function \"torch.ops.aten.sum.default\"(%%t%d)\n", wait[i],
+                                  wait[i]);
+    n += (size_t)snprintf(text + n, room - n, "%%y = call_function \"torch.ops.aten.stack.default\"([%%s1");
+    for (int i = 2; i <= STEPS; i++) n += (size_t)snprintf(text + n, room - n, ", %%s%d", i);
+    return n + (size_t)snprintf(text + n, room - n, "], 0)\n");
+}
+
+START_TEST(values_of_many_sizes_do_not_meet_in_memory)
+{
+    char text[8192];
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        ck_assert_uint_lt(ladder(seed, text, sizeof text), sizeof text - 1);
+        fx_probe p = fx_probe_text(text, false);
+        fx_tensor out[FX_PROBE_TENSORS];
+        fx_probe_run(&p, &(fx_compile_options){.threads = 1, .no_fusion = true}, out);
+        fx_probe_expect(&p, "values of many sizes", p.expected, out, true);
+        fx_probe_release(out, p.n_out);
+        fx_probe_free(&p);
+    }
+}
+END_TEST
+
+/* A chunk that also does another's work, or none, changes what it finds in memory of its own. */
+START_TEST(values_in_place_are_computed_once)
+{
+    fx_probe p = fx_probe_text(IN("x", "f32[9, 40001]") CALL("a", "exp.default", "(%x)") CALL("b", "mul.Tensor", "(%a, %a)")
+                                   CALL("c", "sub.Tensor", "(%b, %a)") CALL("d", "mul.Scalar", "(%b, 3.0)")
+                                       CALL("e", "sub.Tensor", "(%d, %x)") CALL("y", "add.Tensor", "(%e, %c)"),
+                               false);
+    for (int32_t threads = 1; threads <= 2; threads++) {
+        fx_tensor out[FX_PROBE_TENSORS];
+        fx_probe_run(&p, &(fx_compile_options){.threads = threads, .no_fusion = true}, out);
+        fx_probe_expect(&p, "values in place", p.expected, out, true);
+        fx_probe_release(out, p.n_out);
+    }
+    fx_probe_free(&p);
+}
+END_TEST
+
+/* Pieces that may be stored where the whole will be; some have other readers, some occur twice. */
+static const char *const concatenations[] = {
+    IN("a", "f32[3, 5]") IN("b", "f32[3, 7]") CALL("p", "softmax.int", "(%a, 1)") CALL("q", "softmax.int", "(%b, 1)")
+        CALL("y", "cat.default", "([%p, %q], 1)"),
+    IN("a", "f32[3, 5]") IN("b", "f32[4, 5]") CALL("p", "softmax.int", "(%a, 1)") CALL("q", "softmax.int", "(%b, 1)")
+        CALL("c", "cat.default", "([%p, %q, %a], 0)") CALL("y", "softmax.int", "(%c, 0)"),
+    IN("a", "f32[2, 3, 4]") IN("b", "f32[2, 5, 4]") CALL("p", "softmax.int", "(%a, 2)") CALL("q", "softmax.int", "(%b, 2)")
+        CALL("c", "cat.default", "([%p, %q], 1)") CALL("d", "cat.default", "([%a, %c, %p], 1)") CALL("y", "softmax.int", "(%d, 2)"),
+    IN("a", "f32[2, 6]") CALL("p", "softmax.int", "(%a, 1)") CALL("c", "cat.default", "([%p, %p], 0)")
+        CALL("d", "sum.dim_IntList", "(%c, [1], True)") CALL("y", "cat.default", "([%c, %d], 1)"),
+};
+
+START_TEST(pieces_are_stored_where_the_whole_will_be)
+{
+    for (size_t i = 0; i < sizeof concatenations / sizeof concatenations[0]; i++)
+        for (int options = 0; options < 4; options++) {
+            fx_probe p = fx_probe_text(concatenations[i], false);
+            fx_tensor out[FX_PROBE_TENSORS];
+            fx_probe_run(&p, &(fx_compile_options){.threads = 1, .no_fusion = options & 1, .no_in_place = options & 2}, out);
+            fx_probe_expect(&p, "pieces of a whole", p.expected, out, true);
+            fx_probe_release(out, p.n_out);
+            fx_probe_free(&p);
+        }
 }
 END_TEST
 
@@ -162,5 +254,7 @@ START_TEST(addresses_threads_and_names_leave_no_trace)
 }
 END_TEST
 
-FX_TESTS("probe_plan", memory_plans_change_no_bit_and_fusion_stays_within_the_bound, printed_programs_give_the_same_code,
+FX_TESTS("probe_plan", memory_plans_change_no_bit_and_fusion_stays_within_the_bound,
+         values_of_many_sizes_do_not_meet_in_memory, pieces_are_stored_where_the_whole_will_be,
+         values_in_place_are_computed_once, printed_programs_give_the_same_code,
          addresses_threads_and_names_leave_no_trace)
