@@ -141,6 +141,12 @@ static fx_status lower_mish(fx_lower *lower, const fx_call *call)
     return finish(&m, choose(&m, above(&m, m.x, 20), m.x, two(&m, MUL, m.x, gate)));
 }
 
+static fx_status lower_silu(fx_lower *lower, const fx_call *call)
+{
+    maker m = begin(lower, call);
+    return finish(&m, two(&m, MUL, m.x, one(&m, FX_SCALAR_SIGMOID, m.x)));
+}
+
 static fx_status lower_softsign(fx_lower *lower, const fx_call *call)
 {
     maker m = begin(lower, call);
@@ -299,8 +305,8 @@ static const fx_case cases_prelu[] = {
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------- */
 
 #define F "torch.nn.functional."
-#define ACTIVATION(name_, schema_, ulp_, cases_, names_, onnx_)                                                                    \
-    ROW(name_, "default", schema_, FX_FLOATS, SAME, KEEP, ulp_, lower_##name_, NULL, cases_, names_, onnx_)
+#define ACTIVATION(name_, schema_, ulp_, cases_, names_, onnx_, ...)                                                               \
+    ROW(name_, "default", schema_, FX_FLOATS, SAME, KEEP, ulp_, lower_##name_, NULL, cases_, names_, onnx_, __VA_ARGS__)
 #define PRODUCT(name_, schema_, dtypes_, names_, cases_)                                                                           \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ ".default",                                                    \
@@ -320,8 +326,9 @@ ACTIVATION(celu, "(Tensor self, Scalar alpha=1.0)", 6, cases_one_number, F "celu
 ACTIVATION(elu, "(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1)", 6, cases_elu, F "elu", "Elu");
 ACTIVATION(hardshrink, "(Tensor self, Scalar lambd=0.5)", EXACT, cases_one_number, F "hardshrink torch.hardshrink", "");
 ACTIVATION(log_sigmoid, "(Tensor self)", 6, cases_unary, F "logsigmoid", "");
-ACTIVATION(mish, "(Tensor self)", 8, cases_unary, F "mish", "");
+ACTIVATION(mish, "(Tensor self)", 8, cases_unary, F "mish", "", .bound = fx__bound_mish);
 ACTIVATION(selu, "(Tensor self)", 6, cases_unary, F "selu torch.selu", "Selu");
+ACTIVATION(silu, "(Tensor self)", 6, cases_unary, F "silu", "", .bound = fx__bound_silu);
 ACTIVATION(softshrink, "(Tensor self, Scalar lambd=0.5)", 1, cases_one_number, F "softshrink", "");
 ACTIVATION(softsign, "(Tensor self)", 0, cases_unary, F "softsign", "Softsign");
 ACTIVATION(threshold, "(Tensor self, Scalar threshold, Scalar value)", EXACT, cases_two_numbers, F "threshold torch.threshold",

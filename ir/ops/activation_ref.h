@@ -13,7 +13,8 @@
     X(addcdiv)                                                                                                                     \
     X(addcmul)                                                                                                                     \
     X(celu)                                                                                                                        \
-    X(elu) X(gelu) X(hardshrink) X(isfinite) X(isinf) X(lerp) X(log_sigmoid) X(mish) X(prelu) X(selu) X(sign) X(softplus)          \
+    X(elu)                                                                                                                         \
+    X(gelu) X(hardshrink) X(isfinite) X(isinf) X(lerp) X(log_sigmoid) X(mish) X(prelu) X(selu) X(sign) X(silu) X(softplus)         \
         X(softshrink) X(softsign) X(square) X(threshold)
 
 #define FX_REF_DECLARE(name) fx_status fx__ref_##name(const fx_rt_arg *args, fx_tensor *results);
@@ -24,6 +25,8 @@ fx_status fx__bound_addcdiv(const fx_rt_bound *call);
 fx_status fx__bound_addcmul(const fx_rt_bound *call);
 fx_status fx__bound_gelu(const fx_rt_bound *call);
 fx_status fx__bound_lerp(const fx_rt_bound *call);
+fx_status fx__bound_mish(const fx_rt_bound *call);
+fx_status fx__bound_silu(const fx_rt_bound *call);
 fx_status fx__bound_softplus(const fx_rt_bound *call);
 
 #endif

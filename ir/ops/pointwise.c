@@ -225,14 +225,6 @@ static fx_status lower_rsqrt(fx_lower *lower, const fx_call *call)
     return fx__pw_finish(&pw, fx__kb_scalar(pw.k, FX_SCALAR_DIV, one, root));
 }
 
-static fx_status lower_silu(fx_lower *lower, const fx_call *call)
-{
-    fx_dtype dtype = result_compute(call);
-    fx_pw pw = fx__pw_begin(lower, call);
-    uint16_t x = fx__pw_operand(&pw, 0, dtype), gate = fx__kb_scalar(pw.k, FX_SCALAR_SIGMOID, x, FX_NO_EXPR);
-    return fx__pw_finish(&pw, fx__kb_scalar(pw.k, FX_SCALAR_MUL, x, gate));
-}
-
 /* No arithmetic: values keep the result's own dtype. */
 static fx_status lower_choice(fx_lower *lower, const fx_call *call, int32_t condition, int32_t yes, int32_t no)
 {
@@ -504,7 +496,6 @@ ROW(reciprocal, "default", "(Tensor self)", FX_ANY, FLOAT, KEEP, ROUNDED, lower_
 ROW(relu6, "default", "(Tensor self)", FX_NUMBERS, SAME, KEEP, EXACT, lower_relu6, NULL, cases_unary, "torch.nn.functional.relu6",
     "");
 ROW(rsqrt, "default", "(Tensor self)", FX_ANY, FLOAT, KEEP, 0, lower_rsqrt, NULL, cases_unary, "torch.rsqrt method:rsqrt", "");
-ROW(silu, "default", "(Tensor self)", FX_FLOATS, SAME, KEEP, 6, lower_silu, NULL, cases_unary, "torch.nn.functional.silu", "");
 ROW(_to_copy, "default",
     "(Tensor self, ScalarType? dtype=None, *, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool "
     "non_blocking=False, "

@@ -397,10 +397,6 @@ static double rsqrt(double x, double unused)
 {
     return (void)unused, 1 / sqrt(x);
 }
-static double silu(double x, double unused)
-{
-    return (void)unused, x / (1 + exp(-x));
-}
 
 fx_status fx__ref_hardsigmoid(const fx_rt_arg *args, fx_tensor *results)
 {
@@ -421,10 +417,6 @@ fx_status fx__ref_reciprocal(const fx_rt_arg *args, fx_tensor *results)
 fx_status fx__ref_rsqrt(const fx_rt_arg *args, fx_tensor *results)
 {
     return map(rsqrt, args, 0, results);
-}
-fx_status fx__ref_silu(const fx_rt_arg *args, fx_tensor *results)
-{
-    return map(silu, args, 0, results);
 }
 
 /* ---- Choice and conversion ------------------------------------------------------------------------------------------------ */

@@ -12,23 +12,26 @@
     X(abs, ABS)                                                                                                                    \
     X(bitwise_not, NOT)                                                                                                            \
     X(ceil, CEIL)                                                                                                                  \
-    X(exp, EXP) X(floor, FLOOR) X(isnan, ISNAN) X(log, LOG) X(logical_not, NOT) X(neg, NEG) X(relu, RELU) X(round, ROUND)          \
-        X(sigmoid, SIGMOID) X(sqrt, SQRT) X(tanh, TANH) X(trunc, TRUNC) X(exp2, EXP2) X(expm1, EXPM1) X(log1p, LOG1P)              \
-            X(log2, LOG2) X(log10, LOG10) X(erf, ERF) X(sin, SIN) X(cos, COS) X(tan, TAN) X(asin, ASIN) X(acos, ACOS)              \
-                X(atan, ATAN) X(sinh, SINH) X(cosh, COSH) X(asinh, ASINH) X(acosh, ACOSH) X(atanh, ATANH)
+    X(exp, EXP)                                                                                                                    \
+    X(floor, FLOOR) X(isnan, ISNAN) X(log, LOG) X(logical_not, NOT) X(neg, NEG) X(relu, RELU) X(round, ROUND) X(sigmoid, SIGMOID)  \
+        X(sqrt, SQRT) X(tanh, TANH) X(trunc, TRUNC) X(exp2, EXP2) X(expm1, EXPM1) X(log1p, LOG1P) X(log2, LOG2) X(log10, LOG10)    \
+            X(erf, ERF) X(sin, SIN) X(cos, COS) X(tan, TAN) X(asin, ASIN) X(acos, ACOS) X(atan, ATAN) X(sinh, SINH) X(cosh, COSH)  \
+                X(asinh, ASINH) X(acosh, ACOSH) X(atanh, ATANH)
 #define FX_POINTWISE_BINARY(X)                                                                                                     \
     X(bitwise_and, AND)                                                                                                            \
     X(bitwise_or, OR)                                                                                                              \
     X(bitwise_xor, XOR)                                                                                                            \
-    X(eq, EQ) X(floor_divide, FLOORDIV) X(ge, GE) X(gt, GT) X(le, LE) X(logical_and, AND) X(logical_or, OR) X(logical_xor, XOR)    \
-        X(lt, LT) X(maximum, MAX) X(minimum, MIN) X(mul, MUL) X(ne, NE) X(remainder, MOD) X(fmod, FMOD) X(atan2, ATAN2)            \
+    X(eq, EQ)                                                                                                                      \
+    X(floor_divide, FLOORDIV) X(ge, GE) X(gt, GT) X(le, LE) X(logical_and, AND) X(logical_or, OR) X(logical_xor, XOR) X(lt, LT)    \
+        X(maximum, MAX) X(minimum, MIN) X(mul, MUL) X(ne, NE) X(remainder, MOD) X(fmod, FMOD) X(atan2, ATAN2)                      \
             X(bitwise_left_shift, SHL) X(bitwise_right_shift, SHR)
 #define FX_POINTWISE_OTHER(X)                                                                                                      \
     X(add)                                                                                                                         \
     X(clamp)                                                                                                                       \
     X(clamp_max)                                                                                                                   \
-    X(clamp_min) X(div) X(hardsigmoid) X(hardswish) X(hardtanh) X(leaky_relu) X(masked_fill) X(pow) X(reciprocal) X(relu6)         \
-        X(rsqrt) X(rsub) X(silu) X(sub) X(_to_copy) X(where)
+    X(clamp_min)                                                                                                                   \
+    X(div) X(hardsigmoid) X(hardswish) X(hardtanh) X(leaky_relu) X(masked_fill) X(pow) X(reciprocal) X(relu6) X(rsqrt) X(rsub)     \
+        X(sub) X(_to_copy) X(where)
 
 #define FX_REF_DECLARE(name, ...) fx_status fx__ref_##name(const fx_rt_arg *args, fx_tensor *results);
 FX_POINTWISE_UNARY(FX_REF_DECLARE)

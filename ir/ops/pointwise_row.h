@@ -6,7 +6,7 @@
 #include "ir/lower.h"
 #include "ir/ops/pointwise_ref.h"
 
-#define ROW(name_, overload_, schema_, dtypes_, dtype_, shape_, ulp_, lower_, vjp_, cases_, names_, onnx_)                         \
+#define ROW(name_, overload_, schema_, dtypes_, dtype_, shape_, ulp_, lower_, vjp_, cases_, names_, onnx_, ...)                    \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ "." overload_,                                                 \
                                  .schema = #name_ schema_ " -> Tensor",                                                            \
@@ -20,7 +20,8 @@
                                  .reference = fx__ref_##name_,                                                                     \
                                  .lower = lower_,                                                                                  \
                                  .vjp = vjp_,                                                                                      \
-                                 .cases = cases_}
+                                 .cases = cases_,                                                                                  \
+                                 __VA_ARGS__}
 
 /* A row of scalar.def with one operand, with two. */
 #define SCALAR1(name_, scalar_, dtypes_, rule_, ulp_, vjp_, cases_, names_, onnx_, ...)                                            \
