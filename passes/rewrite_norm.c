@@ -40,6 +40,14 @@ static bool is_foldable_matrix(void *user, const fx_match *match)
     return type && type->rank == 2 && is_foldable(user, match);
 }
 
+/* Without a batch dim the channels are dim 0, and the normalisation speaks of dim 1. */
+static bool is_foldable_image(void *user, const fx_match *match)
+{
+    const fx_type *type = fx_node_type(match->anchor, 0);
+    const fx_node *weight = fx__rule_node(fx__rule_node(match->anchor, INPUT), WEIGHT);
+    return type && weight && type->rank == fx_node_type(weight, 0)->rank && is_foldable(user, match);
+}
+
 static fx_attr call(fx_node *before, const char *name, fx_attr a, fx_attr b)
 {
     if (a.kind == FX_ATTR_NONE) return a; /* an earlier call failed and said so */
@@ -117,9 +125,9 @@ static fx_node *plain_norm(void *user, fx_graph *graph, const fx_match *match)
 static const fx_rule rules[] = {
     {"getitem(native_batch_norm_no_training(x, g, h, m, v, 0.1, 0.1), 0)", NULL, takes_first, plain_norm, NULL},
     {"getitem(native_batch_norm(x, g, h, m, v, False, 0.1, 0.1), 0)", NULL, takes_first_in_eval, plain_norm, NULL},
-    {"batch_norm(conv1d(x, w, b), g, h, m, v)", NULL, is_foldable, fold_norm, NULL},
-    {"batch_norm(conv2d(x, w, b), g, h, m, v)", NULL, is_foldable, fold_norm, NULL},
-    {"batch_norm(conv3d(x, w, b), g, h, m, v)", NULL, is_foldable, fold_norm, NULL},
+    {"batch_norm(conv1d(x, w, b), g, h, m, v)", NULL, is_foldable_image, fold_norm, NULL},
+    {"batch_norm(conv2d(x, w, b), g, h, m, v)", NULL, is_foldable_image, fold_norm, NULL},
+    {"batch_norm(conv3d(x, w, b), g, h, m, v)", NULL, is_foldable_image, fold_norm, NULL},
     {"batch_norm(linear(x, w, b), g, h, m, v)", NULL, is_foldable_matrix, fold_norm, NULL},
 };
 

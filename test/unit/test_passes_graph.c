@@ -158,6 +158,20 @@ START_TEST(convolution_takes_batch_norm)
 }
 END_TEST
 
+START_TEST(batch_norm_after_an_image_without_batch_stays)
+{
+    setup();
+    const char *text =
+        MODULE("parameter \"w\" : f32[4, 3, 1]\nbuffer \"m\" : f32[4]\nbuffer \"v\" : f32[4]\n") /* as many columns as channels */
+        X("[3, 4]") "%w = get_attr \"w\"\n%m = get_attr \"m\"\n%v = get_attr \"v\"\n" CALL("c", "torch.conv1d", "%x, %w")
+            CALL("n", "torch.nn.functional.batch_norm", "%c, %m, %v") OUT("n");
+    fx_module *m = optimise(text, NULL, 1e-5);
+    ck_assert_int_eq(count_op(m->graph, "batch_norm"), 1);
+    fx_module_free(m);
+    teardown();
+}
+END_TEST
+
 START_TEST(exported_batch_norm_is_folded)
 {
     setup();
@@ -513,9 +527,10 @@ START_TEST(pass_manager_checks_order_and_rounds)
 END_TEST
 
 FX_TESTS("passes_graph", spellings_become_one, unsupported_operators_are_all_reported, convolution_takes_batch_norm,
-         exported_batch_norm_is_folded, shared_convolution_keeps_its_weights, convolutions_keep_channels_last,
-         layer_norm_written_out_becomes_one_call, what_only_looks_like_layer_norm_stays, constants_of_one_element_become_numbers,
-         linear_takes_bias_and_batch_norm, addmm_of_transposed_weight_is_linear, calls_that_do_nothing_go,
-         permutations_are_composed, equal_computations_are_one, small_constants_are_computed, changes_are_seen_later,
-         earlier_reads_keep_the_old_value, views_write_through, copies_hold_what_was_copied, indices_are_views, items_are_set,
-         a_changed_parameter_is_refused, submodules_are_inlined, pass_manager_checks_order_and_rounds)
+         batch_norm_after_an_image_without_batch_stays, exported_batch_norm_is_folded, shared_convolution_keeps_its_weights,
+         convolutions_keep_channels_last, layer_norm_written_out_becomes_one_call, what_only_looks_like_layer_norm_stays,
+         constants_of_one_element_become_numbers, linear_takes_bias_and_batch_norm, addmm_of_transposed_weight_is_linear,
+         calls_that_do_nothing_go, permutations_are_composed, equal_computations_are_one, small_constants_are_computed,
+         changes_are_seen_later, earlier_reads_keep_the_old_value, views_write_through, copies_hold_what_was_copied,
+         indices_are_views, items_are_set, a_changed_parameter_is_refused, submodules_are_inlined,
+         pass_manager_checks_order_and_rounds)
