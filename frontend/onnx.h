@@ -22,6 +22,11 @@ typedef struct fx_onnx_known {
     fx_dim *item;
 } fx_onnx_known;
 
+typedef struct fx_onnx_fill {
+    fx_type type;
+    double value;
+} fx_onnx_fill;
+
 /* A named value of the file. */
 typedef struct fx_onnx_slot {
     const char *name;
@@ -32,6 +37,7 @@ typedef struct fx_onnx_slot {
     bool has_tensor;
     fx_tensor tensor; /* constant */
     const fx_onnx_known *known;
+    const fx_onnx_fill *fill; /* one number everywhere: a node only where the number alone will not do */
 } fx_onnx_slot;
 
 /* Where a model comes from. */
@@ -56,7 +62,7 @@ typedef struct fx_onnx_import {
     fx_onnx_source source;
     fx_onnx_model model;
     fx_map slots, symbols;
-    fx_map values; /* node -> fx_tensor *: small values computed while importing (onnx_value.c) */
+    fx_map values;    /* node -> fx_tensor *: small values computed while importing (onnx_value.c) */
     fx_status status; /* first error */
 } fx_onnx_import;
 
@@ -89,6 +95,10 @@ static inline int32_t fx__onnx_inputs(const fx_onnx_call *call)
 }
 bool fx__onnx_has(const fx_onnx_call *call, int32_t index);
 fx_attr fx__onnx_in(fx_onnx_call *call, int32_t index);
+/* A filled input as operand beside a tensor of this type (NULL: not known): a number when its dtype is that one and its shape adds
+ * nothing; else the node. */
+bool fx__onnx_is_fill(const fx_onnx_call *call, int32_t index);
+fx_attr fx__onnx_operand(fx_onnx_call *call, int32_t index, const fx_type *beside);
 /* The node behind a named value, made from a constant when there is none yet. */
 fx_attr fx__onnx_slot_node(fx_onnx_call *call, fx_onnx_slot *slot);
 /* Type of a value; NULL: none, or not known. */
@@ -125,6 +135,7 @@ void fx__onnx_emit_out(fx_onnx_call *call, const char *target, const fx_attr *ar
 /* An existing value, a constant tensor, or known integers become output `index`. */
 void fx__onnx_give(fx_onnx_call *call, int32_t index, fx_attr value);
 void fx__onnx_give_tensor(fx_onnx_call *call, int32_t index, const fx_tensor *tensor);
+void fx__onnx_give_fill(fx_onnx_call *call, int32_t index, const fx_type *type, double value);
 void fx__onnx_give_known(fx_onnx_call *call, int32_t index, const fx_onnx_known *known);
 /* Reads a TensorProto held by an attribute. */
 bool fx__onnx_read(fx_onnx_call *call, fx_wire message, fx_tensor *out);

@@ -160,9 +160,18 @@ static fx_attr parameter_node(fx_onnx_call *call, fx_onnx_slot *slot, const fx_t
     return fx_node_attr(slot->node);
 }
 
+static fx_attr fill_node(fx_onnx_call *call, fx_onnx_slot *slot)
+{
+    const fx_type *type = &slot->fill->type;
+    fx_attr value = fx__onnx_full(call, type->dim, type->rank, type->dtype, slot->fill->value);
+    slot->node = value.kind == FX_ATTR_NODE ? value.u.node : NULL;
+    return value;
+}
+
 fx_attr fx__onnx_slot_node(fx_onnx_call *call, fx_onnx_slot *slot)
 {
     if (slot->node) return fx_node_attr(slot->node);
+    if (slot->fill) return fill_node(call, slot);
     const fx_tensor *tensor = any_tensor(call, slot);
     if (tensor) return parameter_node(call, slot, tensor);
     if (slot->known)
@@ -174,6 +183,30 @@ fx_attr fx__onnx_in(fx_onnx_call *call, int32_t index)
 {
     fx_onnx_slot *slot = input_slot(call, index);
     return slot ? fx__onnx_slot_node(call, slot) : fx_none();
+}
+
+/* Every dim is 1 or that of the type, so that broadcasting against it adds nothing. */
+static bool is_within(const fx_type *small, const fx_type *type)
+{
+    for (int32_t i = 1; i <= small->rank && i <= type->rank; i++) {
+        fx_dim own = small->dim[small->rank - i];
+        if (own != 1 && own != type->dim[type->rank - i]) return false;
+    }
+    return small->rank <= type->rank;
+}
+
+bool fx__onnx_is_fill(const fx_onnx_call *call, int32_t index)
+{
+    const fx_onnx_slot *slot = input_slot(call, index);
+    return slot && slot->fill && !slot->node;
+}
+
+fx_attr fx__onnx_operand(fx_onnx_call *call, int32_t index, const fx_type *beside)
+{
+    const fx_onnx_fill *fill = fx__onnx_is_fill(call, index) ? input_slot(call, index)->fill : NULL;
+    if (!fill || !beside || fill->type.dtype != beside->dtype || beside->dtype == FX_BOOL || !is_within(&fill->type, beside))
+        return fx__onnx_in(call, index);
+    return fx_dtype_is_float(beside->dtype) ? fx_float(fill->value) : fx_int((int64_t)fill->value);
 }
 
 const fx_type *fx__onnx_type(fx_attr value)
@@ -347,6 +380,16 @@ void fx__onnx_give_tensor(fx_onnx_call *call, int32_t index, const fx_tensor *te
     if (!slot) return;
     slot->tensor = *tensor;
     slot->has_tensor = true;
+}
+
+void fx__onnx_give_fill(fx_onnx_call *call, int32_t index, const fx_type *type, double value)
+{
+    fx_onnx_slot *slot = output_slot(call, index);
+    fx_onnx_fill *fill = slot ? FX_NEW(call->import->arena, fx_onnx_fill) : NULL;
+    if (slot && !fill) out_of_memory(call);
+    if (!fill) return;
+    *fill = (fx_onnx_fill){*type, value};
+    slot->fill = fill;
 }
 
 void fx__onnx_give_known(fx_onnx_call *call, int32_t index, const fx_onnx_known *known)

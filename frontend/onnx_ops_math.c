@@ -150,9 +150,12 @@ static void build_mean(fx_onnx_call *call)
 /* ---- Choice, conversion, clamping
  * ------------------------------------------------------------------------------------------------- */
 
+/* A filled tensor on one side, as masks have it, is a number. */
 static void build_where(fx_onnx_call *call)
 {
-    FX_GIVE(call, "aten.where.self", fx__onnx_in(call, 0), fx__onnx_in(call, 1), fx__onnx_in(call, 2));
+    bool filled = fx__onnx_is_fill(call, 1);
+    fx_attr other = fx__onnx_in(call, filled ? 2 : 1), value = fx__onnx_operand(call, filled ? 1 : 2, fx__onnx_type(other));
+    FX_GIVE(call, "aten.where.self", fx__onnx_in(call, 0), filled ? value : other, filled ? other : value);
 }
 
 static void build_cast(fx_onnx_call *call)

@@ -413,7 +413,9 @@ static void build_constant_of_shape(fx_onnx_call *call)
         fx__onnx_error(call, FX_E_FORMAT, "its value is not one number, or there are more than %d dimensions", FX_RANK);
         return;
     }
-    fx__onnx_give(call, 0, fx__onnx_full(call, shape->item, shape->n, tensor.dtype, fx_tensor_get(&tensor, 0)));
+    fx_type type = {.dtype = tensor.dtype, .rank = shape->n};
+    for (int32_t i = 0; i < shape->n; i++) type.dim[i] = shape->item[i];
+    fx__onnx_give_fill(call, 0, &type, fx_tensor_get(&tensor, 0));
 }
 
 static void build_identity(fx_onnx_call *call)

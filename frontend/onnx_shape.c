@@ -49,6 +49,8 @@ static bool shape_of(fx_onnx_call *call, fx_type *out)
     else if (tensor) {
         out->rank = tensor->rank;
         memcpy(out->dim, tensor->dim, sizeof out->dim);
+    } else if (slot->fill) {
+        *out = slot->fill->type;
     } else if (!slot->node && slot->known) {
         out->rank = slot->known->rank;
         out->dim[0] = slot->known->n;
