@@ -14,6 +14,7 @@ extern const fx_onnx_op fx__onnx_ops_index[];      /* reading and writing where 
 extern const fx_onnx_op fx__onnx_ops_math[];       /* element-wise */
 extern const fx_onnx_op fx__onnx_ops_nn[];         /* products, convolution, pooling, normalisation */
 extern const fx_onnx_op fx__onnx_ops_reduce[];     /* reductions and softmax */
+extern const fx_onnx_op fx__onnx_ops_resize[];     /* Resize, Upsample */
 extern const fx_onnx_op fx__onnx_ops_rnn[];        /* recurrent layers */
 extern const fx_onnx_op fx__onnx_ops_shape[];      /* what moves elements without computing */
 

@@ -227,11 +227,19 @@ static bool must_be_known(const fx_context *context)
     return false;
 }
 
-/* Shapes, axes and pads are short lists of integers; flags are scalars. */
-static bool may_be_fixed(const fx_tensor *tensor)
+static int32_t highest_rank(const protos *in)
+{
+    int32_t rank = 0;
+    for (int32_t i = 0; i < in->n; i++)
+        if (in->tensor[i].rank > rank) rank = in->tensor[i].rank;
+    return rank;
+}
+
+/* Shapes, axes and pads are short lists of integers, flags are scalars, scales are lists beside a tensor of more dimensions. */
+static bool may_be_fixed(const fx_tensor *tensor, int32_t rank)
 {
     bool suits = tensor->dtype == FX_I64 || tensor->dtype == FX_I32 || tensor->dtype == FX_BOOL || tensor->rank == 0;
-    return suits && tensor->rank <= 1;
+    return (suits || rank > 1) && tensor->rank <= 1;
 }
 
 fx_status verify_load_case(subject *s, const char *model, const char *folder)
@@ -242,7 +250,7 @@ fx_status verify_load_case(subject *s, const char *model, const char *folder)
     int32_t n = 0;
     if (status == FX_OK || !must_be_known(s->context) || !load_protos(s, folder, 0, "input", &in)) return status;
     for (int32_t i = 0; i < in.n; i++)
-        if (may_be_fixed(&in.tensor[i])) fixed[n++] = (fx_fixed_input){in.name[i], &in.tensor[i]};
+        if (may_be_fixed(&in.tensor[i], highest_rank(&in))) fixed[n++] = (fx_fixed_input){in.name[i], &in.tensor[i]};
     if (n > 0) {
         fx_context_clear(s->context);
         status = fx_load_fixed(s->context, model, fixed, n, &s->module);
