@@ -168,7 +168,7 @@ bool fx__tile_makes_panels(const fx_target *target, const fx_program *program, c
     if (fx__access_stride(program, kernel, b, roles->vec) != 1) return false;
     double row = (double)fx__sched_panel_rows(kernel) * (double)fx_dtype_bytes(kernel->arg[b->arg].dtype);
     double bytes = row * (double)fx__dim_hint(program->dims, kernel->axis[roles->vec].extent);
-    return bytes > (double)target->l2 / 2 && row > 0 && row * COLUMNS_OF_A_PANEL < (double)target->l2 / 2 &&
+    return bytes > (double)target->l2 / 2 && row > 0 && row * (double)COLUMNS_OF_A_PANEL < (double)target->l2 / 2 &&
            fx__dim_hint(program->dims, kernel->axis[roles->row].extent) >= ROWS_WORTH_PANELS;
 }
 

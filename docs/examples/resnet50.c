@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { RUNS = 20, CLASSES = 1000 };
 
@@ -132,7 +133,7 @@ static double error_of(const fx_tensor *expected, const fx_tensor *actual)
 static bool show_progress(void *user, const char *phase, int32_t percent)
 {
     (void)user;
-    printf("\r  compiling: %-10s %3d %%", phase, (int)percent);
+    if (isatty(STDOUT_FILENO)) printf("\r  compiling: %-10s %3d %%", phase, (int)percent);
     fflush(stdout);
     return true;
 }
@@ -145,9 +146,10 @@ static fx_status show(fx_context *context, fx_module *module, int32_t threads, c
     fx_compile_options options = {.threads = threads, .progress = show_progress};
     fx_status status = fx_compile(module, NULL, 0, &options, &net);
     if (status != FX_OK) return status;
-    printf("\r  compiled in %.2f s: %d kernels, %.1f MB of weights, %.1f MB of workspace, %d interpreted nodes\n",
-           (now_ms() - start) / 1e3, (int)fx_compiled_kernel_count(net), (double)fx_compiled_const_bytes(net) / 1e6,
-           (double)fx_compiled_workspace_bytes(net) / 1e6, (int)fx_compiled_fallback_count(net));
+    printf("%s  compiled in %.2f s: %d kernels, %.1f MB of weights, %.1f MB of workspace, %d interpreted nodes\n",
+           isatty(STDOUT_FILENO) ? "\r" : "", (now_ms() - start) / 1e3, (int)fx_compiled_kernel_count(net),
+           (double)fx_compiled_const_bytes(net) / 1e6, (double)fx_compiled_workspace_bytes(net) / 1e6,
+           (int)fx_compiled_fallback_count(net));
     printf("  interpreting, as the definition of the right answer ...\n");
     start = now_ms();
     status = fx_interpret(module, input, 1, expected, 1);
