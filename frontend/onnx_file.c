@@ -159,29 +159,30 @@ static fx_status decode_tensor(decoder *d, fx_wire message, fx_onnx_tensor *out)
 
 /* ---- AttributeProto ------------------------------------------------------------------------------------------------------- */
 
+/* ints and floats share their count: an attribute that sets both is malformed. */
 static fx_status take_ints(decoder *d, fx_wire_field *field, fx_onnx_attr *attr)
 {
-    int64_t more = fx__wire_count(field, FX_WIRE_VARINT);
-    if (more < 0 || more > INT32_MAX - attr->n) return FX_E_FORMAT;
-    int64_t *ints = FX_NEW_ARRAY(d->arena, int64_t, attr->n + more);
-    if (!ints && attr->n + more > 0) return FX_E_OOM;
-    if (attr->n) memcpy(ints, attr->ints, (size_t)attr->n * sizeof *ints);
     uint64_t value;
-    while (fx__wire_scalar(field, FX_WIRE_VARINT, &value) == FX_WIRE_OK) ints[attr->n++] = (int64_t)value;
-    attr->ints = ints;
+    if (attr->floats || fx__wire_count(field, FX_WIRE_VARINT) < 0) return FX_E_FORMAT;
+    while (fx__wire_scalar(field, FX_WIRE_VARINT, &value) == FX_WIRE_OK) {
+        if (attr->n == INT32_MAX) return FX_E_FORMAT;
+        attr->ints = fx__arena_grow(d->arena, attr->ints, &attr->cap, attr->n, sizeof *attr->ints);
+        if (!attr->ints) return FX_E_OOM;
+        attr->ints[attr->n++] = (int64_t)value;
+    }
     return FX_OK;
 }
 
 static fx_status take_floats(decoder *d, fx_wire_field *field, fx_onnx_attr *attr)
 {
-    int64_t more = fx__wire_count(field, FX_WIRE_FIXED32);
-    if (more < 0 || more > INT32_MAX - attr->n) return FX_E_FORMAT;
-    double *floats = FX_NEW_ARRAY(d->arena, double, attr->n + more);
-    if (!floats && attr->n + more > 0) return FX_E_OOM;
-    if (attr->n) memcpy(floats, attr->floats, (size_t)attr->n * sizeof *floats);
     uint64_t value;
-    while (fx__wire_scalar(field, FX_WIRE_FIXED32, &value) == FX_WIRE_OK) floats[attr->n++] = (double)fx__wire_float(value);
-    attr->floats = floats;
+    if (attr->ints || fx__wire_count(field, FX_WIRE_FIXED32) < 0) return FX_E_FORMAT;
+    while (fx__wire_scalar(field, FX_WIRE_FIXED32, &value) == FX_WIRE_OK) {
+        if (attr->n == INT32_MAX) return FX_E_FORMAT;
+        attr->floats = fx__arena_grow(d->arena, attr->floats, &attr->cap, attr->n, sizeof *attr->floats);
+        if (!attr->floats) return FX_E_OOM;
+        attr->floats[attr->n++] = (double)fx__wire_float(value);
+    }
     return FX_OK;
 }
 
@@ -252,8 +253,8 @@ static fx_status take_attr(decoder *d, const fx_wire_field *field, fx_onnx_node 
     fx_onnx_attr *attr = &node->attrs[node->n_attrs++];
     *attr = (fx_onnx_attr){.name = "", .s = ""};
     FX_TRY(each_field(d, message, "attribute", attr_field, attr));
-    /* ints and floats share their count: a message that sets both is nobody's. */
-    return attr->ints && attr->floats ? FX_E_FORMAT : FX_OK;
+    bool other_type = (attr->type == FX_ONNX_INTS && attr->floats) || (attr->type == FX_ONNX_FLOATS && attr->ints);
+    return other_type ? FX_E_FORMAT : FX_OK;
 }
 
 static fx_status node_field(decoder *d, fx_wire_field *field, void *out)

@@ -41,7 +41,7 @@ typedef struct fx_onnx_attr {
     int64_t i;
     const char *s;
     fx_wire message; /* tensor or graph */
-    int32_t n;       /* of ints or floats */
+    int32_t n, cap;  /* of ints or floats */
     int64_t *ints;
     double *floats;
     const char **strings;
