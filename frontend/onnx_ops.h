@@ -8,11 +8,13 @@
 enum { FX_ONNX_ANY = -1 }; /* any number of inputs */
 
 extern const fx_onnx_op fx__onnx_ops_activation[]; /* activation functions */
+extern const fx_onnx_op fx__onnx_ops_attention[];  /* attention and its positions */
 extern const fx_onnx_op fx__onnx_ops_class[];      /* one-hot codes and losses over classes */
 extern const fx_onnx_op fx__onnx_ops_fill[];       /* made from sizes, or repeated */
 extern const fx_onnx_op fx__onnx_ops_index[];      /* reading and writing where indices say */
 extern const fx_onnx_op fx__onnx_ops_math[];       /* element-wise */
 extern const fx_onnx_op fx__onnx_ops_nn[];         /* products, convolution, pooling, normalisation */
+extern const fx_onnx_op fx__onnx_ops_norm[];       /* normalisations that are arithmetic */
 extern const fx_onnx_op fx__onnx_ops_reduce[];     /* reductions and softmax */
 extern const fx_onnx_op fx__onnx_ops_resize[];     /* Resize, Upsample */
 extern const fx_onnx_op fx__onnx_ops_rnn[];        /* recurrent layers */
