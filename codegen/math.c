@@ -26,12 +26,12 @@ static LLVMValueRef binary_intrinsic(fx_e *e, const char *name, LLVMValueRef a, 
 
 /* ---- Floats ------------------------------------------------------------------------------------------------------------- */
 
-/* a > b ? a : b, except that NaN wins from either side; the hardware's own maximum gives b for NaN in a. */
+/* a < b ? b : a, except that NaN wins from either side; the hardware's own maximum gives its second operand, here a, for NaN,
+ * and of a constant b it is known that it is none. */
 static LLVMValueRef float_extreme(fx_e *e, LLVMValueRef a, LLVMValueRef b, bool want_max)
 {
-    LLVMValueRef picked = e_select(e, fcmp(e, want_max ? LLVMRealOGT : LLVMRealOLT, a, b), a, b);
-    if (LLVMIsConstant(a)) return picked;
-    return e_select(e, fcmp(e, LLVMRealUNO, a, a), a, picked);
+    LLVMValueRef picked = e_select(e, fcmp(e, want_max ? LLVMRealOLT : LLVMRealOGT, a, b), b, a);
+    return e_select(e, fcmp(e, LLVMRealUNO, b, b), b, picked);
 }
 
 /* The remainder of the truncated quotient, moved to the divisor's sign. */

@@ -204,14 +204,15 @@ void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n)
     sched->parallel = true;
 }
 
-/* The first axes of the loop order that give enough points to share, leaving vec (the last one) whole; vec alone when it is all
- * there is. */
+/* The first axes of the loop order that give enough points to share, leaving vec (the last one) whole, and the row of a COLUMN's
+ * tiles, whose border is known then; vec alone when it is all there is. */
 void fx__schedule_leading_tasks(fx_schedule *s)
 {
     const fx_sched *sched = &s->kernel->sched;
     uint8_t axes[3];
     int n = 0, loops = sched->n_order - (sched->vec != FX_NO_AXIS && sched->vec < s->kernel->n_outer ? 1 : 0);
     int64_t points = 1;
+    loops -= sched->emit == FX_EMIT_COLUMN && sched->row != FX_NO_AXIS;
     for (int i = 0; i < loops && n < 3 && points < MOST_CHUNKS; i++) {
         axes[n++] = sched->order[i];
         points *= count(s, sched->order[i]);

@@ -322,9 +322,9 @@ static double float_binary(fx_scalar_op op, fx_dtype dtype, double a, double b)
     case FX_SCALAR_ATAN2:
         return atan2(a, b);
     case FX_SCALAR_MAX:
-        return isnan(a) || a > b ? a : b;
+        return isnan(a) || a >= b ? a : b;
     default:
-        return isnan(a) || a < b ? a : b; /* MIN */
+        return isnan(a) || a <= b ? a : b; /* MIN */
     }
 }
 

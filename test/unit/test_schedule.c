@@ -111,6 +111,42 @@ START_TEST(reductions_run_in_columns_or_rows)
 }
 END_TEST
 
+static void check_large(const char *text, const char *expected)
+{
+    fx_context *context = fx_context_new();
+    fx_program *program;
+    fx_target target = pc_target(context, "sapphirerapids");
+    fx_pass_options options = {.target = &target};
+    CHECK_OK(context, fx__program_parse(context, "kernel", text, strlen(text), &program));
+    CHECK_OK(context, fx__pass_algo(program, &options));
+    CHECK_OK(context, fx__pass_schedule(program, &options));
+    check_rules(program, &target);
+    if (pc_count(program, expected) == 0) {
+        pc_dump(program);
+        ck_abort_msg("no \"%s\"", expected);
+    }
+    fx__program_free(program);
+    fx_context_free(context);
+}
+
+/* The tile's own axis is no task, so that its border is known; small images are walked through by blocks of channels. */
+START_TEST(depthwise_convolutions_share_rows)
+{
+    static const char form[] =
+        "program inputs 2 outputs 1\nbuf %%x: f32[1,%d,%d,%d] input 0\nbuf %%w: f32[3,3,%d] input 1\n"
+        "buf %%y: f32[1,%d,%d,%d] output 0\n"
+        "kernel conv(x: f32[1,%d,%d,%d], w: f32[3,3,%d], out y: f32[1,%d,%d,%d]) {\n for h:%d i:%d c:%d ; kh:3 kw:3\n"
+        " s = sum(x[0,h+kh-1,i+kw-1,c]?0 * w[kh,kw,c]) over kh kw\n y[0,h,i,c] = relu(s)\n}\nrun conv(%%x, %%w, %%y)\n";
+    char text[1024];
+    for (int i = 0; i < 2; i++) {
+        int n = i ? 14 : 56, c = i ? 384 : 144;
+        snprintf(text, sizeof text, form, n, n, c, c, n, n, c, n, n, c, c, n, n, c, n, n, c);
+        check_large(text,
+                    i ? "row i mr 7 nv 1 task(h) grain 3 order(c,h,i) parallel" : "row i mr 8 nv 1 task(h) grain 1 order(h,i,c)");
+    }
+}
+END_TEST
+
 START_TEST(products_have_tiles)
 {
     check("program inputs 1 outputs 1\nbuf %x: f32[64,12] input 0\nbuf %w: f32[96,12] const\nbuf %out: f32[64,96] output 0\n"
@@ -128,26 +164,13 @@ END_TEST
 static void check_product(int m, int n, int k, bool constant, const char *expected)
 {
     char text[1024], w[32];
-    fx_context *context = fx_context_new();
-    fx_program *program;
-    fx_target target = pc_target(context, "sapphirerapids");
-    fx_pass_options options = {.target = &target};
     snprintf(w, sizeof w, "f32[%d,%d]", constant ? n : k, constant ? k : n);
     snprintf(text, sizeof text,
              "program inputs 2 outputs 1\nbuf %%x: f32[%d,%d] input 0\nbuf %%w: %s %s\nbuf %%out: f32[%d,%d] output 0\n"
              "kernel gemm(a: f32[%d,%d], w: %s, out y: f32[%d,%d]) {\n for m:%d n:%d ; k:%d\n"
              " c = dot(a[m,k] * w[%s]) over k\n y[m,n] = relu(c)\n}\nrun gemm(%%x, %%w, %%out)\n",
              m, k, w, constant ? "const" : "input 1", m, n, m, k, w, m, n, m, n, k, constant ? "n,k" : "k,n");
-    CHECK_OK(context, fx__program_parse(context, "product", text, strlen(text), &program));
-    CHECK_OK(context, fx__pass_algo(program, &options));
-    CHECK_OK(context, fx__pass_schedule(program, &options));
-    check_rules(program, &target);
-    if (pc_count(program, expected) == 0) {
-        pc_dump(program);
-        ck_abort_msg("no \"%s\"", expected);
-    }
-    fx__program_free(program);
-    fx_context_free(context);
+    check_large(text, expected);
 }
 
 /* A B that fits the second-level cache is met by tile after tile, whose next rows are fetched; a larger one goes through it once,
@@ -190,5 +213,5 @@ START_TEST(convolutions_merge_their_inner_loops)
 END_TEST
 
 FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
-         reductions_run_in_columns_or_rows, products_have_tiles, products_walk_through_caches, products_make_panels,
-         single_rows_share_columns, convolutions_merge_their_inner_loops)
+         reductions_run_in_columns_or_rows, depthwise_convolutions_share_rows, products_have_tiles, products_walk_through_caches,
+         products_make_panels, single_rows_share_columns, convolutions_merge_their_inner_loops)
