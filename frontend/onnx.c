@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { FX_ONNX_OLDEST = 1, FX_ONNX_NEWEST = 28, FX_ONNX_HINT = 16 };
+enum { FX_ONNX_OLDEST = 1, FX_ONNX_NEWEST = 28, FX_ONNX_HINT = 64 };
 
 static void problem(fx_onnx_import *im, fx_status status)
 {

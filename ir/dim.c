@@ -466,6 +466,27 @@ static bool is_recorded(const fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_di
     return false;
 }
 
+/* What an assumption says of a bare symbol narrows its range, which is tested at entry too: what is sized by upper bounds gets
+ * smaller, and more becomes provable. */
+static void narrow(fx_dims *dims, fx_guard_kind kind, fx_dim small, fx_dim large)
+{
+    fx_dim_node at_most = fx__dim_node(dims, small), at_least = fx__dim_node(dims, large);
+    int64_t lo, hi;
+    if (kind == FX_GUARD_NE) return;
+    if (at_most.op == FX_DIM_SYM) {
+        fx_sym *sym = &dims->sym[at_most.value];
+        fx__dim_range(dims, large, &lo, &hi);
+        if (hi >= sym->lo && hi < sym->hi) sym->hi = hi;
+        if (sym->hint > sym->hi) sym->hint = sym->hi;
+    }
+    if (at_least.op == FX_DIM_SYM) {
+        fx_sym *sym = &dims->sym[at_least.value];
+        fx__dim_range(dims, small, &lo, &hi);
+        if (lo <= sym->hi && lo > sym->lo) sym->lo = lo;
+        if (sym->hint < sym->lo) sym->hint = sym->lo;
+    }
+}
+
 bool fx__dims_assume(fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_dim b, const char *why)
 {
     if (!is_valid(dims, a) || !is_valid(dims, b)) return false;
@@ -478,5 +499,7 @@ bool fx__dims_assume(fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_dim b, cons
     dims->guard = grown;
     grown[dims->n_guard++] =
         (fx_guard){.kind = kind, .a = a, .b = b, .why = fx__intern(fx__arena_context(dims->arena), why ? why : "")};
+    narrow(dims, kind, a, b);
+    if (kind == FX_GUARD_EQ) narrow(dims, kind, b, a);
     return true;
 }

@@ -181,6 +181,25 @@ static int64_t count(const fx_schedule *s, uint8_t axis)
     return fx__dim_hint(s->program->dims, fx__sched_count(s->program->dims, s->kernel, axis));
 }
 
+/* May a run have more work than at the hints? */
+static bool may_grow(const fx_schedule *s)
+{
+    for (int i = 0; i < s->kernel->n_axis; i++)
+        if (!fx_dim_is_const(s->kernel->axis[i].extent)) return true;
+    return false;
+}
+
+/* Points of a chunk. What is not worth sharing at the hints is cut into chunks that are: a run that is small has one, and stays on
+ * its thread. */
+static int64_t choose_grain(int64_t cycles, int64_t points)
+{
+    int64_t chunks = cycles / WORTH_A_CHUNK, worth = points * WORTH_A_CHUNK / (cycles > 0 ? cycles : 1);
+    if (cycles < WORTH_SHARING) return worth > 0 ? worth : 1;
+    if (chunks > MOST_CHUNKS) chunks = MOST_CHUNKS;
+    if (chunks > points) chunks = points;
+    return (points + chunks - 1) / chunks;
+}
+
 void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n)
 {
     fx_sched *sched = &s->kernel->sched;
@@ -188,7 +207,7 @@ void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n)
     sched->n_task = 0;
     sched->grain = 0;
     sched->parallel = false;
-    if (cycles < WORTH_SHARING) return;
+    if (cycles < WORTH_SHARING && !may_grow(s)) return;
     for (int i = 0; i < n && i < 3; i++) {
         sched->task[sched->n_task++] = axes[i];
         points *= count(s, axes[i]);
@@ -197,10 +216,7 @@ void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n)
         sched->n_task = 0;
         return;
     }
-    int64_t chunks = cycles / WORTH_A_CHUNK;
-    if (chunks > MOST_CHUNKS) chunks = MOST_CHUNKS;
-    if (chunks > points) chunks = points;
-    sched->grain = (points + chunks - 1) / chunks;
+    sched->grain = choose_grain(cycles, points);
     sched->parallel = true;
 }
 

@@ -146,6 +146,7 @@ fx_tile_task fx__tile_task(const fx_target *target, const fx_program *program, c
     int64_t stride = fx__dim_hint(program->dims, fx__access_stride(program, kernel, a, roles->row));
     task.rows = fx__dim_hint(program->dims, kernel->axis[roles->row].extent);
     task.row_bytes = stride * (int64_t)fx_dtype_bytes(kernel->arg[a->arg].dtype);
+    task.far_rows = !fx_dim_is_const(fx__access_stride(program, kernel, a, roles->row));
     return task;
 }
 
@@ -197,7 +198,7 @@ static double tile_cycles(const fx_target *target, const fx_tile_task *task, int
 /* Order in which equally good widths are taken. Tall and narrow first: bytes of B per FMA fall with the height, and B comes from
  * L2; measured, 7 x 2 vectors for convolutions and 13 x 2 for products are up to 14 % faster than 6 x 4. Where the rows of A lie
  * whole pages apart their lines compete for one set of the first-level cache, which has 8 to 12 places: few rows, and wide. */
-enum { WIDTHS = 8, TALLEST_WINDOW = 8, TALLEST = 14, TALLEST_CROWDED = 8, CROWDED_BYTES = 4096 };
+enum { WIDTHS = 8, TALLEST_WINDOW = 8, TALLEST = 14, TALLEST_CROWDED = 8, TALLEST_FAR = 8, CROWDED_BYTES = 4096 };
 static const int32_t narrow_first[WIDTHS] = {2, 3, 4, 1, 6, 8, 5, 7}, wide_first[WIDTHS] = {3, 4, 2, 1, 6, 8, 5, 7};
 
 /* The best height for a width, if it beats `best`. */
@@ -221,7 +222,8 @@ fx_tile fx__tile_choose(const fx_target *target, const fx_tile_task *given, int3
         int32_t width = crowded ? wide_first[i] : narrow_first[i];
         bool empty = (int64_t)task.lanes * (width - 1) >= task.columns; /* some vector would hold no column at all */
         if (nv != 0 ? width != nv : empty) continue;
-        try_width(target, &task, width, task.window ? TALLEST_WINDOW : crowded ? TALLEST_CROWDED : TALLEST, &best);
+        int32_t tallest = task.window ? TALLEST_WINDOW : crowded ? TALLEST_CROWDED : task.far_rows ? TALLEST_FAR : TALLEST;
+        try_width(target, &task, width, tallest, &best);
     }
     int64_t tiles = (task.rows + best.mr - 1) / best.mr;
     best.mr = (int32_t)((task.rows + tiles - 1) / tiles);

@@ -37,6 +37,7 @@ typedef struct fx_tile_task {
     int64_t row_bytes;     /* from one row of A to the next */
     int32_t contracts;     /* in one sweep */
     bool window;           /* A is read through a guard or at a sum of axes, as convolutions do: narrow tiles */
+    bool far_rows;         /* rows of A lie a size apart that is known at run time only: each needs a pointer of its own */
 } fx_tile_task;
 fx_tile_task fx__tile_task(const fx_target *target, const fx_program *program, const fx_kernel *kernel, const fx_roles *roles);
 /* The best tile; nv fixed when it is not 0. */

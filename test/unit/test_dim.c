@@ -167,6 +167,26 @@ START_TEST(guards_are_proven_recorded_or_refused)
 }
 END_TEST
 
+/* What is assumed of a symbol alone narrows its range, and its hint with it. */
+START_TEST(assumptions_narrow_symbols)
+{
+    fixture f = setup();
+    int64_t lo, hi;
+    ck_assert(fx__dims_assume(f.dims, FX_GUARD_EQ, f.s0, fx__dim_min(f.dims, f.s0, 60), "at most 60"));
+    fx__dim_range(f.dims, f.s0, &lo, &hi);
+    ck_assert(lo == 2 && hi == 60);
+    ck_assert_int_eq(fx__dim_hint(f.dims, f.s0), 60);
+    ck_assert(fx__dims_assume(f.dims, FX_GUARD_LE, 20, f.s2, "at least 20"));
+    fx__dim_range(f.dims, f.s2, &lo, &hi);
+    ck_assert(lo == 20 && hi == 100);
+    ck_assert_int_eq(fx__dim_hint(f.dims, f.s2), 20);
+    ck_assert(fx__dims_assume(f.dims, FX_GUARD_NE, f.s0, f.s2, "differ"));
+    fx__dim_range(f.dims, f.s0, &lo, &hi);
+    ck_assert(lo == 2 && hi == 60);
+    teardown(&f);
+}
+END_TEST
+
 /* ---- Random expressions: the table against plain arithmetic. ---------------------------------------------------------------- */
 
 typedef struct {
@@ -280,5 +300,5 @@ START_TEST(nodes_can_be_walked)
 END_TEST
 
 FX_TESTS("dim", equal_polynomials_have_equal_handles, division_is_exact_where_it_goes, ranges_decide_min_and_max,
-         overflow_and_nonsense_are_bad, guards_are_proven_recorded_or_refused, random_expressions_evaluate_and_read_back,
-         nodes_can_be_walked)
+         overflow_and_nonsense_are_bad, guards_are_proven_recorded_or_refused, assumptions_narrow_symbols,
+         random_expressions_evaluate_and_read_back, nodes_can_be_walked)

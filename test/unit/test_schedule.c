@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schedules: which emitter, vector axis, tile and tasks a kernel gets; rules that hold for every schedule. */
+#include "passes/tile.h"
 #include "program_check.h"
 
 static fx_program *schedule(fx_context *context, const char *text, const char *cpu)
@@ -212,6 +213,30 @@ START_TEST(convolutions_merge_their_inner_loops)
 }
 END_TEST
 
+/* Small at the hint of a size, and large in another run: cut into chunks that are worth a thread. */
+START_TEST(sizes_of_a_run_decide_what_is_shared)
+{
+    check("program inputs 1 outputs 1\nsym s0 in [1,4096] hint 64 multiple 1 from input 0 axis 0\nbuf %x: f32[s0,64] input 0\n"
+          "buf %y: f32[s0,64] output 0\n"
+          "kernel k(a: f32[s0,64], out y: f32[s0,64]) {\n for i:(s0) j:64\n y[i,j] = relu(a[i,j])\n}\nrun k(%x, %y)\n",
+          "task(i) grain 750 order(i) parallel");
+}
+END_TEST
+
+/* Rows whose distance is known at run time only need a pointer each: fewer of them. */
+START_TEST(tiles_of_far_rows_are_low)
+{
+    fx_context *context = fx_context_new();
+    fx_target target = pc_target(context, "sapphirerapids");
+    fx_tile_task task = {.lanes = 16, .rows = 512, .columns = 64, .row_bytes = 2048, .contracts = 1};
+    ck_assert_int_eq(fx__tile_choose(&target, &task, 0).mr, 13);
+    task.far_rows = true;
+    ck_assert_int_le(fx__tile_choose(&target, &task, 0).mr, 8);
+    fx_context_free(context);
+}
+END_TEST
+
 FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
-         reductions_run_in_columns_or_rows, depthwise_convolutions_share_rows, products_have_tiles, products_walk_through_caches,
-         products_make_panels, single_rows_share_columns, convolutions_merge_their_inner_loops)
+         sizes_of_a_run_decide_what_is_shared, reductions_run_in_columns_or_rows, depthwise_convolutions_share_rows,
+         products_have_tiles, tiles_of_far_rows_are_low, products_walk_through_caches, products_make_panels,
+         single_rows_share_columns, convolutions_merge_their_inner_loops)
