@@ -15,11 +15,14 @@ extern const fx_onnx_op fx__onnx_ops_index[];      /* reading and writing where 
 extern const fx_onnx_op fx__onnx_ops_math[];       /* element-wise */
 extern const fx_onnx_op fx__onnx_ops_nn[];         /* products, convolution, pooling, normalisation */
 extern const fx_onnx_op fx__onnx_ops_norm[];       /* normalisations that are arithmetic */
+extern const fx_onnx_op fx__onnx_ops_quant[];      /* quantized values */
 extern const fx_onnx_op fx__onnx_ops_reduce[];     /* reductions and softmax */
 extern const fx_onnx_op fx__onnx_ops_resize[];     /* Resize, Upsample */
 extern const fx_onnx_op fx__onnx_ops_rnn[];        /* recurrent layers */
 extern const fx_onnx_op fx__onnx_ops_shape[];      /* what moves elements without computing */
 
+/* The node's convolution, by its attributes, of these values. */
+fx_attr fx__onnx_conv(fx_onnx_call *call, fx_attr x, fx_attr weight, fx_attr bias);
 /* Pads n axes (begins, then ends) with the input's own elements: mode edge, reflect or wrap. */
 void fx__onnx_pad_by_input(fx_onnx_call *call, const char *mode, const int64_t *pads, const int64_t *axes, int32_t n);
 

@@ -153,21 +153,39 @@ static fx_attr padded(fx_onnx_call *call, fx_attr x, window *w, fx_attr value)
 
 /* ---- Convolution ------------------------------------------------------------------------------------------------------------- */
 
-static void build_conv(fx_onnx_call *call)
+enum { CONV_ARGS = 7 };
+
+/* The row that fits and its arguments; NULL after an error. */
+static const char *conv_args(fx_onnx_call *call, fx_attr x, fx_attr weight, fx_attr bias, fx_attr out[CONV_ARGS])
 {
     static const char *const targets[] = {"aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default"};
-    fx_attr x = fx__onnx_in(call, 0), weight = fx__onnx_in(call, 1), bias = fx__onnx_in(call, 2);
     const fx_type *type = fx__onnx_need_type(call, x), *kernel = fx__onnx_need_type(call, weight);
     window w;
-    if (!type || !kernel) return;
+    if (!type || !kernel) return NULL;
     if (kernel->rank != type->rank) {
         fx__onnx_error(call, FX_E_SHAPE, "its input has %d dimensions, its weight %d", (int)type->rank, (int)kernel->rank);
-        return;
+        return NULL;
     }
-    if (!read_window(call, type, kernel->dim + 2, &w)) return;
+    if (!read_window(call, type, kernel->dim + 2, &w)) return NULL;
     if (!w.symmetric) x = padded(call, x, &w, fx_int(0));
-    FX_GIVE(call, by_rank(&w, targets), x, weight, bias, LIST(stride), LIST(begin), LIST(dilation),
-            fx_int(fx__onnx_int(call, "group", 1)));
+    const fx_attr args[CONV_ARGS] = {
+        x, weight, bias, LIST(stride), LIST(begin), LIST(dilation), fx_int(fx__onnx_int(call, "group", 1))};
+    for (int i = 0; i < CONV_ARGS; i++) out[i] = args[i];
+    return by_rank(&w, targets);
+}
+
+fx_attr fx__onnx_conv(fx_onnx_call *call, fx_attr x, fx_attr weight, fx_attr bias)
+{
+    fx_attr args[CONV_ARGS];
+    const char *target = conv_args(call, x, weight, bias, args);
+    return target ? fx__onnx_emit(call, target, args, CONV_ARGS) : fx_none();
+}
+
+static void build_conv(fx_onnx_call *call)
+{
+    fx_attr args[CONV_ARGS];
+    const char *target = conv_args(call, fx__onnx_in(call, 0), fx__onnx_in(call, 1), fx__onnx_in(call, 2), args);
+    if (target) fx__onnx_emit_out(call, target, args, CONV_ARGS);
 }
 
 /* ---- Transposed convolution ----------------------------------------------------------------------------------------------------
