@@ -49,6 +49,11 @@ static bool is_arithmetic(const fx_op *op)
     return strcmp(op->family, "element-wise") == 0 || strcmp(op->family, "reduction") == 0;
 }
 
+bool fx_law_only_called(const fx_op *op)
+{
+    return !op->view && !op->lower && !op->decompose;
+}
+
 fx_case_tensors fx_law_inputs(const fx_subject *s, fx_module *module)
 {
     uint64_t seed = seed_of(s);

@@ -26,6 +26,8 @@ bool fx_law_holds(const fx_subject *s, bool condition, const char *what);
 /* Runs a law over all cases of all rows; fails the test when any check failed. FXJIT_LAW_OP=NAME restricts it to one row. */
 void fx_law_run(fx_law *law, void (*check)(fx_subject *s));
 
+/* A row that is never compiled: its reference kernel runs where it stands. */
+bool fx_law_only_called(const fx_op *op);
 /* Inputs that depend on the case alone. Integers are small; those of operators that do no arithmetic are indices, 0 or 1. */
 fx_case_tensors fx_law_inputs(const fx_subject *s, fx_module *module);
 

@@ -219,6 +219,24 @@ static fx_attr indices_for(maker *m, draft *d)
     return fx_list(m->graph, items, n);
 }
 
+/* What is written at the places of an index: as large as the index, slices of self, or one number. */
+static fx_attr source_for(maker *m, draft *d, const char *param)
+{
+    const fx_type *index = d->n > 2 && d->arg[2].kind == FX_ATTR_NODE ? fx_node_type(d->arg[2].u.node, 0) : NULL;
+    int64_t dim[FX_RANK], axis = d->arg[1].kind == FX_ATTR_INT ? d->arg[1].u.i : 0;
+    if (strcmp(param, "values") == 0) return fx_node_attr(weight(m, d->type->dtype, 0, NULL, false));
+    if (!index) return fx_none();
+    if (strcmp(param, "src") == 0) return fx_node_attr(weight(m, d->type->dtype, index->rank, index->dim, false));
+    for (int32_t i = 0; i < d->type->rank; i++)
+        dim[i] = i == (axis < 0 ? axis + d->type->rank : axis) ? index->dim[0] : d->type->dim[i];
+    return fx_node_attr(index->rank == 1 ? weight(m, d->type->dtype, d->type->rank, dim, false) : NULL);
+}
+
+static bool is_source(const char *param)
+{
+    return strcmp(param, "src") == 0 || strcmp(param, "source") == 0 || strcmp(param, "values") == 0;
+}
+
 static bool is_index(const char *param)
 {
     return strcmp(param, "index") == 0 || strcmp(param, "indices") == 0;
@@ -227,6 +245,7 @@ static bool is_index(const char *param)
 static fx_attr operand_for(maker *m, draft *d, const fx_param *param)
 {
     if (is_index_row(d->op) && is_index(param->name)) return index_for(m, d);
+    if (is_index_row(d->op) && is_source(param->name)) return source_for(m, d, param->name);
     if (strcmp(param->name, "weight") == 0 || strcmp(param->name, "bias") == 0 || strstr(param->name, "running_"))
         return weight_for(m, d, param->name);
     if (strstr(param->name, "mat") || (strcmp(param->name, "other") == 0 && strstr(d->op->name, "matmul"))) return factor_for(m, d);
@@ -315,14 +334,14 @@ static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
 /* Rows whose f32 result is exact as long as all integers stay below 2^24. */
 static bool is_exact(const fx_op *op)
 {
-    static const char exact[] =
-        " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
-        "maximum minimum eq ne lt le gt ge "
-        "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
-        "linear addmm mm bmm baddbmm matmul "
-        "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
-        "expand slice select squeeze "
-        "unsqueeze embedding index index_select gather take cat stack constant_pad_nd dropout clone contiguous alias detach ";
+    static const char exact[] = " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
+                                "maximum minimum eq ne lt le gt ge "
+                                "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
+                                "linear addmm mm bmm baddbmm matmul "
+                                "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
+                                "expand slice select squeeze "
+                                "unsqueeze embedding index index_copy index_select gather scatter take cat stack constant_pad_nd "
+                                "dropout clone contiguous alias detach ";
     char word[64];
     snprintf(word, sizeof word, " %s ", op->name);
     return strstr(exact, word) != NULL;

@@ -161,7 +161,7 @@ fx_status fx__bound_equality(const fx_rt_bound *call)
     return FX_OK;
 }
 
-/* How far floor(x / y) may be off, and the quotient itself. */
+/* How far floor(x / y) may be off; |y| at most, and the error of x - floor(x / y) * y while it is not. */
 static double quotient_slack(const fx_rt_bound *call, const operand *a, const operand *b, const int64_t *at, double *out_y,
                              double *out_error)
 {
@@ -170,7 +170,7 @@ static double quotient_slack(const fx_rt_bound *call, const operand *a, const op
     double ex = error_at(&call->arg_errors[0], rank, at), ey = error_at(&call->arg_errors[1], rank, at);
     double quotient = x / y, slack = (ex + fabs(quotient) * ey) / fmax(fabs(y) - ey, 0) + 2 * call->eps * fabs(quotient);
     *out_y = fabs(y) + ey;
-    *out_error = ex + fabs(quotient) * ey;
+    *out_error = ex + fmax(fabs(quotient), fabs(floor(quotient))) * ey;
     return floor(quotient + slack) - floor(quotient - slack);
 }
 

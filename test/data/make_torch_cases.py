@@ -228,6 +228,22 @@ CASES += [
     (C + "index.Tensor", "(%a, [%b, None, %c])", ["4,5,3", "at-4:2,1", "at-3:2,6"], lambda x, i: x[i[0], :, i[2]]),
     (C + "index.Tensor", "(%a, [None, %b, None, %c])", ["2,5,3,4", "at-5:6", "at-4:6"], lambda x, i: x[:, i[1], :, i[3]]),
 ]
+# unique places, but where elements are added
+CASES += [
+    (C + "scatter.src", "(%a, 1, %b, %c)", ["3,5", "at5:3,1", "3,2"], torch.scatter),
+    (C + "scatter.value", "(%a, 0, %b, 2.5)", ["3,5", "at3:2,4"], torch.scatter),
+    (C + "scatter_add.default", "(%a, 1, %b, %c)", ["3,5", "at5:2,7", "3,8"], torch.scatter_add),
+    (C + "scatter_add.default", "(%a, -1, %b, %c)", ["i64:4", "at4:9", "i64:9"], torch.scatter_add),
+    (C + "index_add.default", "(%a, 1, %b, %c, alpha=-0.5)", ["2,4,3", "at4:6", "2,6,3"], torch.index_add),
+    (C + "index_add.default", "(%a, 0, %b, %c, alpha=3)", ["i64:4,2", "at4:3", "i64:3,2"], torch.index_add),
+    (C + "index_copy.default", "(%a, 1, %b, %c)", ["2,4,3", "at4:1", "2,1,3"], torch.index_copy),
+    (C + "index_put.default", "(%a, [%b, None, %c], %d, True)", ["2,5,3", "at-2:4,1", "at-3:3", "4,3,5"],
+     lambda x, i, v, s: torch.index_put(x.permute(0, 2, 1), (i[0], i[2]), v, s).permute(0, 2, 1)),
+    (C + "index_put.default", "(%a, [%b], %c)", ["4,3", "at-4:1", "3"], torch.index_put),
+]
+for how, keep in itertools.product(["sum", "prod", "mean", "amax", "amin"], [False, True]):
+    CASES.append((C + "scatter_reduce.two", f"(%a, 1, %b, %c, '{how}', include_self={keep})", ["3,5", "at5:2,7", "3,8"],
+                  torch.scatter_reduce))
 
 
 def write(out):

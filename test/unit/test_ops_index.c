@@ -25,6 +25,31 @@ START_TEST(indices_are_the_views_index)
 }
 END_TEST
 
+START_TEST(the_last_of_several_stays_or_all_are_combined)
+{
+    op_expect(ATEN "scatter.src", "(%a, 0, %b, %c)", OP_IN("f32[3] 1 2 3", "i64[4] 2 0 2 -3", "f32[4] 5 6 7 8"), "f32[3] 8 2 7");
+    op_expect(ATEN "scatter_add.default", "(%a, 0, %b, %c)", OP_IN("i32[3] 1 2 3", "i64[3] 2 -1 0", "i32[4] 5 6 7 8"),
+              "i32[3] 8 2 14");
+    op_expect(ATEN "scatter_reduce.two", "(%a, 0, %b, %c, \"mean\", include_self=False)",
+              OP_IN("f32[3] 1 2 3", "i64[3] 2 2 0", "f32[3] 5 6 7"), "f32[3] 7 2 5.5");
+    op_expect(ATEN "index_put.default", "(%a, [%b, %b], %c, True)", OP_IN("f32[2, 2] 1 2 3 4", "i64[3] 1 1 0", "f32[] 10"),
+              "f32[2, 2] 11 2 3 24");
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_refused)
+{
+    op_refuse(ATEN "scatter.src", "(%a, 0, %b, %c)", OP_IN("f32[3] 1", "i64[2] 0 3", "f32[2] 1"), "outside");
+    op_refuse(ATEN "scatter.src", "(%a, 0, %b, %c)", OP_IN("f32[3] 1", "i64[2] 0 1", "f64[2] 1"), "equal element types");
+    op_refuse(ATEN "scatter.src", "(%a, 0, %b, %c)", OP_IN("f32[3] 1", "i64[2] 0 1", "f32[1] 1"), "does not fit into f32[1]");
+    op_refuse(ATEN "index_add.default", "(%a, 0, %b, %c)", OP_IN("f32[3, 2] 1", "i64[2] 0 -4", "f32[2, 2] 1"), "outside");
+    op_refuse(ATEN "index_add.default", "(%a, 0, %b, %c)", OP_IN("f32[3, 2] 1", "i64[2] 0 1", "f32[2, 3] 1"), "does not fit");
+    op_refuse(ATEN "index_put.default", "(%a, [%b], %c)", OP_IN("f32[3] 1", "i64[2] 0 1", "f32[3] 1"), "do not broadcast");
+    op_refuse(ATEN "index_put.default", "(%a, [%b], %c)", OP_IN("f32[3] 1", "i64[2] 0 7", "f32[] 1"), "outside");
+    op_refuse(ATEN "scatter_reduce.two", "(%a, 0, %b, %a, \"median\")", OP_IN("f32[3] 1", "i64[3] 0"), "expected sum");
+}
+END_TEST
+
 /* One index of many is outside: of 37, in a full vector or in the masked tail. */
 static void expect_outside(const char *target, const char *args, const char *const *in, int32_t n_in, int32_t which, double outside)
 {
@@ -79,4 +104,5 @@ START_TEST(what_is_no_index_is_refused)
 END_TEST
 
 FX_TESTS("ops_index", negative_indices_count_from_the_end, indices_are_the_views_index,
+         the_last_of_several_stays_or_all_are_combined, what_cannot_be_written_is_refused,
          an_index_outside_is_an_error_and_is_not_read, what_is_no_index_is_refused)
