@@ -55,6 +55,37 @@ START_TEST(every_chunk_runs_once)
 }
 END_TEST
 
+/* All threads but the first are slow. */
+static void nap_and_count(const fx_rt_job *job, int64_t lo, int64_t hi, void *scratch)
+{
+    if (omp_get_thread_num() != 0) usleep(3000);
+    count_hits(job, lo, hi, scratch);
+    if (omp_get_thread_num() == 0) usleep(1000); /* the others get chunks, too */
+}
+
+static int32_t post_one(fx_rt_call *call)
+{
+    work *w = call->user;
+    void *args[1] = {w};
+    fx_rt_job job = {args, NULL};
+    fx_rt_parallel(call, nap_and_count, &job, w->n);
+    int32_t left = 0;
+    for (int64_t i = 0; i < w->n; i++) left += w->hits[i] == 0;
+    return left;
+}
+
+START_TEST(a_kernel_is_done_when_it_returns)
+{
+    for (int round = 0; round < 10; round++) {
+        work *w = calloc(1, sizeof *w);
+        w->n = 8;
+        fx_rt_call call = {.threads = 2, .user = w};
+        ck_assert_int_eq(fx_rt_run(&call, post_one), 0);
+        free(w);
+    }
+}
+END_TEST
+
 START_TEST(inside_a_parallel_region_of_the_host)
 {
 #pragma omp parallel num_threads(2)
@@ -133,5 +164,5 @@ START_TEST(closure_receives_its_arguments)
 }
 END_TEST
 
-FX_TESTS("parallel", every_chunk_runs_once, inside_a_parallel_region_of_the_host, concurrent_runs, in_a_forked_child,
-         call_by_signature, closure_receives_its_arguments)
+FX_TESTS("parallel", every_chunk_runs_once, a_kernel_is_done_when_it_returns, inside_a_parallel_region_of_the_host, concurrent_runs,
+         in_a_forked_child, call_by_signature, closure_receives_its_arguments)

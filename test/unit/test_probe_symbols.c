@@ -69,12 +69,12 @@ static void check_refused(const family *f, const fx_probe *s, const fx_compiled 
     fx_probe_release(out, s->n_out);
 }
 
-static void check(const family *f)
+static void check(const family *f, const fx_compile_options *options)
 {
     static const int sizes[] = {0, 1, 2, 15, 16, HINT, 31, 33, MOST};
     fx_probe s = symbolic(f);
     int64_t before = fx_compile_count();
-    fx_compiled *once = fx_probe_compile(&s, &(fx_compile_options){.threads = 2, .verify = true});
+    fx_compiled *once = fx_probe_compile(&s, options);
     uint64_t hash = fx_compiled_code_hash(once);
     ck_assert_int_eq(fx_compile_count() - before, 1);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
@@ -104,6 +104,16 @@ static const family reductions[] = {
     {IN("x", "f32[5, #]") CALL("_softmax.default", "(%x, 1, False)"), 0, 0, 1, -1},
     {IN("x", "f32[#, 7]") CALL("_softmax.default", "(%x, 0, False)"), 0, 0, 0, -1},
     {IN("x", "f32[#, 24]") IN("w", "f32[24]") IN("wb", "f32[24]") CALL("layer_norm.default", "(%x, [24], %w, %wb)"), 0, 0, 0, -1},
+};
+
+/* Several values wait at a time. */
+static const family waiting[] = {
+    {IN("x", "f32[#, 7]") LET("a", "_softmax.default", "(%x, 1, False)") LET("b", "_softmax.default", "(%x, 0, False)")
+         LET("c", "_softmax.default", "(%a, 0, False)") LET("d", "mul.Tensor", "(%a, %b)") CALL("add.Tensor", "(%d, %c)"),
+     0, 0, 0, -1},
+    {IN("x", "f32[3, #]") IN("w", "f32[3, 3]") LET("a", "mm.default", "(%w, %x)") LET("b", "mm.default", "(%w, %a)")
+         LET("c", "mm.default", "(%w, %b)") LET("d", "sub.Tensor", "(%a, %c)") CALL("sub.Tensor", "(%d, %b)"),
+     0, 0, 1, -1},
 };
 
 static const family products[] = {
@@ -137,8 +147,16 @@ static const family moves[] = {
     {IN("x", "f32[3, #]") CALL("flip.default", "(%x, [1])"), 0, 0, 1, -1},
 };
 
-#define CHECK_ALL(families)                                                                                                        \
-    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++) check(&families[f])
+/* Once as users compile, once with every node's value in memory. */
+static void check_all(const family *families, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        check(&families[i], &(fx_compile_options){.threads = 2, .verify = true});
+        check(&families[i], &(fx_compile_options){.threads = 1, .verify = true, .no_fusion = true});
+    }
+}
+
+#define CHECK_ALL(families) check_all(families, sizeof families / sizeof families[0])
 
 START_TEST(pointwise_at_every_size)
 {
@@ -149,6 +167,12 @@ END_TEST
 START_TEST(reductions_at_every_size)
 {
     CHECK_ALL(reductions);
+}
+END_TEST
+
+START_TEST(waiting_values_at_every_size)
+{
+    CHECK_ALL(waiting);
 }
 END_TEST
 
@@ -170,5 +194,5 @@ START_TEST(moves_at_every_size)
 }
 END_TEST
 
-FX_TESTS("probe_symbols", pointwise_at_every_size, reductions_at_every_size, products_at_every_size, windows_at_every_size,
-         moves_at_every_size)
+FX_TESTS("probe_symbols", pointwise_at_every_size, reductions_at_every_size, waiting_values_at_every_size, products_at_every_size,
+         windows_at_every_size, moves_at_every_size)
