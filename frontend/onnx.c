@@ -25,15 +25,25 @@ static const char *node_label(const fx_onnx_node *node)
 
 /* ---- Names ----------------------------------------------------------------------------------------------------------------- */
 
-static fx_onnx_slot *find_slot(const fx_onnx_import *im, const char *name)
+fx_onnx_slot *fx__onnx_slot(const fx_onnx_import *im, const char *name)
 {
-    return fx__map_get(&im->slots, name);
+    for (const fx_onnx_scope *scope = im->scope; scope; scope = scope->outer) {
+        fx_onnx_slot *slot = fx__map_get(&scope->slots, name);
+        if (slot) return slot;
+    }
+    return NULL;
+}
+
+/* A name of this very scope: names around may be used again. */
+static fx_onnx_slot *own_slot(const fx_onnx_import *im, const char *name)
+{
+    return fx__map_get(&im->scope->slots, name);
 }
 
 static fx_onnx_slot *new_slot(fx_onnx_import *im, const char *name, int32_t producer)
 {
     fx_onnx_slot *slot = FX_NEW(im->arena, fx_onnx_slot);
-    if (!slot || !fx__map_put(&im->slots, name, slot)) {
+    if (!slot || !fx__map_put(&im->scope->slots, name, slot)) {
         problem(im, FX_E_OOM);
         return NULL;
     }
@@ -44,12 +54,12 @@ static fx_onnx_slot *new_slot(fx_onnx_import *im, const char *name, int32_t prod
 
 static void define_tensors(fx_onnx_import *im)
 {
-    const fx_onnx_graph *graph = &im->model.graph;
+    const fx_onnx_graph *graph = im->scope->graph;
     for (int32_t i = 0; i < graph->n_tensors; i++) {
         const fx_onnx_tensor *tensor = &graph->tensors[i];
         if (!*tensor->name)
             PROBLEM(im, FX_E_FORMAT, "%s: initializer %d has no name", im->file, (int)i);
-        else if (find_slot(im, tensor->name))
+        else if (own_slot(im, tensor->name))
             PROBLEM(im, FX_E_FORMAT, "%s: initializer \"%s\" is defined twice", im->file, tensor->name);
         else {
             fx_onnx_slot *slot = new_slot(im, tensor->name, -1);
@@ -60,11 +70,11 @@ static void define_tensors(fx_onnx_import *im)
 
 static void define_outputs(fx_onnx_import *im, int32_t index)
 {
-    const fx_onnx_node *node = &im->model.graph.nodes[index];
+    const fx_onnx_node *node = &im->scope->graph->nodes[index];
     for (int32_t i = 0; i < node->n_outputs; i++) {
         const char *name = node->outputs[i];
         if (!*name) continue;
-        if (find_slot(im, name))
+        if (own_slot(im, name))
             PROBLEM(im, FX_E_FORMAT, "%s: %s node \"%s\" defines \"%s\", which is defined already", im->file, node->op,
                     node_label(node), name);
         else
@@ -173,7 +183,7 @@ static void define_inputs(fx_onnx_import *im)
     const fx_onnx_graph *graph = &im->model.graph;
     for (int32_t i = 0; i < graph->n_inputs; i++) {
         const fx_onnx_value *value = &graph->inputs[i];
-        const fx_onnx_slot *slot = find_slot(im, value->name);
+        const fx_onnx_slot *slot = own_slot(im, value->name);
         if (slot && slot->initializer) continue;
         if (!*value->name || slot) {
             PROBLEM(im, FX_E_FORMAT, "%s: input \"%s\" is nameless or defined twice", im->file, value->name);
@@ -199,16 +209,16 @@ typedef struct sorter {
 
 static int32_t producer_of(const fx_onnx_import *im, const char *name)
 {
-    const fx_onnx_slot *slot = find_slot(im, name);
+    const fx_onnx_slot *slot = own_slot(im, name);
     return slot ? slot->producer : -1;
 }
 
 static void report_cycle(const sorter *s, int32_t index)
 {
-    const fx_onnx_node *node = &s->im->model.graph.nodes[index];
+    const fx_onnx_node *node = &s->im->scope->graph->nodes[index];
     PROBLEM(s->im, FX_E_GRAPH, "%s: %s node \"%s\" is part of a cycle", s->im->file, node->op, node_label(node));
     for (int32_t i = 0; i < node->n_outputs; i++) {
-        fx_onnx_slot *slot = find_slot(s->im, node->outputs[i]);
+        fx_onnx_slot *slot = own_slot(s->im, node->outputs[i]);
         if (slot) slot->failed = true;
     }
 }
@@ -222,7 +232,7 @@ static void push_visit(sorter *s, int32_t node)
 static void visit_step(sorter *s)
 {
     visit *top = &s->stack[s->depth - 1];
-    const fx_onnx_node *node = &s->im->model.graph.nodes[top->node];
+    const fx_onnx_node *node = &s->im->scope->graph->nodes[top->node];
     if (top->next_input == node->n_inputs) {
         s->state[top->node] = 2;
         s->order[s->n_order++] = top->node;
@@ -240,7 +250,7 @@ static void visit_step(sorter *s)
 /* Node indices so that producers come first; NULL when out of memory. */
 static const int32_t *sort_nodes(fx_onnx_import *im)
 {
-    int32_t n = im->model.graph.n_nodes;
+    int32_t n = im->scope->graph->n_nodes;
     sorter s = {.im = im};
     s.order = FX_NEW_ARRAY(im->arena, int32_t, n + 1);
     s.state = FX_NEW_ARRAY(im->arena, uint8_t, n + 1);
@@ -258,7 +268,7 @@ static const int32_t *sort_nodes(fx_onnx_import *im)
 static void fail_outputs(fx_onnx_import *im, const fx_onnx_node *node)
 {
     for (int32_t i = 0; i < node->n_outputs; i++) {
-        fx_onnx_slot *slot = find_slot(im, node->outputs[i]);
+        fx_onnx_slot *slot = fx__onnx_slot(im, node->outputs[i]);
         if (slot) slot->failed = true;
     }
 }
@@ -269,7 +279,7 @@ static bool inputs_ready(fx_onnx_call *call)
     bool ready = true;
     for (int32_t i = 0; i < call->node->n_inputs; i++) {
         const char *name = call->node->inputs[i];
-        const fx_onnx_slot *slot = *name ? find_slot(call->import, name) : NULL;
+        const fx_onnx_slot *slot = *name ? fx__onnx_slot(call->import, name) : NULL;
         if (*name && !slot) fx__onnx_error(call, FX_E_FORMAT, "nothing defines its input \"%s\"", name);
         ready = ready && (!*name || (slot && !slot->failed));
     }
@@ -279,7 +289,7 @@ static bool inputs_ready(fx_onnx_call *call)
 static bool arity_fits(fx_onnx_call *call, const fx_onnx_op *op)
 {
     int32_t n_in = call->node->n_inputs, n_out = call->node->n_outputs, given = 0;
-    for (int32_t i = 0; i < n_in && i < op->min_in; i++) given += *call->node->inputs[i] != 0;
+    for (int32_t i = 0; i < n_in && i < op->min_in; i++) given += fx__onnx_has(call, i);
     if (given < op->min_in || (op->max_in >= 0 && n_in > op->max_in))
         fx__onnx_error(call, FX_E_FORMAT, "has %d inputs; it takes %d to %d", (int)n_in, op->min_in,
                        op->max_in < 0 ? INT32_MAX : op->max_in);
@@ -310,24 +320,161 @@ static bool all_given(const fx_onnx_call *call)
 {
     const fx_onnx_node *node = call->node;
     for (int32_t i = 0; i < node->n_outputs; i++) {
-        const fx_onnx_slot *slot = find_slot(call->import, node->outputs[i]);
+        const fx_onnx_slot *slot = fx__onnx_slot(call->import, node->outputs[i]);
         if (slot && !slot->node && !slot->has_tensor && !slot->known && !slot->fill) return false;
     }
     return true;
 }
 
+static bool inline_function(fx_onnx_call *call, const fx_onnx_function *function, const fx_onnx_slot *in, int32_t n,
+                            fx_onnx_slot *out);
+
+static const fx_onnx_function *find_function(const fx_onnx_import *im, const fx_onnx_node *node)
+{
+    for (int32_t i = 0; i < im->model.n_functions; i++) {
+        const fx_onnx_function *function = &im->model.functions[i];
+        if (strcmp(function->name, node->op) == 0 && strcmp(function->domain, node->domain) == 0) return function;
+    }
+    return NULL;
+}
+
+static void translate_call(fx_onnx_call *call, const fx_onnx_function *function)
+{
+    fx_arena *arena = call->import->arena;
+    int32_t n = call->node->n_inputs < function->n_inputs ? call->node->n_inputs : function->n_inputs;
+    fx_onnx_slot *in = FX_NEW_ARRAY(arena, fx_onnx_slot, n + 1), *out = FX_NEW_ARRAY(arena, fx_onnx_slot, function->n_outputs + 1);
+    if (!in || !out) {
+        call->failed = true;
+        problem(call->import, FX_E_OOM);
+        return;
+    }
+    for (int32_t i = 0; i < n; i++) in[i] = fx__onnx_input_value(call, i);
+    if (!inline_function(call, function, in, n, out)) return;
+    for (int32_t i = 0; i < function->n_outputs; i++) fx__onnx_give_value(call, i, &out[i]);
+}
+
 static void translate(fx_onnx_import *im, const fx_onnx_node *node)
 {
-    fx_onnx_call call = {.import = im, .node = node, .opset = im->model.opset, .loc = {im->file, 0, node_label(node)}};
+    fx_onnx_call call = {
+        .import = im, .node = node, .scope = im->scope, .opset = im->scope->opset, .loc = {im->file, 0, node_label(node)}};
     int32_t errors = fx_context_diag_count(im->context);
-    const fx_onnx_op *op = find_op(&call);
+    const fx_onnx_function *function = find_function(im, node);
+    const fx_onnx_op *op = function ? NULL : find_op(&call);
     bool ready = inputs_ready(&call);
+    if (function && ready) translate_call(&call, function);
     if (op && arity_fits(&call, op) && ready && !fx__onnx_fold(&call)) op->build(&call);
-    if (op && ready && !call.failed && !all_given(&call)) {
+    if ((op || function) && ready && !call.failed && !all_given(&call)) {
         call.failed = true;
         if (fx_context_diag_count(im->context) == errors) fx__onnx_error(&call, FX_E_OOM, "could not be translated");
     }
-    if (call.failed || !op || !ready) fail_outputs(im, node);
+    if (call.failed || !(op || function) || !ready) fail_outputs(im, node);
+}
+
+/* ---- Graphs in the place of a node --------------------------------------------------------------------------------------------
+ */
+
+enum { DEEPEST = 16, MOST_NODES = 1 << 18 };
+
+static void bind_slot(fx_onnx_import *im, const char *name, const fx_onnx_slot *value)
+{
+    fx_onnx_slot *slot = *name && !own_slot(im, name) ? new_slot(im, name, -1) : NULL;
+    if (!slot) return;
+    *slot = *value;
+    slot->name = name;
+    slot->producer = -1;
+}
+
+static bool translate_nodes(fx_onnx_import *im)
+{
+    const fx_onnx_graph *graph = im->scope->graph;
+    for (int32_t i = 0; i < graph->n_nodes; i++) define_outputs(im, i);
+    const int32_t *order = sort_nodes(im);
+    for (int32_t i = 0; order && i < graph->n_nodes; i++) translate(im, &graph->nodes[order[i]]);
+    return order != NULL;
+}
+
+static bool read_output(fx_onnx_call *call, const char *name, fx_onnx_slot *out)
+{
+    const fx_onnx_slot *slot = fx__onnx_slot(call->import, name);
+    if (!slot) fx__onnx_error(call, FX_E_FORMAT, "nothing defines the output \"%s\" of its graph", name);
+    if (!slot || slot->failed) {
+        call->failed = true;
+        return false;
+    }
+    *out = *slot;
+    return true;
+}
+
+/* Runs the nodes of a scope whose inputs are bound. names: its outputs. */
+static bool translate_scope(fx_onnx_call *call, fx_onnx_scope *scope, const char *const *names, int32_t n, fx_onnx_slot *out)
+{
+    fx_onnx_import *im = call->import;
+    im->n_nodes += scope->graph->n_nodes;
+    if (scope->depth > DEEPEST || im->n_nodes > MOST_NODES) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "graphs inside graphs are too deep or have too many nodes");
+        return false;
+    }
+    define_tensors(im);
+    bool good = translate_nodes(im);
+    for (int32_t i = 0; i < n && good; i++) good = read_output(call, names[i], &out[i]);
+    return good;
+}
+
+static fx_onnx_scope scope_inside(const fx_onnx_call *call, const fx_onnx_graph *graph)
+{
+    fx_onnx_scope scope = *call->scope;
+    scope.graph = graph;
+    scope.depth++;
+    fx__map_init(&scope.slots, call->import->arena);
+    return scope;
+}
+
+static bool inline_function(fx_onnx_call *call, const fx_onnx_function *function, const fx_onnx_slot *in, int32_t n,
+                            fx_onnx_slot *out)
+{
+    fx_onnx_import *im = call->import;
+    fx_onnx_scope scope = scope_inside(call, &function->body), *around = im->scope;
+    scope.outer = NULL;
+    scope.caller = call;
+    scope.function = function;
+    if (function->opset) scope.opset = function->opset;
+    im->scope = &scope;
+    for (int32_t i = 0; i < function->n_inputs; i++)
+        bind_slot(im, function->inputs[i], i < n ? &in[i] : &(fx_onnx_slot){.absent = true});
+    bool good = translate_scope(call, &scope, function->outputs, function->n_outputs, out);
+    im->scope = around;
+    return good;
+}
+
+bool fx__onnx_inline(fx_onnx_call *call, const fx_onnx_graph *graph, const fx_onnx_slot *in, int32_t n_in, fx_onnx_slot *out)
+{
+    fx_onnx_import *im = call->import;
+    fx_onnx_scope scope = scope_inside(call, graph), *around = im->scope;
+    scope.outer = around;
+    const char **names = FX_NEW_ARRAY(im->arena, const char *, graph->n_outputs + 1);
+    if (!names) return false;
+    for (int32_t i = 0; i < graph->n_outputs; i++) names[i] = graph->outputs[i].name;
+    im->scope = &scope;
+    for (int32_t i = 0; i < n_in && i < graph->n_inputs; i++) bind_slot(im, graph->inputs[i].name, &in[i]);
+    bool good = translate_scope(call, &scope, names, graph->n_outputs, out);
+    im->scope = around;
+    return good;
+}
+
+bool fx__onnx_graph(fx_onnx_call *call, const char *name, fx_onnx_graph *out)
+{
+    fx_onnx_import *im = call->import;
+    const fx_onnx_attr *attr = fx__onnx_attr(call, name);
+    if (!attr || attr->type != FX_ONNX_GRAPH) {
+        fx__onnx_error(call, FX_E_FORMAT, "has no graph \"%s\"", name);
+        return false;
+    }
+    fx_status status = fx__onnx_file_graph(im->arena, im->file, attr->message, out);
+    if (status != FX_OK) {
+        call->failed = true;
+        problem(im, status);
+    }
+    return status == FX_OK;
 }
 
 /* ---- Outputs ---------------------------------------------------------------------------------------------------------------- */
@@ -335,8 +482,8 @@ static void translate(fx_onnx_import *im, const fx_onnx_node *node)
 static fx_attr output_value(fx_onnx_import *im, const char *name)
 {
     static const fx_onnx_node nowhere = {.name = "", .op = "output", .domain = ""};
-    fx_onnx_call call = {.import = im, .node = &nowhere, .opset = im->model.opset, .loc = {im->file, 0, name}};
-    fx_onnx_slot *slot = find_slot(im, name);
+    fx_onnx_call call = {.import = im, .node = &nowhere, .scope = im->scope, .opset = im->scope->opset, .loc = {im->file, 0, name}};
+    fx_onnx_slot *slot = fx__onnx_slot(im, name);
     if (!slot) PROBLEM(im, FX_E_FORMAT, "%s: nothing defines the output \"%s\"", im->file, name);
     return slot && !slot->failed ? fx__onnx_slot_node(&call, slot) : fx_none();
 }
@@ -375,10 +522,7 @@ static fx_status walk(fx_onnx_import *im)
     check_model(im);
     define_tensors(im);
     define_inputs(im);
-    for (int32_t i = 0; i < im->model.graph.n_nodes; i++) define_outputs(im, i);
-    const int32_t *order = sort_nodes(im);
-    if (!order) return FX_E_OOM;
-    for (int32_t i = 0; i < im->model.graph.n_nodes; i++) translate(im, &im->model.graph.nodes[order[i]]);
+    if (!translate_nodes(im)) return FX_E_OOM;
     add_outputs(im);
     return im->status;
 }
@@ -399,9 +543,11 @@ static fx_status import_into(fx_onnx_import *im)
     im->module->on_free_user = im->store;
     im->store_given = true;
     im->graph = fx_module_graph(im->module);
-    fx__map_init(&im->slots, im->arena);
     fx__map_init(&im->symbols, im->arena);
     fx__map_init(&im->values, im->arena);
+    fx_onnx_scope scope = {.graph = &im->model.graph, .opset = im->model.opset};
+    fx__map_init(&scope.slots, im->arena);
+    im->scope = &scope;
     return walk(im);
 }
 

@@ -32,6 +32,7 @@ typedef struct fx_onnx_slot {
     const char *name;
     int32_t producer; /* index of the node that gives it; -1: input or initializer */
     bool failed;      /* its producer was reported: users keep silent */
+    bool absent;      /* an input that a call leaves out */
     fx_node *node;    /* NULL until somebody needs it as a tensor */
     const fx_onnx_tensor *initializer;
     bool has_tensor;
@@ -51,6 +52,17 @@ typedef struct fx_onnx_source {
     int32_t n_fixed;
 } fx_onnx_source;
 
+/* The names of a graph that is being translated: the file's, a branch's, a function's. */
+typedef struct fx_onnx_scope {
+    struct fx_onnx_scope *outer; /* whose names are seen too; NULL: none */
+    const fx_onnx_graph *graph;
+    fx_map slots;
+    const struct fx_onnx_call *caller; /* of the function around; NULL: none */
+    const fx_onnx_function *function;
+    int64_t opset;
+    int32_t depth;
+} fx_onnx_scope;
+
 typedef struct fx_onnx_import {
     fx_context *context;
     fx_arena *arena;  /* of the import */
@@ -61,7 +73,9 @@ typedef struct fx_onnx_import {
     const char *file;
     fx_onnx_source source;
     fx_onnx_model model;
-    fx_map slots, symbols;
+    fx_onnx_scope *scope; /* names that are seen now */
+    int32_t n_nodes;      /* translated in graphs inside graphs */
+    fx_map symbols;
     fx_map values;    /* node -> fx_tensor *: small values computed while importing (onnx_value.c) */
     fx_status status; /* first error */
 } fx_onnx_import;
@@ -69,6 +83,7 @@ typedef struct fx_onnx_import {
 typedef struct fx_onnx_call {
     fx_onnx_import *import;
     const fx_onnx_node *node;
+    const fx_onnx_scope *scope;
     int64_t opset;
     fx_loc loc;
     bool failed;
@@ -107,6 +122,8 @@ const fx_type *fx__onnx_type(fx_attr value);
 const fx_type *fx__onnx_need_type(fx_onnx_call *call, fx_attr value);
 /* The constant behind an input; NULL: it is computed, or absent. */
 const fx_tensor *fx__onnx_tensor(fx_onnx_call *call, int32_t index);
+/* The same for a value of any name. */
+const fx_tensor *fx__onnx_slot_tensor(fx_onnx_call *call, fx_onnx_slot *slot);
 /* Its integers, if known; NULL: not known. */
 const fx_onnx_known *fx__onnx_known(fx_onnx_call *call, int32_t index);
 /* The same, but an error when they are not. */
@@ -153,6 +170,17 @@ fx_attr fx__onnx_list(fx_onnx_call *call, const int64_t *values, int32_t n);
 fx_status fx__onnx_evaluate(fx_onnx_import *import, fx_node *node);
 /* The value of a constant or computed node; NULL: not known. */
 const fx_tensor *fx__onnx_value(const fx_onnx_import *import, const fx_node *node);
+
+/* The value of a name that the node sees; NULL: nothing defines it. */
+fx_onnx_slot *fx__onnx_slot(const fx_onnx_import *import, const char *name);
+/* Translates a graph in the place of the node (onnx.c): its inputs are bound to `in`, out[] receives the values of its outputs.
+ * Branches see the names around them; a function's body does not. False after an error. */
+bool fx__onnx_inline(fx_onnx_call *call, const fx_onnx_graph *graph, const fx_onnx_slot *in, int32_t n_in, fx_onnx_slot *out);
+/* The graph of an attribute; false after an error. */
+bool fx__onnx_graph(fx_onnx_call *call, const char *name, fx_onnx_graph *out);
+/* The value of an input, and a value of another scope as output. */
+fx_onnx_slot fx__onnx_input_value(fx_onnx_call *call, int32_t index);
+void fx__onnx_give_value(fx_onnx_call *call, int32_t index, const fx_onnx_slot *value);
 
 /* Evaluates a node over known integers (onnx_shape.c): false when it is no such node. */
 bool fx__onnx_fold(fx_onnx_call *call);

@@ -27,7 +27,7 @@ static void out_of_memory(fx_onnx_call *call)
 
 static fx_onnx_slot *slot_of(const fx_onnx_call *call, const char *name)
 {
-    return fx__map_get(&call->import->slots, name);
+    return fx__onnx_slot(call->import, name);
 }
 
 static fx_onnx_slot *input_slot(const fx_onnx_call *call, int32_t index)
@@ -37,7 +37,9 @@ static fx_onnx_slot *input_slot(const fx_onnx_call *call, int32_t index)
 
 bool fx__onnx_has(const fx_onnx_call *call, int32_t index)
 {
-    return index < call->node->n_inputs && *call->node->inputs[index];
+    if (index >= call->node->n_inputs || !*call->node->inputs[index]) return false;
+    const fx_onnx_slot *slot = slot_of(call, call->node->inputs[index]);
+    return !slot || !slot->absent;
 }
 
 /* ---- Constants --------------------------------------------------------------------------------------------------------------- */
@@ -82,7 +84,7 @@ static const fx_tensor *tensor_of_known(fx_onnx_call *call, fx_onnx_slot *slot)
     return &slot->tensor;
 }
 
-static const fx_tensor *any_tensor(fx_onnx_call *call, fx_onnx_slot *slot)
+const fx_tensor *fx__onnx_slot_tensor(fx_onnx_call *call, fx_onnx_slot *slot)
 {
     const fx_tensor *tensor = slot_tensor(call, slot);
     return tensor || slot->failed ? tensor : tensor_of_known(call, slot);
@@ -91,7 +93,7 @@ static const fx_tensor *any_tensor(fx_onnx_call *call, fx_onnx_slot *slot)
 const fx_tensor *fx__onnx_tensor(fx_onnx_call *call, int32_t index)
 {
     fx_onnx_slot *slot = input_slot(call, index);
-    return slot ? any_tensor(call, slot) : NULL;
+    return slot ? fx__onnx_slot_tensor(call, slot) : NULL;
 }
 
 static bool can_be_known(const fx_tensor *tensor)
@@ -150,8 +152,10 @@ const fx_onnx_known *fx__onnx_need_known(fx_onnx_call *call, int32_t index, cons
 static fx_attr parameter_node(fx_onnx_call *call, fx_onnx_slot *slot, const fx_tensor *tensor)
 {
     fx_onnx_import *im = call->import;
-    if (fx_module_add_tensor(im->module, slot->name, tensor, false, NULL, NULL) == FX_OK)
-        slot->node = fx_graph_get_attr(im->graph, slot->name);
+    bool own_name = !im->scope->outer && !im->scope->caller;
+    const char *path = own_name ? slot->name : fx__module_add_constant(im->module, "constant", tensor, NULL, NULL);
+    if (path && (!own_name || fx_module_add_tensor(im->module, path, tensor, false, NULL, NULL) == FX_OK))
+        slot->node = fx_graph_get_attr(im->graph, path);
     if (!slot->node) {
         out_of_memory(call);
         return fx_none();
@@ -172,7 +176,7 @@ fx_attr fx__onnx_slot_node(fx_onnx_call *call, fx_onnx_slot *slot)
 {
     if (slot->node) return fx_node_attr(slot->node);
     if (slot->fill) return fill_node(call, slot);
-    const fx_tensor *tensor = any_tensor(call, slot);
+    const fx_tensor *tensor = fx__onnx_slot_tensor(call, slot);
     if (tensor) return parameter_node(call, slot, tensor);
     if (slot->known)
         fx__onnx_error(call, FX_E_UNSUPPORTED, "a size that is not known when importing is used as data (\"%s\")", slot->name);
@@ -241,11 +245,19 @@ int32_t fx__onnx_ints_of(fx_onnx_call *call, int32_t index, const char *attr, in
 
 /* ---- Attributes -------------------------------------------------------------------------------------------------------------- */
 
+static const fx_onnx_attr *attr_of(const fx_onnx_node *node, const char *name)
+{
+    for (int32_t i = 0; i < node->n_attrs; i++)
+        if (strcmp(node->attrs[i].name, name) == 0) return &node->attrs[i];
+    return NULL;
+}
+
 const fx_onnx_attr *fx__onnx_attr(const fx_onnx_call *call, const char *name)
 {
-    for (int32_t i = 0; i < call->node->n_attrs; i++)
-        if (strcmp(call->node->attrs[i].name, name) == 0) return &call->node->attrs[i];
-    return NULL;
+    const fx_onnx_attr *attr = attr_of(call->node, name);
+    if (!attr || !*attr->ref || !call->scope->caller) return attr;
+    const fx_onnx_attr *given = fx__onnx_attr(call->scope->caller, attr->ref);
+    return given ? given : attr_of(&call->scope->function->defaults, attr->ref);
 }
 
 static const fx_onnx_attr *typed_attr(fx_onnx_call *call, const char *name, fx_onnx_attr_type type)
@@ -380,6 +392,22 @@ void fx__onnx_give_tensor(fx_onnx_call *call, int32_t index, const fx_tensor *te
     if (!slot) return;
     slot->tensor = *tensor;
     slot->has_tensor = true;
+}
+
+fx_onnx_slot fx__onnx_input_value(fx_onnx_call *call, int32_t index)
+{
+    const fx_onnx_slot *slot = input_slot(call, index);
+    return slot ? *slot : (fx_onnx_slot){.absent = true};
+}
+
+void fx__onnx_give_value(fx_onnx_call *call, int32_t index, const fx_onnx_slot *value)
+{
+    fx_onnx_slot *slot = output_slot(call, index);
+    if (!slot) return;
+    fx_onnx_slot own = *slot;
+    *slot = *value;
+    slot->name = own.name;
+    slot->producer = own.producer;
 }
 
 void fx__onnx_give_fill(fx_onnx_call *call, int32_t index, const fx_type *type, double value)

@@ -237,6 +237,8 @@ static fx_status attr_field(decoder *d, fx_wire_field *field, void *out)
         return append_text(d, field, &attr->strings, &attr->n_strings, &attr->cap_strings);
     case 20:
         return take_int32(field, &attr->type);
+    case 21:
+        return take_text(d, field, &attr->ref);
     default:
         return FX_OK;
     }
@@ -251,7 +253,7 @@ static fx_status take_attr(decoder *d, const fx_wire_field *field, fx_onnx_node 
     node->attrs = fx__arena_grow(d->arena, node->attrs, &node->cap_attrs, node->n_attrs, sizeof *node->attrs);
     if (!node->attrs) return FX_E_OOM;
     fx_onnx_attr *attr = &node->attrs[node->n_attrs++];
-    *attr = (fx_onnx_attr){.name = "", .s = ""};
+    *attr = (fx_onnx_attr){.name = "", .s = "", .ref = ""};
     FX_TRY(each_field(d, message, "attribute", attr_field, attr));
     bool other_type = (attr->type == FX_ONNX_INTS && attr->floats) || (attr->type == FX_ONNX_FLOATS && attr->ints);
     return other_type ? FX_E_FORMAT : FX_OK;
@@ -399,14 +401,49 @@ static fx_status opset_field(decoder *d, fx_wire_field *field, void *out)
     return FX_OK;
 }
 
-static fx_status take_opset(decoder *d, const fx_wire_field *field, fx_onnx_model *model)
+static fx_status take_opset(decoder *d, const fx_wire_field *field, int64_t *out)
 {
     fx_wire message;
     opset_id id = {"", 0};
     FX_TRY(take_message(field, &message));
     FX_TRY(each_field(d, message, "opset_import", opset_field, &id));
-    if (!*id.domain || strcmp(id.domain, "ai.onnx") == 0) model->opset = id.version;
+    if (!*id.domain || strcmp(id.domain, "ai.onnx") == 0) *out = id.version;
     return FX_OK;
+}
+
+static fx_status function_field(decoder *d, fx_wire_field *field, void *out)
+{
+    fx_onnx_function *function = out;
+    switch (field->number) {
+    case 1:
+        return take_text(d, field, &function->name);
+    case 4:
+        return append_text(d, field, &function->inputs, &function->n_inputs, &function->cap_inputs);
+    case 5:
+        return append_text(d, field, &function->outputs, &function->n_outputs, &function->cap_outputs);
+    case 7:
+        return take_node(d, field, &function->body);
+    case 9:
+        return take_opset(d, field, &function->opset);
+    case 10:
+        return take_text(d, field, &function->domain);
+    case 11:
+        return take_attr(d, field, &function->defaults);
+    default:
+        return FX_OK;
+    }
+}
+
+static fx_status take_function(decoder *d, const fx_wire_field *field, fx_onnx_model *model)
+{
+    fx_wire message;
+    FX_TRY(take_message(field, &message));
+    model->functions =
+        fx__arena_grow(d->arena, model->functions, &model->cap_functions, model->n_functions, sizeof *model->functions);
+    if (!model->functions) return FX_E_OOM;
+    fx_onnx_function *function = &model->functions[model->n_functions++];
+    *function = (fx_onnx_function){.name = "", .domain = "", .body.name = ""};
+    return each_field(d, message, "function", function_field, function);
 }
 
 static fx_status model_field(decoder *d, fx_wire_field *field, void *out)
@@ -421,10 +458,9 @@ static fx_status model_field(decoder *d, fx_wire_field *field, void *out)
         model->has_graph = true;
         return each_field(d, message, "graph", graph_field, &model->graph);
     case 8:
-        return take_opset(d, field, model);
+        return take_opset(d, field, &model->opset);
     case 25:
-        model->has_functions = true;
-        return FX_OK;
+        return take_function(d, field, model);
     default:
         return FX_OK;
     }
@@ -442,6 +478,13 @@ fx_status fx__onnx_file_decode(fx_arena *arena, const char *file, const void *da
     FX_TRY(each_field(&d, fx__wire_span(data, bytes), "model", model_field, out));
     if (!out->has_graph) return fx__diag(d.context, FX_E_FORMAT, NULL, "%s: an ONNX model without a graph", file);
     return FX_OK;
+}
+
+fx_status fx__onnx_file_graph(fx_arena *arena, const char *file, fx_wire message, fx_onnx_graph *out)
+{
+    decoder d = decoder_for(arena, file, message.at);
+    *out = (fx_onnx_graph){.name = ""};
+    return each_field(&d, message, "graph", graph_field, out);
 }
 
 fx_status fx__onnx_file_tensor(fx_arena *arena, const char *file, fx_wire message, fx_onnx_tensor *out)

@@ -40,6 +40,7 @@ typedef struct fx_onnx_attr {
     double f;
     int64_t i;
     const char *s;
+    const char *ref; /* inside a function: the call's attribute of this name, if not "" */
     fx_wire message; /* tensor or graph */
     int32_t n, cap;  /* of ints or floats */
     int64_t *ints;
@@ -76,15 +77,29 @@ typedef struct fx_onnx_graph {
     bool has_sparse;
 } fx_onnx_graph;
 
+/* A function of the file: its body has names of its own. */
+typedef struct fx_onnx_function {
+    const char *name, *domain;
+    const char **inputs, **outputs;
+    int32_t n_inputs, n_outputs, cap_inputs, cap_outputs;
+    fx_onnx_node defaults; /* attributes that have some */
+    fx_onnx_graph body;    /* nodes only */
+    int64_t opset;         /* of the default domain; 0: not stated */
+} fx_onnx_function;
+
 typedef struct fx_onnx_model {
     int64_t ir_version;
     int64_t opset; /* of the default domain; 0: not stated */
-    bool has_graph, has_functions;
+    bool has_graph;
     fx_onnx_graph graph;
+    fx_onnx_function *functions;
+    int32_t n_functions, cap_functions;
 } fx_onnx_model;
 
 /* Decodes everything but tensor data. FX_E_FORMAT with the byte offset of the damage, FX_E_OOM. */
 fx_status fx__onnx_file_decode(fx_arena *arena, const char *file, const void *data, size_t bytes, fx_onnx_model *out);
+/* Decodes the graph that an attribute holds. */
+fx_status fx__onnx_file_graph(fx_arena *arena, const char *file, fx_wire message, fx_onnx_graph *out);
 /* Decodes one TensorProto. */
 fx_status fx__onnx_file_tensor(fx_arena *arena, const char *file, fx_wire message, fx_onnx_tensor *out);
 /* "float32", "string", "float8e4m3fn"; "?" for a number that is no type. */

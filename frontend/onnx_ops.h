@@ -10,6 +10,7 @@ enum { FX_ONNX_ANY = -1 }; /* any number of inputs */
 extern const fx_onnx_op fx__onnx_ops_activation[]; /* activation functions */
 extern const fx_onnx_op fx__onnx_ops_attention[];  /* attention and its positions */
 extern const fx_onnx_op fx__onnx_ops_class[];      /* one-hot codes and losses over classes */
+extern const fx_onnx_op fx__onnx_ops_control[];    /* graphs inside graphs */
 extern const fx_onnx_op fx__onnx_ops_einsum[];     /* Einsum */
 extern const fx_onnx_op fx__onnx_ops_fill[];       /* made from sizes, or repeated */
 extern const fx_onnx_op fx__onnx_ops_index[];      /* reading and writing where indices say */

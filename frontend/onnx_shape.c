@@ -41,7 +41,7 @@ static bool copy_items(folder *f, const fx_onnx_known *from, int32_t rank)
 
 static bool shape_of(fx_onnx_call *call, fx_type *out)
 {
-    fx_onnx_slot *slot = fx__map_get(&call->import->slots, call->node->inputs[0]);
+    fx_onnx_slot *slot = fx__onnx_slot(call->import, call->node->inputs[0]);
     const fx_type *type = slot->node ? fx_node_type(slot->node, 0) : NULL;
     const fx_tensor *tensor = slot->node ? NULL : fx__onnx_tensor(call, 0);
     if (type)
