@@ -152,7 +152,7 @@ const fx_onnx_known *fx__onnx_need_known(fx_onnx_call *call, int32_t index, cons
 static fx_attr parameter_node(fx_onnx_call *call, fx_onnx_slot *slot, const fx_tensor *tensor)
 {
     fx_onnx_import *im = call->import;
-    bool own_name = !im->scope->outer && !im->scope->caller;
+    bool whole_file = !im->scope->outer && !im->scope->caller, own_name = whole_file && fx__onnx_slot(im, slot->name) == slot;
     const char *path = own_name ? slot->name : fx__module_add_constant(im->module, "constant", tensor, NULL, NULL);
     if (path && (!own_name || fx_module_add_tensor(im->module, path, tensor, false, NULL, NULL) == FX_OK))
         slot->node = fx_graph_get_attr(im->graph, path);
