@@ -129,9 +129,56 @@ static void build_gather_nd(fx_onnx_call *call)
     FX_GIVE(call, "aten.index.Tensor", x, index_list(call, 0, all, (int32_t)(batch + depth)));
 }
 
+/* ---- Rows that are kept or turned round ---------------------------------------------------------------------------------------
+ */
+
+/* Where a condition, which is known, holds. */
+static void build_compress(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    const fx_tensor *condition = fx__onnx_tensor(call, 1);
+    fx_tensor at;
+    if (!type) return;
+    if (!condition || condition->rank != 1) {
+        if (!call->failed) fx__onnx_error(call, FX_E_UNSUPPORTED, "its condition must be known when importing");
+        return;
+    }
+    int64_t n = 0, elems = condition->dim[0];
+    for (int64_t i = 0; i < elems; i++) n += fx_tensor_get(condition, i) != 0;
+    bool flat = !fx__onnx_attr(call, "axis");
+    int32_t axis = flat ? 0 : fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), type->rank);
+    if (call->failed || !fx__onnx_new_tensor(call, FX_I64, 1, &n, &at)) return;
+    for (int64_t i = 0, k = 0; i < elems; i++)
+        if (fx_tensor_get(condition, i) != 0) ((int64_t *)at.data)[k++] = i;
+    if (flat) x = FX_EMIT(call, "aten.reshape.default", x, fx__onnx_list(call, &(int64_t){-1}, 1));
+    FX_GIVE(call, "aten.index_select.default", x, fx_int(axis), fx__onnx_constant(call, &at));
+}
+
+/* The first `length` steps of each row of the batch, backwards: step t comes from length - 1 - t. */
+static void build_reverse_sequence(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), lengths = fx__onnx_cast(call, fx__onnx_in(call, 1), FX_I64);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t batch = fx__onnx_int(call, "batch_axis", 1), time = fx__onnx_int(call, "time_axis", 0);
+    if (!type) return;
+    if (type->rank < 2 || batch + time != 1 || batch * time != 0) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "its batch and time must be the first two axes");
+        return;
+    }
+    fx_attr step = positions(call, (int32_t)time, 2, type->dim[time]), row = positions(call, (int32_t)batch, 2, type->dim[batch]);
+    fx_attr length = FX_EMIT(call, "aten.unsqueeze.default", lengths, fx_int(time));
+    fx_attr turned = FX_EMIT(call, "aten.sub.Tensor", FX_EMIT(call, "aten.sub.Scalar", length, fx_int(1)), step);
+    fx_attr from = FX_EMIT(call, "aten.where.self", FX_EMIT(call, "aten.lt.Tensor", step, length), turned, step);
+    fx_attr index[2] = {time == 0 ? from : row, time == 0 ? row : from};
+    FX_GIVE(call, "aten.index.Tensor", x, index_list(call, 0, index, 2));
+}
+
 const fx_onnx_op fx__onnx_ops_index[] = {
+    {"Compress", 9, 2, 2, 1, build_compress},
     {"Gather", 1, 2, 2, 1, build_gather},
     {"GatherElements", 11, 2, 2, 1, build_gather_elements},
     {"GatherND", 11, 2, 2, 1, build_gather_nd},
+    {"ReverseSequence", 10, 2, 2, 1, build_reverse_sequence},
     {0},
 };
