@@ -19,8 +19,7 @@ LLVMValueRef *fx__entry_syms(fx_entry_module *m)
 {
     fx_e *e = &m->e;
     int32_t n = fx__dims_sym_count(m->program->dims);
-    LLVMValueRef *all = FX_NEW_ARRAY(m->arena, LLVMValueRef, n + 1);
-    if (!all) return m->sym;
+    LLVMValueRef *all = m->here_sym;
     for (int32_t i = 0; i < n; i++) {
         all[i] = m->sym[i];
         if (all[i] || !m->call) continue;
@@ -105,7 +104,7 @@ static void call_body(fx_entry_module *m, const fx_step *step, const fx_kernel *
 {
     fx_e *e = &m->e;
     LLVMValueRef arg[MAX_ARGS], *sym = fx__entry_syms(m);
-    int32_t syms[64], n_sym = fx__kernel_syms(m->program, kernel, syms, 64);
+    int32_t syms[FX_KERNEL_SYMS], n_sym = fx__kernel_syms(m->program, kernel, syms);
     unsigned n = 0;
     for (int i = 0; i < kernel->n_arg; i++) {
         if (kernel->arg[i].role != FX_ARG_LOCAL) arg[n++] = fx__entry_buffer(m, step->bind[i].buf);
@@ -130,7 +129,7 @@ static void call_parallel(fx_entry_module *m, const fx_step *step, const fx_kern
 {
     fx_e *e = &m->e;
     LLVMValueRef *sym = fx__entry_syms(m);
-    int32_t syms[64], n_sym = fx__kernel_syms(m->program, kernel, syms, 64);
+    int32_t syms[FX_KERNEL_SYMS], n_sym = fx__kernel_syms(m->program, kernel, syms);
     for (int i = 0; i < kernel->n_arg; i++) {
         if (kernel->arg[i].role == FX_ARG_LOCAL) continue;
         e_store(e, fx__entry_buffer(m, step->bind[i].buf), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, i)));
@@ -337,10 +336,11 @@ fx_status fx__entry_build(fx_entry_module *m, LLVMContextRef context, const fx_p
     m->arena = fx__arena_new(program->context);
     if (!m->arena) return FX_E_OOM;
     m->sym = FX_NEW_ARRAY(m->arena, LLVMValueRef, fx__dims_sym_count(program->dims) + 1);
+    m->here_sym = FX_NEW_ARRAY(m->arena, LLVMValueRef, fx__dims_sym_count(program->dims) + 1);
     m->in = FX_NEW_ARRAY(m->arena, LLVMValueRef, program->n_input + 1);
     m->out = FX_NEW_ARRAY(m->arena, LLVMValueRef, program->n_output + 1);
     m->moved = FX_NEW_ARRAY(m->arena, LLVMValueRef, program->n_buf + 1);
-    if (!m->sym || !m->in || !m->out || !m->moved) return FX_E_OOM;
+    if (!m->sym || !m->here_sym || !m->in || !m->out || !m->moved) return FX_E_OOM;
     FX_TRY(build_run(m, &run));
     build_entry(m, run, &entry);
     FX_TRY(fx__entry_wrapper(m, entry));

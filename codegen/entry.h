@@ -27,6 +27,7 @@ typedef struct fx_entry_module {
     fx_entry_use use;
     LLVMValueRef call;                     /* fx_rt_call; NULL in init */
     LLVMValueRef *sym;                     /* [symbols] i64, those bound at entry; others NULL */
+    LLVMValueRef *here_sym;                /* [symbols] what fx__entry_syms gives */
     LLVMValueRef consts, state, workspace; /* base pointers */
     LLVMValueRef *in, *out;                /* data pointers */
     LLVMValueRef *moved;                   /* [n_buf]: where a carried buffer is just now; NULL: in its own place */

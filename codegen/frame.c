@@ -12,7 +12,7 @@ static const fx_emitter emitters[] = {
     [FX_EMIT_ROW] = fx__emit_row,   [FX_EMIT_TILE] = fx__emit_tile,
 };
 
-enum { MAX_SYMS = 64, MAX_PARAMS = FX_ARGS + MAX_SYMS + 4 };
+enum { MAX_PARAMS = FX_ARGS + FX_KERNEL_SYMS + 4 };
 
 void fx__frame_name(const fx_kernel *kernel, bool body, char out[40])
 {
@@ -29,13 +29,13 @@ bool fx__frame_gathers(const fx_kernel *kernel)
 
 static unsigned body_params(const fx_e *e, const fx_program *program, const fx_kernel *kernel, LLVMTypeRef *out)
 {
-    int32_t syms[MAX_SYMS];
+    int32_t syms[FX_KERNEL_SYMS];
     unsigned n = 0;
     for (int i = 0; i < kernel->n_arg; i++) {
         if (kernel->arg[i].role != FX_ARG_LOCAL) out[n++] = e->ty_ptr;
     }
     if (fx__frame_gathers(kernel)) out[n++] = e->ty_ptr;
-    int32_t n_sym = fx__kernel_syms(program, kernel, syms, MAX_SYMS);
+    int32_t n_sym = fx__kernel_syms(program, kernel, syms);
     for (int32_t i = 0; i < n_sym; i++) out[n++] = e->ty_i64;
     out[n++] = e->ty_i64;
     out[n++] = e->ty_i64;
@@ -143,7 +143,7 @@ static void place_local(fx_frame *f, int i)
 static void name_params(fx_frame *f)
 {
     const fx_kernel *k = f->kernel;
-    int32_t syms[MAX_SYMS];
+    int32_t syms[FX_KERNEL_SYMS];
     unsigned n = 0;
     for (int i = 0; i < k->n_arg; i++) {
         if (k->arg[i].role == FX_ARG_LOCAL) continue;
@@ -151,7 +151,7 @@ static void name_params(fx_frame *f)
         if (k->arg[i].name) name_value(f->arg[i], k->arg[i].name);
     }
     if (fx__frame_gathers(k)) name_value(f->error = LLVMGetParam(f->e.fn, n++), "error");
-    int32_t n_sym = fx__kernel_syms(f->program, k, syms, MAX_SYMS);
+    int32_t n_sym = fx__kernel_syms(f->program, k, syms);
     for (int32_t i = 0; i < n_sym; i++) f->sym[syms[i]] = LLVMGetParam(f->e.fn, n++);
     name_value(f->lo = LLVMGetParam(f->e.fn, n++), "lo");
     name_value(f->hi = LLVMGetParam(f->e.fn, n++), "hi");
@@ -198,7 +198,7 @@ static void build_thunk(fx_frame *f, const char *section)
     fx_e *e = &f->e;
     const fx_kernel *k = f->kernel;
     LLVMValueRef body = e->fn, arg[MAX_PARAMS];
-    int32_t syms[MAX_SYMS];
+    int32_t syms[FX_KERNEL_SYMS];
     char name[40];
     unsigned n = 0;
     fx__frame_name(k, false, name);
@@ -211,7 +211,7 @@ static void build_thunk(fx_frame *f, const char *section)
         if (k->arg[i].role != FX_ARG_LOCAL) arg[n++] = e_field(e, e->ty_ptr, args, (size_t)i * sizeof(void *));
     }
     if (f->error) arg[n++] = e_field(e, e->ty_ptr, args, (size_t)k->n_arg * sizeof(void *));
-    int32_t n_sym = fx__kernel_syms(f->program, k, syms, MAX_SYMS);
+    int32_t n_sym = fx__kernel_syms(f->program, k, syms);
     for (int32_t i = 0; i < n_sym; i++) arg[n++] = e_field(e, e->ty_i64, dims, (size_t)i * sizeof(int64_t));
     for (unsigned i = 1; i < 4; i++) arg[n++] = LLVMGetParam(e->fn, i);
     LLVMBuildCall2(e->builder, e_function_type(body), body, arg, n, "");
@@ -232,7 +232,8 @@ fx_status fx__frame_build(fx_frame *f, LLVMContextRef context, const fx_program 
     f->sym = FX_NEW_ARRAY(f->arena, LLVMValueRef, fx__dims_sym_count(program->dims) + 1);
     f->acc = FX_NEW_ARRAY(f->arena, fx_acc, kernel->n_access + 1);
     if (!f->sym || !f->acc) return FX_E_OOM;
-    if (fx__kernel_syms(program, kernel, NULL, 0) > MAX_SYMS) return fx__frame_refuse(f, "too many symbols");
+    int32_t syms[FX_KERNEL_SYMS];
+    if (fx__kernel_syms(program, kernel, syms) > FX_KERNEL_SYMS) return fx__frame_refuse(f, "too many symbols");
     FX_TRY(build_body(f, section));
     build_thunk(f, section);
     return FX_OK;

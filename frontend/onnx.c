@@ -557,6 +557,7 @@ fx_status fx__onnx_import(fx_context *context, const fx_onnx_source *source, fx_
     im.file = fx__intern(context, source->file);
     im.arena = fx__arena_new(context);
     fx_status status = im.arena && im.file ? import_into(&im) : FX_E_OOM;
+    if (status != FX_OK) status = fx__diag_failure(context, status);
     if (status == FX_OK)
         *out = im.module;
     else

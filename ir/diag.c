@@ -43,6 +43,11 @@ fx_status fx__diag_oom(fx_context *context)
     return FX_E_OOM;
 }
 
+fx_status fx__diag_failure(const fx_context *context, fx_status otherwise)
+{
+    return context->oom_noted ? FX_E_OOM : otherwise;
+}
+
 /* "file:line: " in front. */
 static void put_place(fx_text *text, const fx_loc *loc)
 {

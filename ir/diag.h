@@ -13,6 +13,8 @@ fx_status fx__diag_node(const fx_node *node, fx_status status, const char *forma
 void fx__diag_note(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
 void fx__diag_warn(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
 fx_status fx__diag_oom(fx_context *context);
+/* What a failure is that came without a status: FX_E_OOM when memory has run out in this context, else `otherwise`. */
+fx_status fx__diag_failure(const fx_context *context, fx_status otherwise);
 /* The context's allocator. */
 void *fx__alloc(fx_context *context, size_t bytes); /* zeroed; NULL notes FX_E_OOM */
 void fx__free(fx_context *context, void *memory);

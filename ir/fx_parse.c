@@ -471,6 +471,7 @@ fx_status fx_graph_parse(fx_context *context, const char *name, const char *text
         read_file(&r, graph);
     }
     fx_status status = !r.at ? FX_E_OOM : r.n_errors ? FX_E_FORMAT : r.bad ? FX_E_OOM : FX_OK;
+    if (status != FX_OK) status = fx__diag_failure(context, status);
     fx__arena_free(arena);
     if (status == FX_OK)
         *out = graph;

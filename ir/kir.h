@@ -268,8 +268,9 @@ fx_kstage *fx__kernel_add_stage(fx_program *program, fx_kernel *kernel, fx_stage
 uint16_t fx__stage_expr(fx_program *program, fx_kstage *stage, const fx_expr *expr);
 int fx__expr_operands(const fx_expr *expr);       /* how many of a, b, c are used */
 fx_dtype fx__stage_dtype(const fx_kstage *stage); /* of a REDUCE's or CONTRACT's result: acc, i64 for argmin and argmax */
-/* Symbols used by the kernel's dims, ascending; they are its dim parameters, in this order. */
-int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t *out, int32_t capacity);
+/* Symbols used by the kernel's dims, ascending; they are its dim parameters, in this order. FX_KERNEL_SYMS + 1: there are more. */
+enum { FX_KERNEL_SYMS = 64 };
+int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t out[FX_KERNEL_SYMS]);
 /* Kernels with the same canonical text become one. Sets hashes. */
 fx_status fx__kir_dedup(fx_program *program);
 /* Removes arguments, accesses, axes, expressions and kernels that nothing uses. */

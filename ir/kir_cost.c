@@ -7,23 +7,36 @@
 
 typedef struct sym_set {
     const fx_dims *dims;
-    bool *has; /* [symbols] */
+    int32_t *sym; /* ascending */
+    int32_t n;    /* FX_KERNEL_SYMS + 1: more than fit */
 } sym_set;
 
-static void add_syms(const sym_set *set, fx_dim dim)
+static void add_sym(sym_set *set, int32_t sym)
+{
+    int32_t at = 0;
+    while (at < set->n && at < FX_KERNEL_SYMS && set->sym[at] < sym) at++;
+    if (set->n > FX_KERNEL_SYMS || (at < set->n && set->sym[at] == sym)) return;
+    if (set->n < FX_KERNEL_SYMS) {
+        memmove(set->sym + at + 1, set->sym + at, (size_t)(set->n - at) * sizeof *set->sym);
+        set->sym[at] = sym;
+    }
+    set->n++;
+}
+
+static void add_syms(sym_set *set, fx_dim dim)
 {
     if (fx_dim_is_const(dim) || dim == FX_DIM_BAD) return;
     fx_dim_node node = fx__dim_node(set->dims, dim);
     if (node.op == FX_DIM_CONST) return;
     if (node.op == FX_DIM_SYM) {
-        set->has[node.value] = true;
+        add_sym(set, (int32_t)node.value);
         return;
     }
     add_syms(set, node.a);
     add_syms(set, node.b);
 }
 
-static void add_access_syms(const sym_set *set, const fx_access *access)
+static void add_access_syms(sym_set *set, const fx_access *access)
 {
     for (int d = 0; d < access->rank; d++) {
         add_syms(set, access->at[d].base);
@@ -35,7 +48,7 @@ static void add_access_syms(const sym_set *set, const fx_access *access)
     }
 }
 
-static void add_kernel_syms(const sym_set *set, const fx_kernel *kernel)
+static void add_kernel_syms(sym_set *set, const fx_kernel *kernel)
 {
     for (int a = 0; a < kernel->n_arg; a++) {
         for (int d = 0; d < kernel->arg[a].rank; d++) {
@@ -50,20 +63,11 @@ static void add_kernel_syms(const sym_set *set, const fx_kernel *kernel)
             if (kernel->stage[s].expr[e].op == FX_X_SYM) add_syms(set, kernel->stage[s].expr[e].u.dim);
 }
 
-int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t *out, int32_t capacity)
+int32_t fx__kernel_syms(const fx_program *program, const fx_kernel *kernel, int32_t out[FX_KERNEL_SYMS])
 {
-    int32_t n_sym = fx__dims_sym_count(program->dims), n = 0;
-    if (n_sym == 0) return 0;
-    sym_set set = {program->dims, fx__alloc(program->context, (size_t)n_sym)};
-    if (!set.has) return -1;
+    sym_set set = {.dims = program->dims, .sym = out};
     add_kernel_syms(&set, kernel);
-    for (int32_t i = 0; i < n_sym; i++) {
-        if (!set.has[i]) continue;
-        if (n < capacity) out[n] = i;
-        n++;
-    }
-    fx__free(program->context, set.has);
-    return n;
+    return set.n;
 }
 
 /* ---- Operations and bytes -----------------------------------------------------------------------------------------------------

@@ -45,9 +45,8 @@ static void outside_of_loop(const walk *w)
 
 static void verify_counters(const walk *w, const fx_kernel *kernel)
 {
-    enum { MOST = 64 };
-    int32_t sym[MOST], n = fx__kernel_syms(w->v->program, kernel, sym, MOST);
-    for (int32_t i = 0; i < n && i < MOST; i++)
+    int32_t sym[FX_KERNEL_SYMS], n = fx__kernel_syms(w->v->program, kernel, sym);
+    for (int32_t i = 0; i < n && i < FX_KERNEL_SYMS; i++)
         if (uses_closed_counter(w, fx__dim_sym(w->v->program->dims, sym[i]))) outside_of_loop(w);
 }
 

@@ -84,10 +84,10 @@ static fx_graph *read_rule(fx_context *context, fx_arena *arena, const char *tex
 static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, const char *text, bool exact, bool *out_modified)
 {
     fx_graph *pattern = read_rule(graph->context, arena, text, NULL), *replacement = NULL;
-    if (!pattern) return FX_E_INTERNAL;
+    if (!pattern) return fx__diag_failure(graph->context, FX_E_INTERNAL);
     if (rule->replacement && !(replacement = read_rule(graph->context, arena, rule->replacement, pattern))) {
         fx_graph_free(pattern);
-        return FX_E_INTERNAL;
+        return fx__diag_failure(graph->context, FX_E_INTERNAL);
     }
     fx_rewrite rewrite = {text, pattern, replacement, rule->filter, rule->build, NULL, !exact, exact};
     int32_t count = 0;

@@ -65,8 +65,8 @@ static double best_ms(const kernel_code *code, void **args, int64_t chunks, void
 
 static bool is_static(const fx_program *program, const fx_kernel *kernel)
 {
-    int32_t syms[1];
-    return fx__kernel_syms(program, kernel, syms, 1) == 0;
+    int32_t syms[FX_KERNEL_SYMS];
+    return fx__kernel_syms(program, kernel, syms) == 0;
 }
 
 static fx_status time_kernel(fx_context *context, const fx_program *program, line *l)

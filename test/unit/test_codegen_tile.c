@@ -73,12 +73,12 @@ static void run_native(trial *t)
     kernel_code code;
     void *arg[FX_ARGS + 1] = {0};
     int64_t dim[4];
-    int32_t syms[4];
+    int32_t syms[FX_KERNEL_SYMS];
     for (int i = 0; i < kernel->n_arg; i++) {
         const fx_buf *buf = &program->buf[step->bind[i].buf];
         arg[i] = buf->role == FX_BUF_INPUT ? t->in[buf->index].data : t->got[buf->index].data;
     }
-    int32_t n_sym = fx__kernel_syms(program, kernel, syms, 4);
+    int32_t n_sym = fx__kernel_syms(program, kernel, syms);
     for (int32_t i = 0; i < n_sym; i++) dim[i] = t->sym[syms[i]];
     for (int i = 0; i < t->n_out; i++) memset(t->got[i].data, 0xa5, (size_t)fx_tensor_bytes(&t->got[i]));
     CHECK_OK(t->context, kernel_compile(t->context, program, 0, &code));
