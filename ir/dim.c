@@ -466,13 +466,23 @@ static bool is_recorded(const fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_di
     return false;
 }
 
+/* Counters exist inside their loops only: what is assumed of them says nothing before. */
+static bool uses_counter(const fx_dims *dims, fx_dim dim)
+{
+    if (fx_dim_is_const(dim)) return false;
+    fx_dim_node node = fx__dim_node(dims, dim);
+    if (node.op == FX_DIM_CONST) return false;
+    if (node.op == FX_DIM_SYM) return dims->sym[node.value].counter;
+    return uses_counter(dims, node.a) || uses_counter(dims, node.b);
+}
+
 /* What an assumption says of a bare symbol narrows its range, which is tested at entry too: what is sized by upper bounds gets
  * smaller, and more becomes provable. */
 static void narrow(fx_dims *dims, fx_guard_kind kind, fx_dim small, fx_dim large)
 {
     fx_dim_node at_most = fx__dim_node(dims, small), at_least = fx__dim_node(dims, large);
     int64_t lo, hi;
-    if (kind == FX_GUARD_NE) return;
+    if (kind == FX_GUARD_NE || uses_counter(dims, small) || uses_counter(dims, large)) return;
     if (at_most.op == FX_DIM_SYM) {
         fx_sym *sym = &dims->sym[at_most.value];
         fx__dim_range(dims, large, &lo, &hi);
