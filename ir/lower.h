@@ -76,6 +76,8 @@ void fx__kb_map(fx_kb *k, const uint8_t *inner, uint8_t n_inner);
 /* Ends the current stage as a REDUCE of expression e. inner axes as given to the fx__kb_map that began it. The accumulator's type
  * follows e: f32 for f16 and bf16. */
 fx_kresult fx__kb_reduce(fx_kb *k, const char *name, fx_combine combine, const uint8_t *red, uint8_t n_red, uint16_t e);
+/* Ends the current stage as a running REDUCE along one axis: each step's result is left in a local of that axis. */
+void fx__kb_scan(fx_kb *k, const char *name, fx_combine combine, uint8_t red, uint16_t e, int local);
 /* Ends the current stage as a CONTRACT: sum over red of a * b, both loads (casts allowed). */
 fx_kresult fx__kb_contract(fx_kb *k, const char *name, const uint8_t *red, uint8_t n_red, uint16_t a, uint16_t b);
 /* The result of an earlier stage as an expression of the current one. */

@@ -332,6 +332,16 @@ void fx__kb_map(fx_kb *k, const uint8_t *inner, uint8_t n_inner)
     k->stage.n_inner = n_inner;
 }
 
+static int local_access(fx_kb *k, int local, const fx_index *at)
+{
+    if (k->status != FX_OK || local < 0) return -1;
+    fx_access access = {.arg = (uint8_t)local, .rank = k->kernel->arg[local].rank};
+    for (int d = 0; d < access.rank; d++) access.at[d] = at[d];
+    int number = fx__kernel_add_access(k->program, k->kernel, &access);
+    if (number < 0) fail(k, FX_E_OOM);
+    return number;
+}
+
 static fx_kresult combine(fx_kb *k, const char *name, const uint8_t *red, uint8_t n_red, uint16_t value)
 {
     if (k->status == FX_OK && value == FX_NO_EXPR) misuse(k, "a reduction without a value");
@@ -352,6 +362,21 @@ fx_kresult fx__kb_reduce(fx_kb *k, const char *name, fx_combine how, const uint8
     k->stage.kind = FX_STAGE_REDUCE;
     k->stage.combine = how;
     return combine(k, name, red, n_red, value);
+}
+
+void fx__kb_scan(fx_kb *k, const char *name, fx_combine how, uint8_t red, uint16_t e, int local)
+{
+    fx_index at = fx__index_axis(red);
+    uint16_t value = widen(k, e);
+    int number = local_access(k, local, &at);
+    if (number < 0) return;
+    k->stage.kind = FX_STAGE_REDUCE;
+    k->stage.combine = how;
+    k->stage.prefix = true;
+    int stage = combine(k, name, &red, 1, value).stage;
+    if (stage < 0) return;
+    k->kernel->stage[stage].out[0] = (fx_store){.expr = value, .access = (uint16_t)number};
+    k->kernel->stage[stage].n_out = 1;
 }
 
 fx_kresult fx__kb_contract(fx_kb *k, const char *name, const uint8_t *red, uint8_t n_red, uint16_t a, uint16_t b)
@@ -386,16 +411,6 @@ int fx__kb_local(fx_kb *k, const char *name, fx_dtype dtype, const uint8_t *inne
     if (local < 0) return give_up(k, "a kernel of this operator would need too many tensors");
     k->bind[local] = -1;
     return local;
-}
-
-static int local_access(fx_kb *k, int local, const fx_index *at)
-{
-    if (k->status != FX_OK || local < 0) return -1;
-    fx_access access = {.arg = (uint8_t)local, .rank = k->kernel->arg[local].rank};
-    for (int d = 0; d < access.rank; d++) access.at[d] = at[d];
-    int number = fx__kernel_add_access(k->program, k->kernel, &access);
-    if (number < 0) fail(k, FX_E_OOM);
-    return number;
 }
 
 void fx__kb_store_local(fx_kb *k, int local, const fx_index *at, uint16_t e)

@@ -399,7 +399,9 @@ static bool draw_arguments(maker *m, draft *d)
     if (!d->self) return false;
     d->type = fx_node_type(d->self, 0);
     d->n = 0;
-    if (n_params > 0 && params[0].kind == FX_PARAM_BOOL) return false;
+    if (n_params > 0 && params[0].kind != FX_PARAM_TENSOR && params[0].kind != FX_PARAM_TENSORS &&
+        params[0].kind != FX_PARAM_OPERAND)
+        return false;                                                      /* tensors made from numbers: one of the cases */
     if (is_index_row(d->op) && !(d->op->dtypes & FX_FLOATS)) return false; /* no value of the graph is an index */
     for (int32_t i = 0; i < n_params; i++) {
         bool first = i == 0 && params[0].kind != FX_PARAM_TENSORS;

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 torch.manual_seed(20240229)
 NAMES = {torch.float32: "f32", torch.float64: "f64", torch.int64: "i64", torch.int32: "i32", torch.int8: "i8", torch.uint8: "u8",
          torch.bool: "bool"}
+DTYPES = {name: dtype for dtype, name in NAMES.items()}
 aten = torch.ops.aten
 
 
@@ -244,12 +245,33 @@ CASES += [
 for how, keep in itertools.product(["sum", "prod", "mean", "amax", "amin"], [False, True]):
     CASES.append((C + "scatter_reduce.two", f"(%a, 1, %b, %c, '{how}', include_self={keep})", ["3,5", "at5:2,7", "3,8"],
                   torch.scatter_reduce))
+# made from numbers, triangles, running sums
+CASES += [
+    (C + "full.default", "([2, 3], 1.5)", [], torch.full),
+    (C + "full.default", "([2], 7)", [], torch.full),
+    (C + "zeros.default", "([2, 1])", [], torch.zeros),
+    (C + "ones.default", "([3], dtype=dtype(i64))", [], torch.ones),
+    (C + "full_like.default", "(%a, 2.75)", ["2,3"], torch.full_like),
+    (C + "ones_like.default", "(%a)", ["i32:4"], torch.ones_like),
+    (C + "zeros_like.default", "(%a, dtype=dtype(f64))", ["i32:4"], torch.zeros_like),
+    (C + "arange.default", "(7)", [], torch.arange),
+    (C + "arange.start_step", "(9, -4, -3)", [], torch.arange),
+    (C + "arange.start_step", "(-0.5, 2.25, 0.5)", [], torch.arange),
+    (C + "arange.start", "(2, 5, dtype=dtype(f32))", [], torch.arange),
+    (C + "eye.default", "(3)", [], torch.eye),
+    (C + "eye.m", "(2, 4, dtype=dtype(i64))", [], torch.eye),
+]
+for name, diagonal in itertools.product(["tril", "triu"], ["", ", 1", ", -2"]):
+    CASES.append((C + f"{name}.default", f"(%a{diagonal})", ["2,4,5"], getattr(torch, name)))
+for name, spec in itertools.product(["cumsum", "cumprod"], ["3,7", "i64:3,4", "f64:2,3"]):
+    CASES.append((C + f"{name}.default", "(%a, -1)", [spec], getattr(torch, name)))
+CASES.append((C + "cumsum.default", "(%a, 0, dtype=dtype(f64))", ["i32:5,3"], torch.cumsum))
 
 
 def write(out):
     for target, args, specs, function in CASES:
         inputs = [tensor(s) for s in specs]
-        result = eval("call" + args.replace("%", ""), {"call": function, **dict(zip("abcdefghijkl", inputs))})
+        result = eval("call" + args.replace("%", ""), {"call": function, "dtype": lambda t: t, **DTYPES, **dict(zip("abcdefghijkl", inputs))})
         results = list(result) if isinstance(result, (tuple, list)) else [result]
         print("case", target, args.replace("'", '"'), file=out)
         for t in inputs:
