@@ -234,34 +234,42 @@ static fx_status lower_triu(fx_lower *lower, const fx_call *call)
                                  .cases = cases_}
 
 static const fx_case cases_full[] = {
-    {"([2, 3], 1.5)", "floats"}, {"([17], 3)", "integers"},     {"([], True)", "a truth value"},
-    {"([2, 0], 1)", "empty"},    {"([4, 5], 3, f16)", "dtype"}, {NULL, NULL},
+    {"([2, 3], 1.5)", "floats"},
+    {"([17], 3)", "integers"},
+    {"([], True)", "a truth value"},
+    {"([2, 0], 1)", "empty"},
+    {"([4, 5], 3, f16, None, None, None)", "dtype"},
+    {NULL, NULL},
 };
 static const fx_case cases_filled[] = {
-    {"([2, 3])", "floats"}, {"([17], i32)", "dtype"}, {"([])", "a scalar"}, {"([0, 2])", "empty"}, {NULL, NULL},
+    {"([2, 3])", "floats"}, {"([17], i32, None, None, None)", "dtype"}, {"([])", "a scalar"}, {"([0, 2])", "empty"}, {NULL, NULL},
 };
 static const fx_case cases_full_like[] = {
     {"(f32[2, 3], 1.5)", NULL},
-    {"(i32[17], 3, f64)", "dtype"},
+    {"(i32[17], 3, f64, None, None, None, None)", "dtype"},
     {"(f32[0, 2], 1)", "empty"},
     {"(f32[s0, 3], 7)", "symbolic"},
     {NULL, NULL},
 };
 static const fx_case cases_like[] = {
-    {"(f32[2, 3])", NULL}, {"(i32[17], bool)", "dtype"}, {"(f32[])", "a scalar"}, {"(f32[s0, 3])", "symbolic"}, {NULL, NULL},
+    {"(f32[2, 3])", NULL},
+    {"(i32[17], bool, None, None, None, None)", "dtype"},
+    {"(f32[])", "a scalar"},
+    {"(f32[s0, 3])", "symbolic"},
+    {NULL, NULL},
 };
 static const fx_case cases_arange[] = {
     {"(10)", "below an end"},
     {"(3, 20, 4)", "steps"},
     {"(5, -7, -3)", "down"},
     {"(0.5, 3, 0.25)", "floats"},
-    {"(0, 33, 1, f32)", "dtype"},
+    {"(0, 33, 1, f32, None, None, None)", "dtype"},
     {"(3, 3)", "nothing"},
-    {"(-1.5, 2.5, 1, i32)", "integers of floats"},
+    {"(-1.5, 2.5, 1, i32, None, None, None)", "integers of floats"},
     {NULL, NULL},
 };
 static const fx_case cases_eye[] = {
-    {"(5)", "square"}, {"(3, 17)", "wide"}, {"(4, 2, i64)", "dtype"}, {"(0, 3)", "empty"}, {NULL, NULL},
+    {"(5)", "square"}, {"(3, 17)", "wide"}, {"(4, 2, i64, None, None, None)", "dtype"}, {"(0, 3)", "empty"}, {NULL, NULL},
 };
 static const fx_case cases_triangle[] = {
     {"(f32[5, 7])", "main diagonal"},   {"(f32[2, 17, 17], 3)", "above"},
