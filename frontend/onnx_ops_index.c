@@ -2,6 +2,7 @@
 /* onnx_ops_index.c: adapters of operators that read or write where a tensor of indices says. */
 #include "frontend/onnx_ops.h"
 #include "ir/op.h"
+#include <string.h>
 
 /* ---- Gather ------------------------------------------------------------------------------------------------------------------ */
 
@@ -129,6 +130,83 @@ static void build_gather_nd(fx_onnx_call *call)
     FX_GIVE(call, "aten.index.Tensor", x, index_list(call, 0, all, (int32_t)(batch + depth)));
 }
 
+/* ---- Scatter ------------------------------------------------------------------------------------------------------------------
+ */
+
+/* torch's word for a reduction; NULL: values are replaced, or the word is not known, which is reported. */
+static const char *reduction_of(fx_onnx_call *call)
+{
+    static const char *const words[][2] = {{"add", "sum"}, {"mul", "prod"}, {"max", "amax"}, {"min", "amin"}};
+    const char *text = fx__onnx_text(call, "reduction", "none");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(text, words[i][0]) == 0) return words[i][1];
+    if (strcmp(text, "none") != 0) fx__onnx_error(call, FX_E_UNSUPPORTED, "reduction \"%s\"", text);
+    return NULL;
+}
+
+static fx_attr scattered(fx_onnx_call *call, fx_attr x, int32_t axis, fx_attr indices, fx_attr updates)
+{
+    const char *reduce = reduction_of(call);
+    if (!reduce) return FX_EMIT(call, "aten.scatter.src", x, fx_int(axis), indices, updates);
+    return FX_EMIT(call, "aten.scatter_reduce.two", x, fx_int(axis), indices, updates, fx_str(call->import->graph, reduce));
+}
+
+/* Counted from the front. */
+static fx_attr from_front(fx_onnx_call *call, fx_attr indices, fx_dim size)
+{
+    fx_attr wide = fx__onnx_cast(call, indices, FX_I64);
+    fx_attr turned = FX_EMIT(call, "aten.add.Tensor", wide, fx_dim_attr(size));
+    return FX_EMIT(call, "aten.where.self", FX_EMIT(call, "aten.lt.Scalar", wide, fx_int(0)), turned, wide);
+}
+
+static void build_scatter_elements(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    if (!type) return;
+    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", 0), type->rank);
+    fx__onnx_give(call, 0, scattered(call, x, axis, fx__onnx_cast(call, fx__onnx_in(call, 1), FX_I64), fx__onnx_in(call, 2)));
+}
+
+/* The first `depth` dims as one, which the last axis of the indices counts through: sum of index times stride. */
+static fx_attr row_numbers(fx_onnx_call *call, const fx_type *type, fx_attr indices, int32_t rank, int64_t depth)
+{
+    fx_attr row = fx_none();
+    int64_t stride = 1;
+    for (int64_t i = depth - 1; i >= 0; stride *= type->dim[i--]) {
+        fx_attr part = from_front(call, FX_EMIT(call, "aten.select.int", indices, fx_int(rank), fx_int(i)), type->dim[i]);
+        if (stride != 1) part = FX_EMIT(call, "aten.mul.Scalar", part, fx_int(stride));
+        row = row.kind == FX_ATTR_NONE ? part : FX_EMIT(call, "aten.add.Tensor", row, part);
+    }
+    return row;
+}
+
+/* Data as [rows, rest], updates as [updates, rest]. */
+static void build_scatter_nd(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), indices = fx__onnx_in(call, 1);
+    const fx_type *type = fx__onnx_need_type(call, x), *index_type = fx__onnx_need_type(call, indices);
+    if (!type || !index_type) return;
+    int32_t rank = index_type->rank - 1;
+    fx_dim depth = rank >= 0 ? index_type->dim[rank] : FX_DIM_BAD, rows = 1, rest = 1, updates = 1;
+    bool good = rank >= 0 && fx_dim_is_const(depth) && depth >= 1 && depth <= type->rank;
+    for (int32_t i = 0; good && i < type->rank; i++) {
+        good = fx_dim_is_const(type->dim[i]) && type->dim[i] < INT32_MAX && rows < INT32_MAX && rest < INT32_MAX;
+        if (good) *(i < depth ? &rows : &rest) *= type->dim[i];
+    }
+    for (int32_t i = 0; good && i < rank; i++) updates = fx__dim_mul(call->import->graph->dims, updates, index_type->dim[i]);
+    if (!good) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "its data must be of constant size, and its indices must fit");
+        return;
+    }
+    fx_attr row = row_numbers(call, type, indices, rank, depth), shape = fx__onnx_dims(call, (const fx_dim[]){updates, rest}, 2);
+    row = FX_EMIT(call, "aten.reshape.default", row, fx__onnx_dims(call, (const fx_dim[]){updates, 1}, 2));
+    fx_attr flat = FX_EMIT(call, "aten.reshape.default", x, fx__onnx_dims(call, (const fx_dim[]){rows, rest}, 2));
+    fx_attr values = FX_EMIT(call, "aten.reshape.default", fx__onnx_in(call, 2), shape);
+    fx_attr result = scattered(call, flat, 0, FX_EMIT(call, "aten.expand.default", row, shape), values);
+    FX_GIVE(call, "aten.reshape.default", result, fx__onnx_dims(call, type->dim, type->rank));
+}
+
 /* ---- Rows that are kept or turned round ---------------------------------------------------------------------------------------
  */
 
@@ -180,5 +258,8 @@ const fx_onnx_op fx__onnx_ops_index[] = {
     {"GatherElements", 11, 2, 2, 1, build_gather_elements},
     {"GatherND", 11, 2, 2, 1, build_gather_nd},
     {"ReverseSequence", 10, 2, 2, 1, build_reverse_sequence},
+    {"Scatter", 9, 3, 3, 1, build_scatter_elements},
+    {"ScatterElements", 11, 3, 3, 1, build_scatter_elements},
+    {"ScatterND", 11, 3, 3, 1, build_scatter_nd},
     {0},
 };
