@@ -15,8 +15,9 @@ extern const fx_onnx_op fx__onnx_ops_einsum[];     /* Einsum */
 extern const fx_onnx_op fx__onnx_ops_fill[];       /* made from sizes, or repeated */
 extern const fx_onnx_op fx__onnx_ops_index[];      /* reading and writing where indices say */
 extern const fx_onnx_op fx__onnx_ops_math[];       /* element-wise */
-extern const fx_onnx_op fx__onnx_ops_nn[];         /* products, convolution, pooling, normalisation */
-extern const fx_onnx_op fx__onnx_ops_norm[];       /* normalisations that are arithmetic */
+extern const fx_onnx_op fx__onnx_ops_nn[];         /* products and convolution */
+extern const fx_onnx_op fx__onnx_ops_norm[];       /* normalisation */
+extern const fx_onnx_op fx__onnx_ops_pool[];       /* pooling */
 extern const fx_onnx_op fx__onnx_ops_quant[];      /* quantized values */
 extern const fx_onnx_op fx__onnx_ops_reduce[];     /* reductions and softmax */
 extern const fx_onnx_op fx__onnx_ops_resize[];     /* Resize, Upsample */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onnx_ops_nn.c: adapters of products, convolution, pooling and normalisation. */
+/* onnx_ops_nn.c: adapters of products and convolution. */
 #include "frontend/onnx_ops.h"
+#include "frontend/onnx_window.h"
 #include "ir/op.h"
 #include <math.h>
 #include <string.h>
@@ -50,106 +51,7 @@ static void build_matmul(fx_onnx_call *call)
     FX_GIVE(call, "aten.matmul.default", fx__onnx_in(call, 0), fx__onnx_in(call, 1));
 }
 
-/* ---- Windows: what convolution and pooling share --------------------------------------------------------------------------- */
-
-typedef struct window {
-    int32_t n; /* spatial dimensions */
-    int64_t kernel[FX_RANK], stride[FX_RANK], dilation[FX_RANK], begin[FX_RANK], end[FX_RANK];
-    bool symmetric;
-} window;
-
-static bool read_list(fx_onnx_call *call, const char *name, int32_t n, int64_t out[FX_RANK], int64_t fallback)
-{
-    int64_t values[FX_RANK];
-    int32_t given = fx__onnx_ints(call, name, values);
-    for (int32_t i = 0; i < n; i++) out[i] = given == n ? values[i] : fallback;
-    if (given >= 0 && given != n)
-        fx__onnx_error(call, FX_E_FORMAT, "attribute \"%s\" has %d values instead of %d", name, (int)given, (int)n);
-    return !call->failed;
-}
-
-/* SAME: as many outputs as inputs divided by the stride, rounded up. */
-static bool pad_same(fx_onnx_call *call, const fx_type *x, window *w, bool upper)
-{
-    for (int32_t i = 0; i < w->n; i++) {
-        fx_dim size = x->dim[i + 2];
-        int64_t span = (w->kernel[i] - 1) * w->dilation[i] + 1, total = span - 1;
-        if (w->stride[i] != 1 && !fx_dim_is_const(size)) {
-            fx__onnx_error(call, FX_E_UNSUPPORTED, "auto_pad with strides needs a constant size");
-            return false;
-        }
-        if (fx_dim_is_const(size)) total = ((size + w->stride[i] - 1) / w->stride[i] - 1) * w->stride[i] + span - size;
-        if (total < 0) total = 0;
-        w->begin[i] = upper ? total / 2 : total - total / 2;
-        w->end[i] = total - w->begin[i];
-    }
-    return true;
-}
-
-static bool read_pads(fx_onnx_call *call, const fx_type *x, window *w)
-{
-    int64_t pads[FX_RANK];
-    const char *automatic = fx__onnx_text(call, "auto_pad", "NOTSET");
-    if (strcmp(automatic, "SAME_UPPER") == 0 || strcmp(automatic, "SAME_LOWER") == 0)
-        return pad_same(call, x, w, automatic[5] == 'U');
-    if (strcmp(automatic, "NOTSET") != 0 && strcmp(automatic, "VALID") != 0)
-        fx__onnx_error(call, FX_E_FORMAT, "auto_pad \"%s\"", automatic);
-    bool explicit_pads = strcmp(automatic, "NOTSET") == 0;
-    if (!read_list(call, "pads", 2 * w->n, pads, 0)) return false;
-    for (int32_t i = 0; i < w->n; i++) {
-        w->begin[i] = explicit_pads ? pads[i] : 0;
-        w->end[i] = explicit_pads ? pads[i + w->n] : 0;
-    }
-    return true;
-}
-
-static bool sane(fx_onnx_call *call, const window *w)
-{
-    for (int32_t i = 0; i < w->n; i++) {
-        bool in_range = w->kernel[i] > 0 && w->stride[i] > 0 && w->dilation[i] > 0 && w->kernel[i] < INT32_MAX &&
-                        w->dilation[i] < INT32_MAX && w->stride[i] < INT32_MAX && w->begin[i] >= 0 && w->end[i] >= 0;
-        if (!in_range) fx__onnx_error(call, FX_E_FORMAT, "kernel, strides, dilations or pads are out of range");
-    }
-    return !call->failed;
-}
-
-/* kernel: the weight's sizes of a convolution; NULL: from the attribute. */
-static bool read_window(fx_onnx_call *call, const fx_type *x, const fx_dim *kernel, window *w)
-{
-    *w = (window){.n = x->rank - 2, .symmetric = true};
-    if (w->n < 1 || w->n > 3) {
-        fx__onnx_error(call, FX_E_SHAPE, "an input of %d dimensions; 3 to 5 are supported", (int)x->rank);
-        return false;
-    }
-    if (!read_list(call, "kernel_shape", w->n, w->kernel, 0)) return false;
-    for (int32_t i = 0; kernel && i < w->n; i++) w->kernel[i] = kernel[i];
-    if (!read_list(call, "strides", w->n, w->stride, 1) || !read_list(call, "dilations", w->n, w->dilation, 1)) return false;
-    if (!sane(call, w) || !read_pads(call, x, w) || !sane(call, w)) return false;
-    for (int32_t i = 0; i < w->n; i++) w->symmetric = w->symmetric && w->begin[i] == w->end[i];
-    return true;
-}
-
-static const char *by_rank(const window *w, const char *const names[3])
-{
-    return names[w->n - 1];
-}
-
-/* Uneven padding becomes a node of its own. */
-static fx_attr padded(fx_onnx_call *call, fx_attr x, window *w, fx_attr value)
-{
-    int64_t pads[2 * FX_RANK];
-    for (int32_t i = 0; i < w->n; i++) {
-        pads[2 * i] = w->begin[w->n - 1 - i];
-        pads[2 * i + 1] = w->end[w->n - 1 - i];
-    }
-    fx_attr result = FX_EMIT(call, "aten.constant_pad_nd.default", x, fx__onnx_list(call, pads, 2 * w->n), value);
-    memset(w->begin, 0, sizeof w->begin);
-    memset(w->end, 0, sizeof w->end);
-    w->symmetric = true;
-    return result;
-}
-
-#define LIST(field) fx__onnx_list(call, w.field, w.n)
+#define LIST(field) FX_ONNX_WINDOW_LIST(field)
 
 /* ---- Convolution ------------------------------------------------------------------------------------------------------------- */
 
@@ -160,18 +62,18 @@ static const char *conv_args(fx_onnx_call *call, fx_attr x, fx_attr weight, fx_a
 {
     static const char *const targets[] = {"aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default"};
     const fx_type *type = fx__onnx_need_type(call, x), *kernel = fx__onnx_need_type(call, weight);
-    window w;
+    fx_onnx_window w;
     if (!type || !kernel) return NULL;
     if (kernel->rank != type->rank) {
         fx__onnx_error(call, FX_E_SHAPE, "its input has %d dimensions, its weight %d", (int)type->rank, (int)kernel->rank);
         return NULL;
     }
-    if (!read_window(call, type, kernel->dim + 2, &w)) return NULL;
-    if (!w.symmetric) x = padded(call, x, &w, fx_int(0));
+    if (!fx__onnx_window_read(call, type, kernel->dim + 2, &w)) return NULL;
+    if (!w.symmetric) x = fx__onnx_window_pad(call, x, &w, fx_int(0));
     const fx_attr args[CONV_ARGS] = {
         x, weight, bias, LIST(stride), LIST(begin), LIST(dilation), fx_int(fx__onnx_int(call, "group", 1))};
     for (int i = 0; i < CONV_ARGS; i++) out[i] = args[i];
-    return by_rank(&w, targets);
+    return fx__onnx_window_target(&w, targets);
 }
 
 fx_attr fx__onnx_conv(fx_onnx_call *call, fx_attr x, fx_attr weight, fx_attr bias)
@@ -192,13 +94,13 @@ static void build_conv(fx_onnx_call *call)
  */
 
 /* What the input spreads to before anything is cut off. */
-static int64_t spread(const window *w, int32_t i, int64_t size, int64_t more)
+static int64_t spread(const fx_onnx_window *w, int32_t i, int64_t size, int64_t more)
 {
     return w->stride[i] * (size - 1) + (w->kernel[i] - 1) * w->dilation[i] + 1 + more;
 }
 
 /* Wanted output sizes tell the padding: output_shape, or SAME's input size times stride. */
-static bool pads_from_size(fx_onnx_call *call, const fx_type *x, const int64_t *more, window *w)
+static bool pads_from_size(fx_onnx_call *call, const fx_type *x, const int64_t *more, fx_onnx_window *w)
 {
     int64_t wanted[FX_RANK];
     bool upper = strcmp(fx__onnx_text(call, "auto_pad", "NOTSET"), "SAME_UPPER") == 0;
@@ -217,7 +119,7 @@ static bool pads_from_size(fx_onnx_call *call, const fx_type *x, const int64_t *
 }
 
 /* torch cuts the same at both ends and then appends output_padding, which is smaller than a step. False: that cannot be said so. */
-static bool torch_cuts(const window *w, const int64_t *more, int64_t *out_padding)
+static bool torch_cuts(const fx_onnx_window *w, const int64_t *more, int64_t *out_padding)
 {
     bool fits = true;
     for (int32_t i = 0; i < w->n; i++) {
@@ -232,17 +134,17 @@ static const char *const transposed_targets[] = {"aten.conv_transpose1d.default"
                                                  "aten.conv_transpose3d.input"};
 
 /* Computes all of it, cuts or appends by padding, and adds the bias last, since appended elements have it too. */
-static void conv_transpose_cut(fx_onnx_call *call, fx_attr x, window w, const int64_t *more)
+static void conv_transpose_cut(fx_onnx_call *call, fx_attr x, fx_onnx_window w, const int64_t *more)
 {
     int64_t nothing[FX_RANK] = {0};
     fx_attr none = fx__onnx_list(call, nothing, w.n), bias = fx__onnx_in(call, 2);
-    fx_attr y = FX_EMIT(call, by_rank(&w, transposed_targets), x, fx__onnx_in(call, 1), fx_none(), LIST(stride), none, none,
-                        fx_int(fx__onnx_int(call, "group", 1)), LIST(dilation));
+    fx_attr y = FX_EMIT(call, fx__onnx_window_target(&w, transposed_targets), x, fx__onnx_in(call, 1), fx_none(), LIST(stride),
+                        none, none, fx_int(fx__onnx_int(call, "group", 1)), LIST(dilation));
     for (int32_t i = 0; i < w.n; i++) {
         w.begin[i] = -w.begin[i];
         w.end[i] = more[i] - w.end[i];
     }
-    y = padded(call, y, &w, fx_int(0));
+    y = fx__onnx_window_pad(call, y, &w, fx_int(0));
     for (int32_t i = 0; i < w.n && fx__onnx_has(call, 2); i++) bias = FX_EMIT(call, "aten.unsqueeze.default", bias, fx_int(-1));
     fx__onnx_give(call, 0, fx__onnx_has(call, 2) ? FX_EMIT(call, "aten.add.Tensor", y, bias) : y);
 }
@@ -257,216 +159,93 @@ static void build_conv_transpose(fx_onnx_call *call)
     fx_attr x = fx__onnx_in(call, 0), weight = fx__onnx_in(call, 1);
     const fx_type *type = fx__onnx_need_type(call, x), *kernel = fx__onnx_need_type(call, weight);
     int64_t more[FX_RANK], out_padding[FX_RANK];
-    window w;
+    fx_onnx_window w;
     if (!type || !kernel) return;
     if (kernel->rank != type->rank) {
         fx__onnx_error(call, FX_E_SHAPE, "its input has %d dimensions, its weight %d", (int)type->rank, (int)kernel->rank);
         return;
     }
-    if (!read_window(call, type, kernel->dim + 2, &w) || !read_list(call, "output_padding", w.n, more, 0)) return;
+    if (!fx__onnx_window_read(call, type, kernel->dim + 2, &w) || !fx__onnx_window_list(call, "output_padding", w.n, more, 0))
+        return;
     if (sizes_tell_pads(call) && !pads_from_size(call, type, more, &w)) return;
     if (!torch_cuts(&w, more, out_padding)) {
         conv_transpose_cut(call, x, w, more);
         return;
     }
-    FX_GIVE(call, by_rank(&w, transposed_targets), x, weight, fx__onnx_in(call, 2), LIST(stride), LIST(begin),
+    FX_GIVE(call, fx__onnx_window_target(&w, transposed_targets), x, weight, fx__onnx_in(call, 2), LIST(stride), LIST(begin),
             fx__onnx_list(call, out_padding, w.n), fx_int(fx__onnx_int(call, "group", 1)), LIST(dilation));
 }
 
-/* ---- Pooling ----------------------------------------------------------------------------------------------------------------- */
-
-/* The value that never wins a maximum. */
-static fx_attr lowest(fx_dtype dtype)
-{
-    if (fx_dtype_is_float(dtype)) return fx_float(-(double)INFINITY);
-    if (!fx_dtype_is_signed(dtype)) return fx_int(0);
-    return fx_int(dtype == FX_I8 ? INT8_MIN : dtype == FX_I16 ? INT16_MIN : dtype == FX_I32 ? INT32_MIN : INT64_MIN);
-}
-
-/* torch pads by at most half a kernel, and evenly. */
-static bool torch_pads(const window *w)
-{
-    bool fits = w->symmetric;
-    for (int32_t i = 0; i < w->n; i++) fits = fits && 2 * w->begin[i] <= w->kernel[i];
-    return fits;
-}
-
-static void build_max_pool(fx_onnx_call *call)
-{
-    static const char *const targets[] = {"aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default"};
-    fx_attr x = fx__onnx_in(call, 0);
-    const fx_type *type = fx__onnx_need_type(call, x);
-    window w;
-    if (!type || !read_window(call, type, NULL, &w)) return;
-    if (fx__onnx_int(call, "storage_order", 0)) fx__onnx_error(call, FX_E_UNSUPPORTED, "storage_order 1 is not supported");
-    if (!torch_pads(&w)) x = padded(call, x, &w, lowest(type->dtype));
-    FX_GIVE(call, by_rank(&w, targets), x, LIST(kernel), LIST(stride), LIST(begin), LIST(dilation),
-            fx_bool(fx__onnx_int(call, "ceil_mode", 0) != 0));
-}
-
-static const char *const average_pools[] = {"aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default"};
-
-static fx_attr average(fx_onnx_call *call, fx_attr x, window w, bool ceil_mode)
-{
-    return FX_EMIT(call, by_rank(&w, average_pools), x, LIST(kernel), LIST(stride), LIST(begin), fx_bool(ceil_mode), fx_bool(true));
-}
-
-/* 1 inside the image, 0 in its padding: [1, 1, spatial sizes with pads]. */
-static fx_attr inside_mask(fx_onnx_call *call, const fx_type *type, const window *w)
-{
-    int64_t dims[FX_RANK] = {1, 1}, at[FX_RANK] = {0};
-    for (int32_t i = 0; i < w->n; i++) dims[i + 2] = type->dim[i + 2] + w->begin[i] + w->end[i];
-    fx_tensor mask;
-    if (!fx__onnx_new_tensor(call, type->dtype, type->rank, dims, &mask)) return fx_none();
-    for (int64_t index = 0; index < fx_tensor_elems(&mask); index++) {
-        bool inside = true;
-        for (int32_t i = 0; i < w->n; i++) inside = inside && at[i] >= w->begin[i] && at[i] < w->begin[i] + type->dim[i + 2];
-        fx_tensor_set(&mask, index, inside);
-        for (int32_t i = w->n - 1; i >= 0 && ++at[i] == dims[i + 2]; i--) at[i] = 0;
-    }
-    return fx__onnx_constant(call, &mask);
-}
-
-/* Uneven padding that does not count: the mean with zeros, divided by the share of each window that lies inside. */
-static void average_of_inside(fx_onnx_call *call, fx_attr x, const fx_type *type, window w, bool ceil_mode)
-{
-    for (int32_t i = 0; i < w.n; i++)
-        if (!fx_dim_is_const(type->dim[i + 2])) {
-            fx__onnx_error(call, FX_E_UNSUPPORTED, "uneven padding of a symbolic size is not supported");
-            return;
-        }
-    fx_attr mask = inside_mask(call, type, &w), values = padded(call, x, &w, fx_int(0));
-    FX_GIVE(call, "aten.div.Tensor", average(call, values, w, ceil_mode), average(call, mask, w, ceil_mode));
-}
-
-static void build_average_pool(fx_onnx_call *call)
-{
-    fx_attr x = fx__onnx_in(call, 0);
-    const fx_type *type = fx__onnx_need_type(call, x);
-    bool counts = fx__onnx_int(call, "count_include_pad", 0) != 0, ceil_mode = fx__onnx_int(call, "ceil_mode", 0) != 0;
-    window w;
-    if (!type || !read_window(call, type, NULL, &w)) return;
-    for (int32_t i = 0; i < w.n; i++)
-        if (w.dilation[i] != 1) fx__onnx_error(call, FX_E_UNSUPPORTED, "dilated average pooling is not supported");
-    if (!torch_pads(&w) && !counts) {
-        average_of_inside(call, x, type, w, ceil_mode);
-        return;
-    }
-    if (!torch_pads(&w)) x = padded(call, x, &w, fx_int(0));
-    FX_GIVE(call, by_rank(&w, average_pools), x, LIST(kernel), LIST(stride), LIST(begin), fx_bool(ceil_mode), fx_bool(counts));
-}
-
-static void build_global(fx_onnx_call *call, const char *target)
-{
-    fx_attr x = fx__onnx_in(call, 0);
-    const fx_type *type = fx__onnx_need_type(call, x);
-    int64_t axes[FX_RANK];
-    if (!type) return;
-    for (int32_t i = 2; i < type->rank; i++) axes[i - 2] = i;
-    FX_GIVE(call, target, x, fx__onnx_list(call, axes, type->rank > 2 ? type->rank - 2 : 0), fx_bool(true));
-}
-
-static void build_global_average_pool(fx_onnx_call *call)
-{
-    build_global(call, "aten.mean.dim");
-}
-static void build_global_max_pool(fx_onnx_call *call)
-{
-    build_global(call, "aten.amax.default");
-}
-
-/* ---- Normalisation ------------------------------------------------------------------------------------------------------------
+/* ---- Columns to images --------------------------------------------------------------------------------------------------------
  */
 
-static void build_batch_norm(fx_onnx_call *call)
+/* One weight per input channel, which holds element k of the blocks of its group: 1 there. */
+static fx_attr placing_weights(fx_onnx_call *call, fx_dtype dtype, int64_t channels, const fx_onnx_window *w)
 {
-    if (fx__onnx_int(call, "training_mode", 0) || !fx__onnx_int(call, "spatial", 1)) {
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "training_mode 1 and spatial 0 are not supported");
+    int64_t dims[FX_RANK], block = 1;
+    fx_tensor weights;
+    for (int32_t i = 0; i < w->n; i++) block *= dims[i + 2] = w->kernel[i];
+    dims[0] = channels * block;
+    dims[1] = 1;
+    if (!fx__onnx_new_tensor(call, dtype, w->n + 2, dims, &weights)) return fx_none();
+    for (int64_t i = 0; i < dims[0]; i++) fx_tensor_set(&weights, i * block + i % block, 1);
+    return fx__onnx_constant(call, &weights);
+}
+
+/* The number of blocks along an axis, and how much of the image the last one leaves out. */
+static int64_t blocks_along(const fx_onnx_window *w, int32_t i, int64_t size, int64_t *out_rest)
+{
+    int64_t room = size + w->begin[i] + w->end[i] - (w->kernel[i] - 1) * w->dilation[i] - 1;
+    *out_rest = room >= 0 ? room % w->stride[i] : 0;
+    return room >= 0 ? room / w->stride[i] + 1 : 0;
+}
+
+/* Overlapping blocks are added: the transposed convolution with placing weights. */
+static void build_col2im(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t image[FX_RANK], rest[FX_RANK], block = 1, padding[FX_RANK];
+    fx_onnx_window w = {.symmetric = true};
+    int32_t n = fx__onnx_ints_of(call, 1, "image_shape", image);
+    w.n = fx__onnx_ints_of(call, 2, "block_shape", w.kernel);
+    if (!type || call->failed) return;
+    bool good = type->rank == 3 && n == w.n && n >= 1 && n <= 3 && fx_dim_is_const(type->dim[1]);
+    if (!good || !fx__onnx_window_list(call, "strides", n, w.stride, 1) ||
+        !fx__onnx_window_list(call, "dilations", n, w.dilation, 1) || !fx__onnx_window_list(call, "pads", 2 * n, padding, 0)) {
+        if (!call->failed) fx__onnx_error(call, FX_E_UNSUPPORTED, "needs blocks of 1 to 3 constant sizes");
         return;
     }
-    fx_attr momentum = fx_float(1.0 - fx__onnx_float(call, "momentum", 0.9)); /* weighs the other one of the two in torch */
-    FX_GIVE(call, "aten.batch_norm.default", fx__onnx_in(call, 0), fx__onnx_in(call, 1), fx__onnx_in(call, 2), fx__onnx_in(call, 3),
-            fx__onnx_in(call, 4), fx_bool(false), momentum, fx_float(fx__onnx_float(call, "epsilon", 1e-5)), fx_bool(false));
-}
-
-/* Until opset 6 an attribute told training from evaluation. */
-static void build_batch_norm_attrs(fx_onnx_call *call)
-{
-    if (fx__onnx_int(call, "is_test", 0))
-        build_batch_norm(call);
-    else
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "is_test 0 (training) is not supported");
-}
-
-/* (x - mean) / sqrt(variance + epsilon) over the given axes. */
-static fx_attr normalised(fx_onnx_call *call, fx_attr x, fx_attr axes, double epsilon, fx_attr *out_mean, fx_attr *out_scale)
-{
-    *out_mean = FX_EMIT(call, "aten.mean.dim", x, axes, fx_bool(true));
-    fx_attr centred = FX_EMIT(call, "aten.sub.Tensor", x, *out_mean);
-    fx_attr variance = FX_EMIT(call, "aten.mean.dim", FX_EMIT(call, "aten.mul.Tensor", centred, centred), axes, fx_bool(true));
-    *out_scale = FX_EMIT(call, "aten.rsqrt.default", FX_EMIT(call, "aten.add.Scalar", variance, fx_float(epsilon)));
-    return FX_EMIT(call, "aten.mul.Tensor", centred, *out_scale);
-}
-
-/* The usual form has an operator of its own; others, and those whose mean and scale are wanted, are spelt out. */
-static bool is_plain_norm(const fx_onnx_call *call, const fx_type *x, const fx_type *weight, const fx_type *bias, int32_t axis)
-{
-    bool plain = !(call->node->n_outputs > 1) && weight && weight->rank == x->rank - axis && (!bias || bias->rank == weight->rank);
-    for (int32_t i = axis; i < x->rank && plain; i++)
-        plain = weight->dim[i - axis] == x->dim[i] && (!bias || bias->dim[i - axis] == x->dim[i]);
-    return plain;
-}
-
-static void build_layer_norm(fx_onnx_call *call)
-{
-    fx_attr x = fx__onnx_in(call, 0), mean, scale;
-    const fx_type *type = fx__onnx_need_type(call, x);
-    int64_t axes[FX_RANK];
-    if (!type) return;
-    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank), n = type->rank - axis;
-    double epsilon = fx__onnx_float(call, "epsilon", 1e-5);
-    fx_attr weight = fx__onnx_in(call, 1), bias = fx__onnx_in(call, 2);
-    if (is_plain_norm(call, type, fx__onnx_type(weight), fx__onnx_type(bias), axis)) {
-        FX_GIVE(call, "aten.layer_norm.default", x, fx__onnx_dims(call, type->dim + axis, n), weight, bias, fx_float(epsilon));
+    fx_dim dims[FX_RANK] = {type->dim[0], type->dim[1]};
+    for (int32_t i = 0; i < n; i++) {
+        w.begin[i] = padding[i];
+        w.end[i] = padding[i + n];
+        block *= w.kernel[i];
+        good = good && w.begin[i] == w.end[i] && w.kernel[i] > 0 && w.stride[i] > 0 && block > 0 && block < INT16_MAX;
+        dims[i + 2] = good ? blocks_along(&w, i, image[i], &rest[i]) : 0;
+    }
+    if (!good || type->dim[1] % block) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "needs even pads, and channels that are a multiple of a block");
         return;
     }
-    for (int32_t i = axis; i < type->rank; i++) axes[i - axis] = i;
-    fx_attr y = normalised(call, x, fx__onnx_list(call, axes, n), epsilon, &mean, &scale);
-    if (fx__onnx_has(call, 2)) {
-        FX_GIVE(call, "aten.add.Tensor", FX_EMIT(call, "aten.mul.Tensor", y, weight), bias);
-    } else {
-        FX_GIVE(call, "aten.mul.Tensor", y, weight);
-    }
-    fx__onnx_give(call, 1, mean);
-    fx__onnx_give(call, 2, scale);
+    int64_t channels = type->dim[1] / block;
+    FX_GIVE(call, fx__onnx_window_target(&w, transposed_targets),
+            FX_EMIT(call, "aten.reshape.default", x, fx__onnx_dims(call, dims, n + 2)),
+            placing_weights(call, type->dtype, channels, &w), fx_none(), LIST(stride), LIST(begin), fx__onnx_list(call, rest, n),
+            fx_int(channels), LIST(dilation));
 }
 
-/* Scale and bias are per channel: [C] as [C, 1, ...]. */
-static fx_attr per_channel(fx_onnx_call *call, fx_attr value, int32_t rank)
-{
-    for (int32_t i = 2; i < rank; i++) value = FX_EMIT(call, "aten.unsqueeze.default", value, fx_int(-1));
-    return value;
-}
-
-static void build_instance_norm(fx_onnx_call *call)
-{
-    fx_attr x = fx__onnx_in(call, 0), mean, scale;
-    const fx_type *type = fx__onnx_need_type(call, x);
-    int64_t axes[FX_RANK];
-    if (!type) return;
-    for (int32_t i = 2; i < type->rank; i++) axes[i - 2] = i;
-    fx_attr list = fx__onnx_list(call, axes, type->rank > 2 ? type->rank - 2 : 0);
-    fx_attr y = normalised(call, x, list, fx__onnx_float(call, "epsilon", 1e-5), &mean, &scale);
-    fx_attr scaled = FX_EMIT(call, "aten.mul.Tensor", y, per_channel(call, fx__onnx_in(call, 1), type->rank));
-    FX_GIVE(call, "aten.add.Tensor", scaled, per_channel(call, fx__onnx_in(call, 2), type->rank));
-}
+/* ---- Dropout ------------------------------------------------------------------------------------------------------------------
+ */
 
 static void build_dropout(fx_onnx_call *call)
 {
     fx_attr x = fx__onnx_in(call, 0);
     const fx_onnx_known *training = fx__onnx_has(call, 2) ? fx__onnx_need_known(call, 2, "training_mode") : NULL;
-    if (training && training->n == 1 && training->item[0]) {
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "training_mode true is not supported");
+    const fx_tensor *ratio = fx__onnx_has(call, 1) ? fx__onnx_tensor(call, 1) : NULL;
+    bool keeps_all = ratio && fx_tensor_elems(ratio) == 1 && fx_tensor_get(ratio, 0) == 0;
+    if (training && training->n == 1 && training->item[0] && !keeps_all) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "training_mode true with a ratio other than 0 is not supported");
         return;
     }
     fx__onnx_give(call, 0, x);
@@ -477,18 +256,11 @@ static void build_dropout(fx_onnx_call *call)
 }
 
 const fx_onnx_op fx__onnx_ops_nn[] = {
-    {"AveragePool", 1, 1, 1, 1, build_average_pool},
-    {"BatchNormalization", 6, 5, 5, 1, build_batch_norm_attrs},
-    {"BatchNormalization", 7, 5, 5, 1, build_batch_norm},
+    {"Col2Im", 18, 3, 3, 1, build_col2im},
     {"Conv", 1, 2, 3, 1, build_conv},
     {"ConvTranspose", 1, 2, 3, 1, build_conv_transpose},
     {"Dropout", 7, 1, 3, 2, build_dropout},
     {"Gemm", 6, 2, 3, 1, build_gemm},
-    {"GlobalAveragePool", 1, 1, 1, 1, build_global_average_pool},
-    {"GlobalMaxPool", 1, 1, 1, 1, build_global_max_pool},
-    {"InstanceNormalization", 6, 3, 3, 1, build_instance_norm},
-    {"LayerNormalization", 17, 2, 3, 3, build_layer_norm},
     {"MatMul", 1, 2, 2, 1, build_matmul},
-    {"MaxPool", 1, 1, 1, 1, build_max_pool},
     {0},
 };

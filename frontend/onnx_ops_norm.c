@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onnx_ops_norm.c: adapters of normalisations without a row of their own: across channels, by a norm, by the root mean square. */
+/* onnx_ops_norm.c: adapters of normalisations: by mean and variance, across channels, by a norm, by the root mean square. */
 #include "frontend/onnx_ops.h"
 #include "ir/op.h"
 
@@ -80,8 +80,154 @@ static void build_rms(fx_onnx_call *call)
     FX_GIVE(call, "aten.mul.Tensor", fx__onnx_cast(call, normal, dtype), fx__onnx_in(call, 1));
 }
 
+/* ---- By mean and variance
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* Scale and bias are per channel: [C] as [C, 1, ...]. */
+static fx_attr per_channel(fx_onnx_call *call, fx_attr value, int32_t rank)
+{
+    for (int32_t i = 2; i < rank; i++) value = FX_EMIT(call, "aten.unsqueeze.default", value, fx_int(-1));
+    return value;
+}
+
+/* running * momentum + current * (1 - momentum) */
+static fx_attr running(fx_onnx_call *call, int32_t index, fx_attr current, double momentum)
+{
+    fx_attr old = FX_EMIT(call, "aten.mul.Scalar", fx__onnx_in(call, index), fx_float(momentum));
+    return FX_EMIT(call, "aten.add.Tensor", old, FX_EMIT(call, "aten.mul.Scalar", current, fx_float(1 - momentum)));
+}
+
+/* By the statistics of this batch; outputs 1 and 2 are the new running ones. */
+static void batch_norm_in_training(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t axes[FX_RANK];
+    int32_t n = 0;
+    double epsilon = fx__onnx_float(call, "epsilon", 1e-5), momentum = fx__onnx_float(call, "momentum", (double)0.9f);
+    if (!type) return;
+    for (int32_t i = 0; i < type->rank; i++)
+        if (i != 1) axes[n++] = i;
+    fx_attr list = fx__onnx_list(call, axes, n), mean = FX_EMIT(call, "aten.mean.dim", x, list, fx_bool(false));
+    fx_attr centred = FX_EMIT(call, "aten.sub.Tensor", x, per_channel(call, mean, type->rank));
+    fx_attr variance = FX_EMIT(call, "aten.mean.dim", FX_EMIT(call, "aten.mul.Tensor", centred, centred), list, fx_bool(false));
+    fx_attr factor = FX_EMIT(call, "aten.rsqrt.default", FX_EMIT(call, "aten.add.Scalar", variance, fx_float(epsilon)));
+    factor = FX_EMIT(call, "aten.mul.Tensor", factor, fx__onnx_in(call, 1));
+    fx_attr scaled = FX_EMIT(call, "aten.mul.Tensor", centred, per_channel(call, factor, type->rank));
+    FX_GIVE(call, "aten.add.Tensor", scaled, per_channel(call, fx__onnx_in(call, 2), type->rank));
+    fx__onnx_give(call, 1, running(call, 3, mean, momentum));
+    fx__onnx_give(call, 2, running(call, 4, variance, momentum));
+}
+
+static void build_batch_norm(fx_onnx_call *call)
+{
+    if (!fx__onnx_int(call, "spatial", 1)) {
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "spatial 0 is not supported");
+        return;
+    }
+    if (fx__onnx_int(call, "training_mode", 0)) {
+        batch_norm_in_training(call);
+        return;
+    }
+    fx_attr momentum = fx_float(1.0 - fx__onnx_float(call, "momentum", 0.9)); /* weighs the other one of the two in torch */
+    FX_GIVE(call, "aten.batch_norm.default", fx__onnx_in(call, 0), fx__onnx_in(call, 1), fx__onnx_in(call, 2), fx__onnx_in(call, 3),
+            fx__onnx_in(call, 4), fx_bool(false), momentum, fx_float(fx__onnx_float(call, "epsilon", 1e-5)), fx_bool(false));
+}
+
+/* Until opset 6 an attribute told training from evaluation. */
+static void build_batch_norm_attrs(fx_onnx_call *call)
+{
+    if (fx__onnx_int(call, "is_test", 0))
+        build_batch_norm(call);
+    else
+        fx__onnx_error(call, FX_E_UNSUPPORTED, "is_test 0 (training) is not supported");
+}
+
+/* (x - mean) / sqrt(variance + epsilon) over the given axes. */
+static fx_attr normalised(fx_onnx_call *call, fx_attr x, fx_attr axes, double epsilon, fx_attr *out_mean, fx_attr *out_scale)
+{
+    *out_mean = FX_EMIT(call, "aten.mean.dim", x, axes, fx_bool(true));
+    fx_attr centred = FX_EMIT(call, "aten.sub.Tensor", x, *out_mean);
+    fx_attr variance = FX_EMIT(call, "aten.mean.dim", FX_EMIT(call, "aten.mul.Tensor", centred, centred), axes, fx_bool(true));
+    *out_scale = FX_EMIT(call, "aten.rsqrt.default", FX_EMIT(call, "aten.add.Scalar", variance, fx_float(epsilon)));
+    return FX_EMIT(call, "aten.mul.Tensor", centred, *out_scale);
+}
+
+/* The usual form has an operator of its own; others, and those whose mean and scale are wanted, are spelt out. */
+static bool is_plain_norm(const fx_onnx_call *call, const fx_type *x, const fx_type *weight, const fx_type *bias, int32_t axis)
+{
+    bool plain = !(call->node->n_outputs > 1) && weight && weight->rank == x->rank - axis && (!bias || bias->rank == weight->rank);
+    for (int32_t i = axis; i < x->rank && plain; i++)
+        plain = weight->dim[i - axis] == x->dim[i] && (!bias || bias->dim[i - axis] == x->dim[i]);
+    return plain;
+}
+
+static void build_layer_norm(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), mean, scale;
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t axes[FX_RANK];
+    if (!type) return;
+    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank), n = type->rank - axis;
+    double epsilon = fx__onnx_float(call, "epsilon", 1e-5);
+    fx_attr weight = fx__onnx_in(call, 1), bias = fx__onnx_in(call, 2);
+    if (is_plain_norm(call, type, fx__onnx_type(weight), fx__onnx_type(bias), axis)) {
+        FX_GIVE(call, "aten.layer_norm.default", x, fx__onnx_dims(call, type->dim + axis, n), weight, bias, fx_float(epsilon));
+        return;
+    }
+    for (int32_t i = axis; i < type->rank; i++) axes[i - axis] = i;
+    fx_attr y = normalised(call, x, fx__onnx_list(call, axes, n), epsilon, &mean, &scale);
+    if (fx__onnx_has(call, 2)) {
+        FX_GIVE(call, "aten.add.Tensor", FX_EMIT(call, "aten.mul.Tensor", y, weight), bias);
+    } else {
+        FX_GIVE(call, "aten.mul.Tensor", y, weight);
+    }
+    fx__onnx_give(call, 1, mean);
+    fx__onnx_give(call, 2, scale);
+}
+
+/* Before opset 21 scale and bias were per group: each counts for the channels of its group. */
+static fx_attr for_channels(fx_onnx_call *call, fx_attr value, fx_dim channels)
+{
+    const fx_type *type = fx__onnx_need_type(call, value);
+    if (!type || call->opset >= 21 || !fx_dim_is_const(channels) || type->rank != 1 || type->dim[0] < 1) return value;
+    const fx_dim wide[] = {type->dim[0], channels / type->dim[0]};
+    fx_attr many = FX_EMIT(call, "aten.expand.default", FX_EMIT(call, "aten.unsqueeze.default", value, fx_int(1)),
+                           fx__onnx_dims(call, wide, 2));
+    return FX_EMIT(call, "aten.reshape.default", many, fx__onnx_list(call, &(int64_t){-1}, 1));
+}
+
+static void build_group_norm(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    if (!type || type->rank < 2) return;
+    FX_GIVE(call, "aten.group_norm.default", x, fx_int(fx__onnx_int(call, "num_groups", 1)),
+            for_channels(call, fx__onnx_in(call, 1), type->dim[1]), for_channels(call, fx__onnx_in(call, 2), type->dim[1]),
+            fx_float(fx__onnx_float(call, "epsilon", 1e-5)));
+}
+
+static void build_instance_norm(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0), mean, scale;
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t axes[FX_RANK];
+    if (!type) return;
+    for (int32_t i = 2; i < type->rank; i++) axes[i - 2] = i;
+    fx_attr list = fx__onnx_list(call, axes, type->rank > 2 ? type->rank - 2 : 0);
+    fx_attr y = normalised(call, x, list, fx__onnx_float(call, "epsilon", 1e-5), &mean, &scale);
+    fx_attr scaled = FX_EMIT(call, "aten.mul.Tensor", y, per_channel(call, fx__onnx_in(call, 1), type->rank));
+    FX_GIVE(call, "aten.add.Tensor", scaled, per_channel(call, fx__onnx_in(call, 2), type->rank));
+}
+
 const fx_onnx_op fx__onnx_ops_norm[] = {
+    {"BatchNormalization", 6, 5, 5, 1, build_batch_norm_attrs},
+    {"BatchNormalization", 7, 5, 5, 3, build_batch_norm},
+    {"GroupNormalization", 18, 3, 3, 1, build_group_norm},
+    {"InstanceNormalization", 6, 3, 3, 1, build_instance_norm},
     {"LRN", 1, 1, 1, 1, build_lrn},
+    {"LayerNormalization", 17, 2, 3, 3, build_layer_norm},
     {"LpNormalization", 1, 1, 1, 1, build_lp},
     {"MeanVarianceNormalization", 9, 1, 1, 1, build_mean_variance},
     {"RMSNormalization", 23, 2, 2, 1, build_rms},

@@ -316,6 +316,33 @@ static void build_pad(fx_onnx_call *call)
     pad_axes(call, pads, known->n, axes, n_axes, value);
 }
 
+/* Axes cut or filled with zeros around their middle. */
+static void build_center_crop_pad(fx_onnx_call *call)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t size[FX_RANK], axes[FX_RANK];
+    int32_t n = fx__onnx_ints_of(call, 1, "shape", size), listed_axes = fx__onnx_ints(call, "axes", axes);
+    if (!type || call->failed) return;
+    if (listed_axes < 0 ? n != type->rank : n != listed_axes) fx__onnx_error(call, FX_E_FORMAT, "its shape does not fit its axes");
+    for (int32_t i = 0; i < n && !call->failed; i++) {
+        int32_t axis = listed_axes < 0 ? i : fx__onnx_axis(call, axes[i], type->rank);
+        fx_dim own = type->dim[axis];
+        if (!fx_dim_is_const(own)) {
+            fx__onnx_error(call, FX_E_UNSUPPORTED, "axis %d has no constant size", (int)axis);
+        } else if (size[i] < own) {
+            x = cut_one(call, x, (cut){axis, (own - size[i]) / 2, (own - size[i]) / 2 + size[i], 1});
+        } else if (size[i] > own) {
+            int64_t pads[2 * FX_RANK] = {0};
+            int32_t behind = type->rank - 1 - axis;
+            pads[2 * behind] = (size[i] - own) / 2;
+            pads[2 * behind + 1] = size[i] - own - pads[2 * behind];
+            x = FX_EMIT(call, "aten.constant_pad_nd.default", x, fx__onnx_list(call, pads, 2 * behind + 2), fx_int(0));
+        }
+    }
+    fx__onnx_give(call, 0, x);
+}
+
 /* ---- Blocks and depth
  * ------------------------------------------------------------------------------------------------------------- */
 
@@ -430,6 +457,7 @@ static void build_unknown_shape(fx_onnx_call *call)
 }
 
 const fx_onnx_op fx__onnx_ops_shape[] = {
+    {"CenterCropPad", 18, 2, 2, 1, build_center_crop_pad},
     {"Concat", 4, 1, FX_ONNX_ANY, 1, build_concat},
     {"Constant", 1, 0, 0, 1, build_constant},
     {"ConstantOfShape", 9, 1, 1, 1, build_constant_of_shape},
