@@ -7,6 +7,8 @@
 #include "ir/diag.h"
 #include <string.h>
 
+enum { GUARDED_SYMS = 64 };
+
 /* ---- Table ------------------------------------------------------------------------------------------------------------- */
 
 fx_dims *fx__dims_new(fx_context *context)
@@ -353,6 +355,46 @@ void fx__dim_range(const fx_dims *dims, fx_dim dim, int64_t *out_lo, int64_t *ou
     fx__poly_range(dims, &p, out_lo, out_hi);
 }
 
+/* Counters exist inside their loops only: what is assumed of them says nothing before. */
+static bool uses_counter(const fx_dims *dims, fx_dim dim)
+{
+    if (fx_dim_is_const(dim)) return false;
+    fx_dim_node node = fx__dim_node(dims, dim);
+    if (node.op == FX_DIM_CONST) return false;
+    if (node.op == FX_DIM_SYM) return dims->sym[node.value].counter;
+    return uses_counter(dims, node.a) || uses_counter(dims, node.b);
+}
+
+/* small <= large: what that says of a bare symbol on either side. */
+static void narrow(fx_dims *dims, fx_dim small, fx_dim large)
+{
+    fx_dim_node at_most = fx__dim_node(dims, small), at_least = fx__dim_node(dims, large);
+    int64_t small_lo, large_hi, unused;
+    if (uses_counter(dims, small) || uses_counter(dims, large)) return;
+    fx__dim_range(dims, small, &small_lo, &unused);
+    fx__dim_range(dims, large, &unused, &large_hi);
+    fx_sym *low = at_most.op == FX_DIM_SYM ? &dims->sym[at_most.value] : NULL;
+    fx_sym *high = at_least.op == FX_DIM_SYM ? &dims->sym[at_least.value] : NULL;
+    if (low && large_hi >= low->lo && large_hi < low->hi) low->hi = large_hi;
+    if (high && small_lo <= high->hi && small_lo > high->lo) high->lo = small_lo;
+}
+
+void fx__dim_guarded_range(const fx_dims *dims, fx_dim dim, int64_t *out_lo, int64_t *out_hi)
+{
+    fx_sym sym[GUARDED_SYMS];
+    fx__dim_range(dims, dim, out_lo, out_hi);
+    if (fx_dim_is_const(dim) || dims->n_sym > GUARDED_SYMS) return;
+    fx_dims copy = *dims;
+    memcpy(sym, dims->sym, (size_t)dims->n_sym * sizeof *sym);
+    copy.sym = sym;
+    for (int32_t i = 0; i < dims->n_guard; i++) {
+        const fx_guard *guard = &dims->guard[i];
+        if (guard->kind != FX_GUARD_NE) narrow(&copy, guard->a, guard->b);
+        if (guard->kind == FX_GUARD_EQ) narrow(&copy, guard->b, guard->a);
+    }
+    fx__dim_range(&copy, dim, out_lo, out_hi);
+}
+
 int64_t fx__dim_multiple(const fx_dims *dims, fx_dim dim)
 {
     if (!is_valid(dims, dim)) return 1;
@@ -466,37 +508,6 @@ static bool is_recorded(const fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_di
     return false;
 }
 
-/* Counters exist inside their loops only: what is assumed of them says nothing before. */
-static bool uses_counter(const fx_dims *dims, fx_dim dim)
-{
-    if (fx_dim_is_const(dim)) return false;
-    fx_dim_node node = fx__dim_node(dims, dim);
-    if (node.op == FX_DIM_CONST) return false;
-    if (node.op == FX_DIM_SYM) return dims->sym[node.value].counter;
-    return uses_counter(dims, node.a) || uses_counter(dims, node.b);
-}
-
-/* What an assumption says of a bare symbol narrows its range, which is tested at entry too: what is sized by upper bounds gets
- * smaller, and more becomes provable. */
-static void narrow(fx_dims *dims, fx_guard_kind kind, fx_dim small, fx_dim large)
-{
-    fx_dim_node at_most = fx__dim_node(dims, small), at_least = fx__dim_node(dims, large);
-    int64_t lo, hi;
-    if (kind == FX_GUARD_NE || uses_counter(dims, small) || uses_counter(dims, large)) return;
-    if (at_most.op == FX_DIM_SYM) {
-        fx_sym *sym = &dims->sym[at_most.value];
-        fx__dim_range(dims, large, &lo, &hi);
-        if (hi >= sym->lo && hi < sym->hi) sym->hi = hi;
-        if (sym->hint > sym->hi) sym->hint = sym->hi;
-    }
-    if (at_least.op == FX_DIM_SYM) {
-        fx_sym *sym = &dims->sym[at_least.value];
-        fx__dim_range(dims, small, &lo, &hi);
-        if (lo <= sym->hi && lo > sym->lo) sym->lo = lo;
-        if (sym->hint < sym->lo) sym->hint = sym->lo;
-    }
-}
-
 bool fx__dims_assume(fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_dim b, const char *why)
 {
     if (!is_valid(dims, a) || !is_valid(dims, b)) return false;
@@ -509,7 +520,5 @@ bool fx__dims_assume(fx_dims *dims, fx_guard_kind kind, fx_dim a, fx_dim b, cons
     dims->guard = grown;
     grown[dims->n_guard++] =
         (fx_guard){.kind = kind, .a = a, .b = b, .why = fx__intern(fx__arena_context(dims->arena), why ? why : "")};
-    narrow(dims, kind, a, b);
-    if (kind == FX_GUARD_EQ) narrow(dims, kind, b, a);
     return true;
 }

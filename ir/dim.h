@@ -51,6 +51,8 @@ fx_dim fx__dim_max(fx_dims *dims, fx_dim a, fx_dim b);
 int64_t fx__dim_eval(const fx_dims *dims, fx_dim dim, const int64_t *sym_values);
 int64_t fx__dim_hint(const fx_dims *dims, fx_dim dim);
 void fx__dim_range(const fx_dims *dims, fx_dim dim, int64_t *out_lo, int64_t *out_hi);
+/* The same under all assumptions recorded so far, which are tested at entry: for upper bounds of memory. */
+void fx__dim_guarded_range(const fx_dims *dims, fx_dim dim, int64_t *out_lo, int64_t *out_hi);
 int64_t fx__dim_multiple(const fx_dims *dims, fx_dim dim); /* a number that surely divides it; constants: themselves */
 /* Provable relations; false means "not known". */
 bool fx__dim_equal(const fx_dims *dims, fx_dim a, fx_dim b);

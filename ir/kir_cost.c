@@ -159,7 +159,7 @@ static int64_t local_bytes(const fx_program *program, const fx_kernel *kernel, i
     int64_t bytes = (int64_t)fx_dtype_bytes(local->dtype);
     for (int d = 0; d < local->rank; d++) {
         int64_t lo = local->dim[d], hi = local->dim[d];
-        if (!fx_dim_is_const(local->dim[d])) fx__dim_range(program->dims, local->dim[d], &lo, &hi);
+        fx__dim_guarded_range(program->dims, local->dim[d], &lo, &hi);
         bytes = saturating_mul(bytes, hi);
     }
     if (kernel->sched.block > 1) bytes = saturating_mul(bytes, kernel->sched.block);

@@ -167,22 +167,22 @@ START_TEST(guards_are_proven_recorded_or_refused)
 }
 END_TEST
 
-/* What is assumed of a symbol alone narrows its range, and its hint with it. */
-START_TEST(assumptions_narrow_symbols)
+/* What is assumed of a symbol alone narrows what is sized by it; the symbol itself stays as it was declared. */
+START_TEST(assumptions_narrow_guarded_ranges)
 {
     fixture f = setup();
     int64_t lo, hi;
     ck_assert(fx__dims_assume(f.dims, FX_GUARD_EQ, f.s0, fx__dim_min(f.dims, f.s0, 60), "at most 60"));
-    fx__dim_range(f.dims, f.s0, &lo, &hi);
-    ck_assert(lo == 2 && hi == 60);
-    ck_assert_int_eq(fx__dim_hint(f.dims, f.s0), 60);
     ck_assert(fx__dims_assume(f.dims, FX_GUARD_LE, 20, f.s2, "at least 20"));
-    fx__dim_range(f.dims, f.s2, &lo, &hi);
-    ck_assert(lo == 20 && hi == 100);
-    ck_assert_int_eq(fx__dim_hint(f.dims, f.s2), 20);
     ck_assert(fx__dims_assume(f.dims, FX_GUARD_NE, f.s0, f.s2, "differ"));
+    fx__dim_guarded_range(f.dims, fx__dim_mul(f.dims, f.s0, 3), &lo, &hi);
+    ck_assert(lo == 6 && hi == 180);
+    fx__dim_guarded_range(f.dims, f.s2, &lo, &hi);
+    ck_assert(lo == 20 && hi == 100);
     fx__dim_range(f.dims, f.s0, &lo, &hi);
-    ck_assert(lo == 2 && hi == 60);
+    ck_assert(lo == 2 && hi == 512);
+    fx__dim_guarded_range(f.dims, 7, &lo, &hi);
+    ck_assert(lo == 7 && hi == 7);
     teardown(&f);
 }
 END_TEST
@@ -300,5 +300,5 @@ START_TEST(nodes_can_be_walked)
 END_TEST
 
 FX_TESTS("dim", equal_polynomials_have_equal_handles, division_is_exact_where_it_goes, ranges_decide_min_and_max,
-         overflow_and_nonsense_are_bad, guards_are_proven_recorded_or_refused, assumptions_narrow_symbols,
+         overflow_and_nonsense_are_bad, guards_are_proven_recorded_or_refused, assumptions_narrow_guarded_ranges,
          random_expressions_evaluate_and_read_back, nodes_can_be_walked)
