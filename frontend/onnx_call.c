@@ -172,15 +172,27 @@ static fx_attr fill_node(fx_onnx_call *call, fx_onnx_slot *slot)
     return value;
 }
 
+/* Sizes that hold symbols as data: a tensor that is filled at run time. */
+static fx_attr known_node(fx_onnx_call *call, fx_onnx_slot *slot)
+{
+    const fx_onnx_known *known = slot->known;
+    fx_attr items[FX_ONNX_KNOWN], none = fx_list(call->import->graph, NULL, 0);
+    if (known->dtype == FX_BOOL) return fx_none();
+    for (int32_t i = 0; i < known->n; i++)
+        items[i] = FX_EMIT(call, "aten.full.default", none, fx_dim_attr(known->item[i]), fx_dtype_attr(known->dtype));
+    fx_attr value =
+        known->rank == 0 ? items[0] : FX_EMIT(call, "aten.stack.default", fx_list(call->import->graph, items, known->n), fx_int(0));
+    slot->node = value.kind == FX_ATTR_NODE ? value.u.node : NULL;
+    return value;
+}
+
 fx_attr fx__onnx_slot_node(fx_onnx_call *call, fx_onnx_slot *slot)
 {
     if (slot->node) return fx_node_attr(slot->node);
     if (slot->fill) return fill_node(call, slot);
     const fx_tensor *tensor = fx__onnx_slot_tensor(call, slot);
     if (tensor) return parameter_node(call, slot, tensor);
-    if (slot->known)
-        fx__onnx_error(call, FX_E_UNSUPPORTED, "a size that is not known when importing is used as data (\"%s\")", slot->name);
-    return fx_none();
+    return slot->known ? known_node(call, slot) : fx_none();
 }
 
 fx_attr fx__onnx_in(fx_onnx_call *call, int32_t index)

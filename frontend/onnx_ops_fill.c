@@ -20,10 +20,27 @@ static bool one_number(fx_onnx_call *call, int32_t index, double *out)
     return good;
 }
 
+/* Whether sizes with symbols are among the limits; then the range is made at run time. */
+static bool range_of_symbols(fx_onnx_call *call)
+{
+    const fx_onnx_known *limit[3];
+    bool constant = true;
+    for (int32_t i = 0; i < 3; i++) {
+        limit[i] = fx__onnx_known(call, i);
+        if (!limit[i] || limit[i]->n != 1) return false;
+        constant = constant && fx_dim_is_const(limit[i]->item[0]);
+    }
+    if (constant) return false;
+    FX_GIVE(call, "aten.arange.default", fx_dim_attr(limit[0]->item[0]), fx_dim_attr(limit[1]->item[0]),
+            fx_dim_attr(limit[2]->item[0]), fx_dtype_attr(limit[0]->dtype));
+    return true;
+}
+
 static void build_range(fx_onnx_call *call)
 {
     double start, limit, delta;
     fx_tensor values;
+    if (range_of_symbols(call)) return;
     if (!one_number(call, 0, &start) || !one_number(call, 1, &limit) || !one_number(call, 2, &delta)) return;
     double n = ceil((limit - start) / delta);
     if (!(n <= INT32_MAX)) {
@@ -68,25 +85,55 @@ static void build_eye_like(fx_onnx_call *call)
     fx__onnx_give_tensor(call, 0, &eye);
 }
 
-static fx_attr kept_triangle(fx_onnx_call *call, const int64_t size[2], int64_t k, bool upper)
-{
-    fx_tensor mask;
-    if (!fx__onnx_new_tensor(call, FX_BOOL, 2, size, &mask)) return fx_none();
-    for (int64_t row = 0; row < size[0]; row++)
-        for (int64_t column = 0; column < size[1]; column++)
-            ((bool *)mask.data)[row * size[1] + column] = upper ? column - row >= k : column - row <= k;
-    return fx__onnx_constant(call, &mask);
-}
-
 static void build_trilu(fx_onnx_call *call)
 {
-    fx_attr x = fx__onnx_in(call, 0);
     const fx_onnx_known *diagonal = fx__onnx_has(call, 1) ? fx__onnx_need_known(call, 1, "diagonal") : NULL;
-    int64_t size[2], k = diagonal && diagonal->n == 1 ? diagonal->item[0] : 0;
-    if (call->failed || !matrix_type(call, x, size)) return;
-    if (!fx_dim_is_const(k)) fx__onnx_error(call, FX_E_UNSUPPORTED, "a diagonal that depends on a symbol");
-    fx_attr keep = kept_triangle(call, size, k, fx__onnx_int(call, "upper", 1) != 0);
-    FX_GIVE(call, "aten.where.self", keep, x, fx_int(0));
+    fx_attr k = diagonal && diagonal->n == 1 ? fx_dim_attr(diagonal->item[0]) : fx_int(0);
+    FX_GIVE(call, fx__onnx_int(call, "upper", 1) ? "aten.triu.default" : "aten.tril.default", fx__onnx_in(call, 0), k);
+}
+
+/* ---- Running results -----------------------------------------------------------------------------------------------------------
+ */
+
+static fx_attr flipped(fx_onnx_call *call, fx_attr x, int64_t axis, bool wanted)
+{
+    return wanted ? FX_EMIT(call, "aten.flip.default", x, fx__onnx_list(call, &axis, 1)) : x;
+}
+
+/* The result of all elements before: moved by one, and `first` in the place of the first. */
+static fx_attr excluded(fx_onnx_call *call, fx_attr x, const fx_type *type, int32_t axis, fx_attr first)
+{
+    int64_t pads[2 * FX_RANK] = {0};
+    int32_t behind = type->rank - 1 - axis;
+    pads[2 * behind] = 1;
+    pads[2 * behind + 1] = -1;
+    return FX_EMIT(call, "aten.constant_pad_nd.default", x, fx__onnx_list(call, pads, 2 * behind + 2), first);
+}
+
+/* In reverse: along the flipped axis, and back. */
+static void build_running(fx_onnx_call *call, const char *target, int64_t first)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    int64_t axes[FX_RANK];
+    bool reverse = fx__onnx_int(call, "reverse", 0) != 0;
+    if (!type || fx__onnx_ints_of(call, 1, "axis", axes) != 1) {
+        if (type && !call->failed) fx__onnx_error(call, FX_E_FORMAT, "its axis is not one number");
+        return;
+    }
+    int32_t axis = fx__onnx_axis(call, axes[0], type->rank);
+    fx_attr sums = FX_EMIT(call, target, flipped(call, x, axis, reverse), fx_int(axis), fx_dtype_attr(type->dtype));
+    if (fx__onnx_int(call, "exclusive", 0)) sums = excluded(call, sums, type, axis, fx_int(first));
+    fx__onnx_give(call, 0, flipped(call, sums, axis, reverse));
+}
+
+static void build_cumsum(fx_onnx_call *call)
+{
+    build_running(call, "aten.cumsum.default", 0);
+}
+static void build_cumprod(fx_onnx_call *call)
+{
+    build_running(call, "aten.cumprod.default", 1);
 }
 
 /* ---- Repeating ----------------------------------------------------------------------------------------------------------------
@@ -183,6 +230,8 @@ void fx__onnx_pad_by_input(fx_onnx_call *call, const char *mode, const int64_t *
 }
 
 const fx_onnx_op fx__onnx_ops_fill[] = {
+    {"CumProd", 26, 2, 2, 1, build_cumprod},
+    {"CumSum", 11, 2, 2, 1, build_cumsum},
     {"EyeLike", 9, 1, 1, 1, build_eye_like},
     {"Range", 11, 3, 3, 1, build_range},
     {"Tile", 6, 2, 2, 1, build_tile},

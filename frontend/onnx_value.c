@@ -8,14 +8,6 @@
 
 enum { INPUTS = 8, INPUT_BYTES = 1 << 16 };
 
-static bool has_symbol(const fx_attr *value)
-{
-    if (value->kind == FX_ATTR_SYMINT) return true;
-    for (int32_t i = 0; fx__attr_has_items(value->kind) && i < value->n; i++)
-        if (has_symbol(&value->u.items[i])) return true;
-    return false;
-}
-
 static bool is_small(const fx_type *type)
 {
     int64_t elems = 1;
@@ -57,7 +49,7 @@ fx_status fx__onnx_evaluate(fx_onnx_import *im, fx_node *node)
     const fx_op *op = fx__op_of(node);
     fx_tensor inputs[INPUTS];
     if (!type || !op || op->reads_values || fx_node_is_impure(node) || !is_small(type)) return FX_OK;
-    if (has_symbol(&node->args) || has_symbol(&node->kwargs) || !read_inputs(im, node, inputs)) return FX_OK;
+    if (fx__attr_has_symbol(&node->args) || fx__attr_has_symbol(&node->kwargs) || !read_inputs(im, node, inputs)) return FX_OK;
     fx_tensor *value = FX_NEW(im->arena, fx_tensor);
     if (!value || !new_value(im, type, value)) return FX_E_OOM;
     FX_TRY(fx__interp_node(node, inputs, value));

@@ -60,6 +60,14 @@ bool fx__attr_has_items(fx_attr_kind kind)
     return kind == FX_ATTR_TUPLE || kind == FX_ATTR_LIST || kind == FX_ATTR_DICT || kind == FX_ATTR_SLICE || kind == FX_ATTR_RANGE;
 }
 
+bool fx__attr_has_symbol(const fx_attr *value)
+{
+    if (value->kind == FX_ATTR_SYMINT) return true;
+    for (int32_t i = 0; fx__attr_has_items(value->kind) && i < value->n; i++)
+        if (fx__attr_has_symbol(&value->u.items[i])) return true;
+    return false;
+}
+
 static bool equal_items(const fx_attr *a, const fx_attr *b)
 {
     if (a->n != b->n) return false;

@@ -96,6 +96,7 @@ void fx__attr_repr(fx_text *text, const fx_graph *graph, const fx_attr *value);
 
 /* Values with items[n]. */
 bool fx__attr_has_items(fx_attr_kind kind);
+bool fx__attr_has_symbol(const fx_attr *value); /* anywhere inside */
 /* Well-formed, bounded in depth, and with nodes of this graph only; the first problem is reported. */
 enum { FX_ATTR_DEPTH = 64 };
 fx_status fx__attr_check(const fx_graph *graph, const fx_attr *value, int depth, const fx_loc *loc);

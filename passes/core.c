@@ -70,6 +70,7 @@ static bool is_constant(const fx_node *node, int depth)
 {
     if (node->opcode == FX_GET_ATTR) return true;
     if (depth == 0 || node->opcode != FX_CALL_FUNCTION || fx_node_is_impure(node) || node->n_inputs == 0) return false;
+    if (fx__attr_has_symbol(&node->args)) return false;
     for (int32_t i = 0; i < node->n_inputs; i++)
         if (!is_constant(node->inputs[i], depth - 1)) return false;
     return true;

@@ -41,7 +41,7 @@ static bool read_inputs(const fx_node *node, fx_tensor *inputs)
 static bool is_foldable(const fx_node *node, fx_tensor *inputs)
 {
     if (node->opcode != FX_CALL_FUNCTION || !node->op || node->op->reads_values || fx_node_is_impure(node)) return false;
-    const fx_type *type = node->n_result == 1 ? fx_node_type(node, 0) : NULL;
+    const fx_type *type = node->n_result == 1 && !fx__attr_has_symbol(&node->args) ? fx_node_type(node, 0) : NULL;
     int64_t bytes = type ? type_bytes(type) : -1;
     return bytes >= 0 && bytes <= FOLD_BYTES && read_inputs(node, inputs);
 }

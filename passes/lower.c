@@ -171,11 +171,12 @@ static bool static_type(const fx_type *type)
     return true;
 }
 
-/* Reads constants only, and has results of fixed size: done once, when compiling. */
+/* Reads constants only, no symbol either, and has results of fixed size: done once, when compiling. */
 static bool is_constant(const lowering *l, const fx_node *node)
 {
     value_list list;
-    if (node->op->impure || node->op->reads_values || !node->op->lower || !values_of(l, &node->args, &list)) return false;
+    if (node->op->impure || node->op->reads_values || !node->op->lower || fx__attr_has_symbol(&node->args)) return false;
+    if (!values_of(l, &node->args, &list)) return false;
     for (int32_t i = 0; i < list.n; i++)
         if (l->lower.program->buf[l->lower.value[list.value[i]].buf].role != FX_BUF_CONST) return false;
     for (int32_t r = 0; r < node->n_result; r++)

@@ -142,6 +142,70 @@ START_TEST(one_artefact_serves_all_sizes)
 }
 END_TEST
 
+/* x / float(n) + range(n) + tril(x x^T), with n the symbolic size: sizes that are data, ranges and triangles of symbols. */
+static size_t write_sizes_as_data(uint8_t **out)
+{
+    ow_writer w;
+    ow_model(&w, 14);
+    ow_input(&w, "x", F32, 2, DIMS(-1, 1));
+    ow_ints(&w, "zero", 0, NULL, DIMS(0));
+    ow_ints(&w, "one", 0, NULL, DIMS(1));
+    ow_ints(&w, "last", 1, DIMS(1), DIMS(1));
+    ow_node(&w, "Shape", "x", "shape");
+    ow_node(&w, "Gather", "shape zero", "n");
+    ow_begin(&w, "Cast", "n", "count");
+    ow_attr_int(&w, "to", F32);
+    ow_end(&w);
+    ow_node(&w, "Div", "x count", "mean");
+    ow_node(&w, "Range", "zero n one", "steps");
+    ow_begin(&w, "Cast", "steps", "numbers");
+    ow_attr_int(&w, "to", F32);
+    ow_end(&w);
+    ow_node(&w, "Unsqueeze", "numbers last", "column");
+    ow_node(&w, "Add", "mean column", "sum");
+    ow_node(&w, "Transpose", "x", "xt");
+    ow_node(&w, "MatMul", "x xt", "products");
+    ow_begin(&w, "Trilu", "products", "lower");
+    ow_attr_int(&w, "upper", 0);
+    ow_end(&w);
+    ow_node(&w, "Add", "lower sum", "y");
+    ow_output(&w, "y", F32, 2, DIMS(-1, -1));
+    return ow_finish(&w, out);
+}
+
+static void check_sizes_as_data(const fx_compiled *compiled, int64_t n)
+{
+    fx_tensor x, y = {0};
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 2, DIMS(n, 1), &x), FX_OK);
+    for (int64_t i = 0; i < n; i++) fx_tensor_set(&x, i, (double)(i + 1));
+    CHECK_OK(context, fx_run(compiled, context, &x, 1, &y, 1));
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double meant = (double)(i + 1) / (double)n + (double)i + (j <= i ? (double)((i + 1) * (j + 1)) : 0);
+            ck_assert_msg(fabs(fx_tensor_get(&y, i * n + j) - meant) < 1e-4, "size %d, element %d, %d", (int)n, (int)i, (int)j);
+        }
+    fx_tensor_release(&x);
+    fx_tensor_release(&y);
+}
+
+START_TEST(sizes_are_data_too)
+{
+    setup();
+    uint8_t *data;
+    fx_module *module;
+    fx_compiled *compiled;
+    size_t bytes = write_sizes_as_data(&data);
+    CHECK_OK(context, fx_import_onnx(context, data, bytes, "test.onnx", NULL, &module));
+    CHECK_OK(context, fx_compile(module, NULL, 0, NULL, &compiled));
+    ck_assert_int_eq(fx_compiled_fallback_count(compiled), 0);
+    for (int64_t n = 1; n < 20; n += 6) check_sizes_as_data(compiled, n);
+    free(data);
+    fx_compiled_free(compiled);
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
 /* The constants end at LONGEST: more steps are an error, not a read beyond them. */
 START_TEST(more_steps_than_positions_are_refused)
 {
@@ -158,4 +222,4 @@ START_TEST(more_steps_than_positions_are_refused)
 }
 END_TEST
 
-FX_TESTS("onnx_dynamic", one_artefact_serves_all_sizes, more_steps_than_positions_are_refused)
+FX_TESTS("onnx_dynamic", one_artefact_serves_all_sizes, sizes_are_data_too, more_steps_than_positions_are_refused)
