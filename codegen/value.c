@@ -5,6 +5,8 @@
 #include "codegen/point.h"
 #include <string.h>
 
+enum { MAX_LANES = 64 };
+
 /* ---- Coordinates -------------------------------------------------------------------------------------------------------- */
 
 /* Coordinate of an axis for a copy: a vector along the vector axis, NULL outside the axis's loop. */
@@ -38,6 +40,7 @@ typedef struct place {
     LLVMValueRef ptr;    /* of lane 0, when lanes follow a stride */
     LLVMValueRef ptrs;   /* vector of pointers; NULL: lanes follow the stride */
     int64_t stride;      /* 0: does not move; 1: contiguous */
+    int64_t spread;      /* so many neighbouring lanes share an element, and the next ones that `stride` further; 0: no */
     LLVMValueRef guard;  /* NULL: surely inside; scalar or vector of i1 */
     LLVMTypeRef element; /* memory type */
     fx_dtype dtype;
@@ -83,6 +86,15 @@ static bool may_be_empty(const fx_kpoint *p, const fx_access *access, int d)
     return lo < 1;
 }
 
+/* Vectors of an outer axis begin at multiples of their lanes. */
+static bool is_spread(const fx_kpoint *p, uint16_t id, place *at)
+{
+    const fx_access *access = &p->f->kernel->access[id];
+    const fx_acc *acc = &p->f->acc[id];
+    if (p->lanes == 1 || p->sweep != FX_NO_AXIS || acc->gathered || !((acc->digits & p->f->late) >> p->vec & 1)) return false;
+    return fx__access_spreads(p->f->program, p->f->kernel, access, p->vec, p->lanes, &at->spread, &at->stride);
+}
+
 /* Offsets of gathered dims and of digits along the copies' axes, and what they add to the guard. */
 static LLVMValueRef irregular_offset(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueRef *memo, place *at)
 {
@@ -91,6 +103,7 @@ static LLVMValueRef irregular_offset(fx_kpoint *p, int stage, int c, uint16_t id
     const fx_acc *acc = &p->f->acc[id];
     LLVMValueRef coord[FX_AXES], sum = e_i64(e, 0), outside = NULL;
     coordinates(p, &p->copy[c], access, coord);
+    if (at->spread) coord[p->vec] = e_add(e, p->f->coord[p->vec], e_i64(e, p->copy[c].dv)); /* of lane 0 */
     for (int axis = 0; axis < p->f->kernel->n_axis; axis++) {
         if ((acc->digits & p->f->late) >> axis & 1) {
             sum = fx__index_add_wide(e, sum, fx__index_digits(p->f, access, (uint8_t)axis, coord[axis]));
@@ -170,12 +183,14 @@ static place place_of(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueRef 
     place at = {.dtype = p->f->kernel->arg[access->arg].dtype};
     at.element = e_mem_type(e, at.dtype);
     at.guard = guard_of(p, &p->copy[c], id);
+    if ((at.guard && e_lanes(at.guard) > 1) || !is_spread(p, id, &at)) at.spread = at.stride = 0;
     LLVMValueRef extra = irregular_offset(p, stage, c, id, memo, &at);
     LLVMValueRef step = p->lanes > 1 ? acc->coef[p->vec] : NULL;
     bool fixed = !step || e_const(step, &at.stride);
     at.base = fx__index_ptr(p->f, id);
     at.ptr = e_at(e, at.element, at.base, displacement(p, &p->copy[c], acc));
     if (e_lanes(extra) == 1) at.ptr = e_at(e, at.element, at.ptr, extra);
+    if (at.spread) return at;
     if (e_lanes(extra) == 1 && fixed && (at.stride == 0 || at.stride == 1)) return at;
     LLVMValueRef lane = step ? fx__index_mul_wide(e, e_iota(e, e->ty_i64, p->lanes), step) : e_i64(e, 0);
     if (e_lanes(extra) > 1) lane = fx__index_add_wide(e, lane, extra);
@@ -212,17 +227,41 @@ static LLVMValueRef load_vector(fx_kpoint *p, const place *at, LLVMValueRef mask
     return e_load_masked(e, type, at->ptr, e_splat(e, all, p->lanes), other);
 }
 
+/* One vector in which every stride-th lane counts, each for `spread` lanes of the result. */
+static LLVMValueRef load_spread(fx_kpoint *p, const place *at, LLVMValueRef mask, LLVMValueRef other)
+{
+    fx_e *e = &p->f->e;
+    LLVMValueRef all = e_and(e, at->guard, mask), wanted[MAX_LANES];
+    int from[MAX_LANES], to[MAX_LANES], lanes = p->lanes;
+    for (int l = 0; l < lanes; l++) {
+        int64_t element = l / at->stride;
+        bool counts = l % at->stride == 0 && element < lanes / at->spread;
+        wanted[l] = e_i1(e, counts);
+        from[l] = counts ? (int)(element * at->spread) : 0;
+        to[l] = (int)(l / at->spread * at->stride);
+    }
+    LLVMValueRef mine = LLVMConstVector(wanted, (unsigned)lanes);
+    if (all) {
+        all = e_splat(e, all, lanes);
+        mine = e_and(e, mine, e_shuffle(e, all, all, from, lanes));
+    }
+    LLVMValueRef value = e_load_masked(e, e_vec(at->element, lanes), at->ptr, mine, other);
+    return e_shuffle(e, value, value, to, lanes);
+}
+
 static LLVMValueRef load(fx_kpoint *p, int stage, int c, uint16_t id, LLVMValueRef *memo)
 {
     fx_e *e = &p->f->e;
     const fx_access *access = &p->f->kernel->access[id];
     place at = place_of(p, stage, c, id, memo);
-    bool moves = at.ptrs || at.stride == 1 || (at.guard && e_lanes(at.guard) > 1);
+    bool moves = at.ptrs || at.spread || at.stride == 1 || (at.guard && e_lanes(at.guard) > 1);
     int lanes = moves && !is_never(at.guard) ? p->lanes : 1;
     fx_imm fill = access->guarded ? access->fill : (fx_imm){0};
     LLVMValueRef other = fx__math_pack(e, at.dtype, e_imm(e, at.dtype, fill, lanes)), value;
     if (is_never(at.guard)) {
         value = other;
+    } else if (at.spread) {
+        value = load_spread(p, &at, p->copy[c].mask, other);
     } else if (!moves) {
         value = at.guard ? load_if(e, at.element, at.ptr, at.guard, other) : e_load(e, at.element, at.ptr);
     } else if (!at.ptrs && at.stride == 0) { /* one element, but some lanes are outside */

@@ -308,6 +308,10 @@ void fx__index_range(const fx_dims *dims, const fx_kernel *kernel, const fx_inde
                      fx_dim *out_hi); /* inclusive */
 /* Element stride of an access along an axis (0: does not move; FX_DIM_BAD: not affine in it). */
 fx_dim fx__access_stride(const fx_program *program, const fx_kernel *kernel, const fx_access *access, uint8_t axis);
+/* Moves along the axis by floor(axis / div) alone, *out_stride elements at a time, where `lanes` neighbours from a multiple of lanes
+ * on stand for elements of one vector, equally many for each: it can be loaded and spread instead of gathered. */
+bool fx__access_spreads(const fx_program *program, const fx_kernel *kernel, const fx_access *access, uint8_t axis, int32_t lanes,
+                        int64_t *out_div, int64_t *out_stride);
 bool fx__access_in_bounds(const fx_program *program, const fx_kernel *kernel, const fx_access *access); /* provably */
 /* kir_refine.c. Splits axes at common factors of digits, then merges axes that every access walks contiguously. */
 fx_status fx__kernel_refine(fx_program *program, fx_kernel *kernel);

@@ -174,6 +174,34 @@ fx_dim fx__access_stride(const fx_program *program, const fx_kernel *kernel, con
     return stride;
 }
 
+/* The only term of an access that has the axis, and its dim; NULL: none or several. */
+static const fx_term *only_term(const fx_access *access, uint8_t axis, int *out_dim)
+{
+    const fx_term *only = NULL;
+    for (int d = 0; d < access->rank; d++) {
+        for (int t = 0; t < access->at[d].n; t++) {
+            if (access->at[d].term[t].axis != axis) continue;
+            if (only) return NULL;
+            only = &access->at[d].term[t];
+            *out_dim = d;
+        }
+    }
+    return only;
+}
+
+bool fx__access_spreads(const fx_program *program, const fx_kernel *kernel, const fx_access *access, uint8_t axis, int32_t lanes,
+                        int64_t *out_div, int64_t *out_stride)
+{
+    int d = 0;
+    const fx_term *term = only_term(access, axis, &d);
+    if (!term || term->mod != 0 || !fx_dim_is_const(term->div) || term->div < 2 || lanes % term->div != 0) return false;
+    fx_dim stride = fx__dim_mul(program->dims, term->coef, kernel->arg[access->arg].stride[d]);
+    if (!fx_dim_is_const(stride) || stride < 1 || stride > lanes) return false;
+    *out_div = term->div;
+    *out_stride = stride;
+    return stride * (lanes / term->div - 1) < lanes;
+}
+
 /* ---- Digits of sums ---------------------------------------------------------------------------------------------------- */
 
 static bool divides(fx_dims *dims, fx_dim by, fx_dim of)

@@ -208,6 +208,8 @@ static fx_status visit(fx_algo *algo, fx_block *block)
         for (int b = 0; b < 2; b++) FX_TRY(visit(algo, &block->step[at].body[b]));
         if (block->step[at].kind != FX_STEP_RUN) continue;
         const fx_kernel *kernel = algo->program->kernel[block->step[at].kernel];
+        FX_TRY(fx__algo_join_groups(algo, &block->step[at], store_axis(algo->program, kernel)));
+        kernel = algo->program->kernel[block->step[at].kernel];
         if (has_contract(kernel)) FX_TRY(contract(algo, block, &at));
         kernel = algo->program->kernel[block->step[at].kernel];
         if (kernel->n_stage > 0 && kernel->stage[0].kind == FX_STAGE_REDUCE && kernel->stage[0].n_inner == 0) {

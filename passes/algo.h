@@ -29,6 +29,9 @@ void fx__algo_column_axes(const fx_kernel *kernel, uint8_t vec, fx_pack *pack);
 /* Adds the copy's buffer and step, makes step *at read it; *at follows the step. *out_packed false: it cannot be expressed. */
 fx_status fx__algo_pack(fx_algo *algo, fx_block *block, int32_t *at, const fx_pack *pack, bool *out_packed);
 
+/* A result's unit axis that is shorter than a vector joins the axis around it, where loads allow that: the sum is a REDUCE then. */
+fx_status fx__algo_join_groups(fx_algo *algo, fx_step *step, uint8_t unit);
+
 /* Cuts a long reduction to few points into partial ones and a final one. */
 fx_status fx__algo_split(fx_algo *algo, fx_block *block, int32_t *at);
 

@@ -108,6 +108,10 @@ void fx__schedule_count(const fx_schedule *s, uint16_t access, uint8_t axis, int
 {
     const fx_access *a = &s->kernel->access[access];
     fx_dim stride = fx__access_stride(s->program, s->kernel, a, axis);
+    int64_t div, step;
+    if (stride == FX_DIM_BAD &&
+        fx__access_spreads(s->program, s->kernel, a, axis, fx__schedule_lanes(s->target, s->kernel), &div, &step))
+        stride = 0; /* nearly as good as one element for all */
     for (int d = 0; d < a->rank; d++)
         if (a->at[d].value >= 0 && stride == 0) stride = FX_DIM_BAD; /* a gather may move along any axis */
     counts[stride == 0 ? 0 : stride == 1 ? 1 : 2]++;

@@ -149,6 +149,26 @@ START_TEST(long_reductions_are_cut)
 }
 END_TEST
 
-FX_TESTS("algo", constant_factors_become_panels, a_single_column_is_a_reduction, convolutions_have_panels_of_their_windows,
-         loops_over_k_follow_the_first_factor, groups_are_batches_of_panels, run_time_factors_are_turned_when_needed,
-         roles_follow_the_result, weights_of_depthwise_convolutions_are_permuted, long_reductions_are_cut)
+/* Channels of several groups share a vector, and the weights lie as it reads them; groups of many channels keep their tile. */
+START_TEST(narrow_groups_join)
+{
+    static const char form[] =
+        "program inputs 1 outputs 1\nbuf %%x: f32[6,6,%d] input 0\nbuf %%w: f32[8,%d,%d,3,3] const\nbuf %%b: f32[%d] const\n"
+        "buf %%out: f32[6,6,%d] output 0\n"
+        "kernel conv(x: f32[6,6,%d], w: f32[8,%d,%d,3,3], b: f32[%d], out y: f32[6,6,%d]) {\n"
+        " for h:6 i:6 g:8 o:%d ; c:%d kh:3 kw:3\n"
+        " s = dot(x[h+kh-1,i+kw-1,%d*g+c]?0 * w[g,o,c,kh,kw]) over c kh kw\n y[h,i,%d*g+o] = relu(s + b[%d*g+o])\n}\n"
+        "run conv(%%x, %%w, %%b, %%out)\n";
+    for (int width = 2; width <= 8; width *= 2) {
+        char text[1500];
+        int c = 8 * width;
+        snprintf(text, sizeof text, form, c, width, width, c, c, c, width, width, c, c, width, width, width, width, width);
+        check(text, 1, 1, width == 2 ? "2*o/2+" : width == 4 ? "4*o/4+" : "dot(");
+    }
+}
+END_TEST
+
+FX_TESTS("algo", narrow_groups_join, constant_factors_become_panels, a_single_column_is_a_reduction,
+         convolutions_have_panels_of_their_windows, loops_over_k_follow_the_first_factor, groups_are_batches_of_panels,
+         run_time_factors_are_turned_when_needed, roles_follow_the_result, weights_of_depthwise_convolutions_are_permuted,
+         long_reductions_are_cut)

@@ -69,6 +69,35 @@ START_TEST(depthwise_convolution)
 }
 END_TEST
 
+/* Groups of `width` channels: each lane reads x where its group begins, `step` elements behind the one before. */
+static void grouped(long width, long step, long c, long lanes, const char *sched)
+{
+    char text[2048];
+    long h = 5, w = 9, in = (c + width - 1) / width * step + 1;
+    snprintf(text, sizeof text,
+             "program inputs 2 outputs 1 states 0 workspace 0 consts 0 scratch 0\n"
+             "buf %%x: i32[%ld,%ld,%ld] input 0\nbuf %%f: i32[3,2,%ld] input 1\nbuf %%y: i32[%ld,%ld,%ld] output 0\n"
+             "kernel k0(x: i32[%ld,%ld,%ld], f: i32[3,2,%ld], out y: i32[%ld,%ld,%ld]) {\n  for h:%ld w:%ld c:%ld ; kh:3 k:2\n"
+             "  m = sum(x[h+kh-1,w+kh-1,%ld*c/%ld+k]?0 * f[kh,k,c]) over kh k\n  y[h,w,c] = m\n"
+             "  sched column vec c*%ld %s\n" COST "}\nrun k0(%%x, %%f, %%y)\n",
+             h, w, in, c, h, w, c, h, w, in, c, h, w, c, h, w, c, step, width, lanes, sched);
+    native_text(text, -9, 9, 0, 0);
+}
+
+START_TEST(grouped_convolution)
+{
+    for (long width = 2; width <= 16; width *= 2) {
+        for (long c = width; c <= 48; c += width) {
+            grouped(width, 1, c, 16, "unroll 1 row w mr 4 nv 2 task(h) grain 2 order(h,w,c)");
+            grouped(width, width, c, 16, "unroll 1 row w mr 3 nv 1 order(c,h,w)");
+            grouped(width, 2, c, 8, "unroll 1 row w mr 9 nv 1 task(c) grain 1 order(c,h,w)");
+        }
+        grouped(width, 3, 37, 16, "unroll 1 nv 4 order(h,w,c)");
+        grouped(width, 9, 37, 16, "unroll 1 row w mr 4 nv 2 order(h,w,c)");
+    }
+}
+END_TEST
+
 START_TEST(a_flipped_window_is_clipped_too)
 {
     native_text(
@@ -116,5 +145,5 @@ START_TEST(symbolic_extents)
 }
 END_TEST
 
-FX_TESTS("codegen_column", padded_pooling, depthwise_convolution, a_flipped_window_is_clipped_too, a_fill_that_counts,
-         symbolic_extents)
+FX_TESTS("codegen_column", padded_pooling, depthwise_convolution, grouped_convolution, a_flipped_window_is_clipped_too,
+         a_fill_that_counts, symbolic_extents)
