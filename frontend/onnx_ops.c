@@ -37,3 +37,12 @@ const char *fx_onnx_op_at(int32_t index)
             if (is_first_row(tables[t], op) && index-- == 0) return op->name;
     return NULL;
 }
+
+int32_t fx_onnx_op_since(const char *name)
+{
+    int32_t since = 0;
+    for (int t = 0; t < TABLES; t++)
+        for (const fx_onnx_op *op = tables[t]; op->name; op++)
+            if (strcmp(op->name, name) == 0 && (since == 0 || op->since < since)) since = op->since;
+    return since;
+}

@@ -170,3 +170,20 @@ const char *fx_op_onnx(const fx_op *op)
 {
     return op->onnx ? op->onnx : "";
 }
+
+const char *fx_op_family(const fx_op *op)
+{
+    return op->family;
+}
+
+const char *fx_op_form(const fx_op *op)
+{
+    if (op->view) return "view";
+    if (op->lower) return "kernel";
+    return op->decompose ? "operators" : "call";
+}
+
+bool fx_op_takes(const fx_op *op, fx_dtype dtype)
+{
+    return dtype < FX_DTYPE_COUNT && (op->dtypes >> dtype & 1);
+}

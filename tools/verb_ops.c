@@ -50,10 +50,24 @@ static json_t *words(const char *text)
     return list;
 }
 
+static json_t *dtypes_json(const fx_op *op)
+{
+    json_t *list = json_array();
+    for (fx_dtype dtype = 0; dtype < FX_DTYPE_COUNT; dtype++)
+        if (fx_op_takes(op, dtype)) json_array_append_new(list, json_string(fx_dtype_name(dtype)));
+    return list;
+}
+
 static json_t *row_json(const fx_op *op)
 {
-    return json_pack("{s:s,s:s,s:s,s:o}", "name", fx_op_name(op), "target", fx_op_target(op), "schema", fx_op_schema(op), "onnx",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:o}", "name", fx_op_name(op), "target", fx_op_target(op), "schema",
+                     fx_op_schema(op), "family", fx_op_family(op), "form", fx_op_form(op), "dtypes", dtypes_json(op), "onnx",
                      words(fx_op_onnx(op)));
+}
+
+static json_t *onnx_json(const char *name)
+{
+    return json_pack("{s:s,s:i}", "name", name, "since", (int)fx_onnx_op_since(name));
 }
 
 static void print_row(const fx_op *op)
@@ -67,7 +81,7 @@ static int print_json(const fx_op *only)
     json_t *rows = json_array(), *onnx = json_array();
     for (int32_t i = 0; i < fx_op_count(); i++)
         if (!only || only == fx_op_at(i)) json_array_append_new(rows, row_json(fx_op_at(i)));
-    for (int32_t i = 0; !only && fx_onnx_op_at(i); i++) json_array_append_new(onnx, json_string(fx_onnx_op_at(i)));
+    for (int32_t i = 0; !only && fx_onnx_op_at(i); i++) json_array_append_new(onnx, onnx_json(fx_onnx_op_at(i)));
     tool_print_json(json_pack("{s:o,s:o}", "operators", rows, "onnx", onnx));
     return TOOL_OK;
 }

@@ -130,8 +130,16 @@ FX_API const char *fx_op_target(const fx_op *op);   /* "torch.ops.aten.relu.defa
 FX_API const char *fx_op_schema(const fx_op *op);   /* ATen notation */
 FX_API const char *fx_op_onnx(const fx_op *op);     /* ONNX operators that give it, separated by spaces; "" if none */
 
+FX_API const char *fx_op_family(const fx_op *op);   /* "element-wise" */
+/* What compiling makes of it: "kernel", "view" (no code at all), "operators" (others that it consists of), or "call" (its reference
+ * kernel at run time). A row of the first three kinds may still decline some arguments, which are then called. */
+FX_API const char *fx_op_form(const fx_op *op);
+FX_API bool fx_op_takes(const fx_op *op, fx_dtype dtype); /* as its first tensor, or as result without tensors */
+
 /* ONNX operators that the importer translates, one after the other; NULL: index is beyond the last. */
 FX_API const char *fx_onnx_op_at(int32_t index);
+/* The oldest opset whose form of the operator is translated (all newer ones are too); 0: none. */
+FX_API int32_t fx_onnx_op_since(const char *name);
 
 /* The machine's fused-multiply-add peak for f32, measured by a generated loop on the calling thread, in GFLOP/s. */
 FX_API double fx_measure_peak_gflops(fx_context *context);
