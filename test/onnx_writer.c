@@ -144,9 +144,44 @@ void ow_attr_text(ow_writer *w, const char *name, const char *value)
     ow_field_message(&w->node, 5, &attr);
 }
 
+void ow_attr_graph(ow_writer *w, const char *name, ow_writer *body)
+{
+    ow_bytes attr = attr_named(name, 5);
+    ow_field_message(&attr, 6, &body->graph);
+    ow_field_message(&w->node, 5, &attr);
+}
+
+void ow_attr_ref(ow_writer *w, const char *name, int type, const char *ref)
+{
+    ow_bytes attr = attr_named(name, (uint64_t)type);
+    ow_field_text(&attr, 21, ref);
+    ow_field_message(&w->node, 5, &attr);
+}
+
+void ow_domain(ow_writer *w, const char *domain)
+{
+    ow_field_text(&w->node, 7, domain);
+}
+
 void ow_end(ow_writer *w)
 {
-    ow_field_message(&w->graph, 1, &w->node);
+    ow_field_message(&w->graph, w->is_function ? 7 : 1, &w->node);
+}
+
+void ow_body(ow_writer *body)
+{
+    *body = (ow_writer){.is_function = true};
+}
+
+void ow_function(ow_writer *w, ow_writer *body, const char *domain, const char *name, const char *inputs, const char *outputs,
+                 const char *attrs)
+{
+    ow_field_text(&body->graph, 1, name);
+    put_names(&body->graph, 4, inputs);
+    put_names(&body->graph, 5, outputs);
+    put_names(&body->graph, 6, attrs);
+    ow_field_text(&body->graph, 10, domain);
+    ow_field_message(&w->functions, 25, &body->graph);
 }
 
 void ow_node(ow_writer *w, const char *op, const char *inputs, const char *outputs)
@@ -212,6 +247,8 @@ size_t ow_finish(ow_writer *w, uint8_t **out_data)
     ow_field_message(&model, 8, &opset);
     ow_field_text(&w->graph, 2, "g");
     ow_field_message(&model, 7, &w->graph);
+    ow_put(&model, w->functions.data, w->functions.bytes);
+    ow_free(&w->functions);
     *out_data = model.data;
     return model.bytes;
 }

@@ -10,6 +10,7 @@
 #ifndef FX_TEST_ONNX_WRITER_H
 #define FX_TEST_ONNX_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,9 @@ typedef struct ow_bytes {
 typedef struct ow_writer {
     int64_t opset;
     ow_bytes graph;
-    ow_bytes node; /* of ow_begin */
+    ow_bytes node;      /* of ow_begin */
+    ow_bytes functions; /* of ow_function */
+    bool is_function;
 } ow_writer;
 
 /* Any message. */
@@ -44,11 +47,18 @@ void ow_attr_int(ow_writer *w, const char *name, int64_t value);
 void ow_attr_float(ow_writer *w, const char *name, float value);
 void ow_attr_ints(ow_writer *w, const char *name, int n, const int64_t *values);
 void ow_attr_text(ow_writer *w, const char *name, const char *value);
+void ow_attr_graph(ow_writer *w, const char *name, ow_writer *body);         /* empties the body */
+void ow_attr_ref(ow_writer *w, const char *name, int type, const char *ref); /* inside a function: the call's attribute */
+void ow_domain(ow_writer *w, const char *domain);
 void ow_end(ow_writer *w);
 void ow_node(ow_writer *w, const char *op, const char *inputs, const char *outputs);               /* without attributes */
 void ow_floats(ow_writer *w, const char *name, int rank, const int64_t *dim, const float *values); /* initializers */
 void ow_ints(ow_writer *w, const char *name, int rank, const int64_t *dim, const int64_t *values);
 void ow_external(ow_writer *w, const char *name, int64_t elems, const char *location, const char *offset, const char *length);
+/* A function of the file: its body is written between these. */
+void ow_body(ow_writer *body);
+void ow_function(ow_writer *w, ow_writer *body, const char *domain, const char *name, const char *inputs, const char *outputs,
+                 const char *attrs);
 size_t ow_finish(ow_writer *w, uint8_t **out_data); /* free(*out_data) */
 
 #endif
