@@ -96,13 +96,26 @@ static void add_symbols(subject *s)
     }
 }
 
+/* Where an argument of the call begins: a keyword-only one has its name in front. */
+static void name_argument(const fx_op *op, int32_t *at, fx_text *out)
+{
+    int32_t n_params;
+    const fx_param *params = fx__op_params(op, &n_params);
+    if (*at < n_params && params[*at].keyword_only) fx__text_append(out, "%s=", params[*at].name);
+    (*at)++;
+}
+
 /* "(f32[2, 3], f16)" to "(%a, dtype(f16))", with an input for every tensor type. */
-static void read_case(subject *s, const char *args, fx_text *out)
+static void read_case(subject *s, const fx_op *op, const char *args, fx_text *out)
 {
     uint64_t random = 7;
-    bool quoted = false;
+    bool quoted = false, begins = false;
+    int32_t depth = 0, at = 0;
     for (const char *c = args; *c;) {
         size_t word = 0;
+        if (begins && *c != ' ' && *c != ')') name_argument(op, &at, out);
+        begins = !quoted && ((begins && *c == ' ') || (depth == 0 && *c == '(') || (depth == 1 && *c == ','));
+        depth += quoted ? 0 : (*c == '(' || *c == '[') - (*c == ')' || *c == ']');
         while (isalnum((unsigned char)c[word]) || c[word] == '_') word++;
         bool quote = *c == '"' || *c == '\'';
         quoted ^= quote;
@@ -128,7 +141,7 @@ static void build_case(subject *s, const fx_op *op, const char *args)
     fx_text call, text;
     fx__text_init(&call, s->context);
     fx__text_init(&text, s->context);
-    read_case(s, args, &call);
+    read_case(s, op, args, &call);
     char *bound_args = fx__text_finish(&call);
     fx__text_append(&text, "graph {\n");
     for (int32_t i = 0; i < s->n_in; i++) {
