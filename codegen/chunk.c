@@ -85,7 +85,7 @@ static void set_range(fx_frame *f, uint8_t axis, LLVMValueRef from, LLVMValueRef
     fx_e *e = &f->e;
     const fx_sched *sched = &f->kernel->sched;
     int64_t step = fx__sched_step(sched, axis);
-    bool tiles = sched->emit == FX_EMIT_TILE && axis == sched->row;
+    bool tiles = (sched->emit == FX_EMIT_TILE || sched->emit == FX_EMIT_BLOCK) && axis == sched->row;
     f->begin[axis] = tiles ? from : e_mul(e, from, e_i64(e, step));
     f->end[axis] = tiles ? to : e_mul(e, to, e_i64(e, step));
     if (!tiles && step > 1) f->end[axis] = e_min(e, f->end[axis], f->extent[axis]);

@@ -10,6 +10,7 @@ static const fx_emitter emitters[] = {
     [FX_EMIT_NONE] = fx__emit_row, /* an unscheduled kernel: row with one lane is the general form */
     [FX_EMIT_FLAT] = fx__emit_flat, [FX_EMIT_COPY2D] = fx__emit_copy2d, [FX_EMIT_COLUMN] = fx__emit_column,
     [FX_EMIT_ROW] = fx__emit_row,   [FX_EMIT_TILE] = fx__emit_tile,
+    [FX_EMIT_BLOCK] = fx__emit_block,
 };
 
 enum { MAX_PARAMS = FX_ARGS + FX_KERNEL_SYMS + 4 };

@@ -62,6 +62,7 @@ fx_status fx__emit_copy2d(fx_frame *f);
 fx_status fx__emit_column(fx_frame *f);
 fx_status fx__emit_row(fx_frame *f);
 fx_status fx__emit_tile(fx_frame *f);
+fx_status fx__emit_block(fx_frame *f);
 
 /* Builds the module of a kernel: body and thunk. The caller emits f->e.module and then closes the frame. Not thread-safe for
  * one program (it reads the program's dims and reports to its context). */

@@ -230,7 +230,7 @@ static bool joins(const fx_kpoint *p, const sweep *w, int t)
     return true;
 }
 
-static sweep sweep_from(const fx_kpoint *p, int first)
+static sweep sweep_from(const fx_kpoint *p, int first, int end)
 {
     const fx_kstage *st = stage_of(p, first);
     const uint8_t *axis = is_across(p, st) ? st->red : st->inner;
@@ -240,7 +240,7 @@ static sweep sweep_from(const fx_kpoint *p, int first)
     for (int i = 0; i < n; i++) {
         if (!w.vector || axis[i] != p->sweep) w.axis[w.n_axis++] = axis[i];
     }
-    while (w.last < p->f->kernel->n_stage && joins(p, &w, w.last)) w.last++;
+    while (w.last < end && joins(p, &w, w.last)) w.last++;
     for (int s = w.first; s < w.last; s++) {
         if (is_across(p, stage_of(p, s))) w.width += fx__reduce_width(stage_of(p, s));
     }
@@ -385,12 +385,17 @@ static void run_sweep(fx_kpoint *p, sweep *w)
     finish_accumulators(p, w, unroll, carry);
 }
 
-void fx__point_stages(fx_kpoint *p)
+void fx__point_run(fx_kpoint *p, int first, int last)
 {
-    for (int s = 0; s < p->f->kernel->n_stage && p->f->status == FX_OK;) {
-        sweep w = sweep_from(p, s);
+    for (int s = first; s < last && p->f->status == FX_OK;) {
+        sweep w = sweep_from(p, s, last);
         run_sweep(p, &w);
         s = w.last;
     }
     for (int c = 0; c < p->n_copy; c++) memset(p->copy[c].result, 0, (size_t)p->f->kernel->n_stage * sizeof(LLVMValueRef));
+}
+
+void fx__point_stages(fx_kpoint *p)
+{
+    fx__point_run(p, 0, p->f->kernel->n_stage);
 }

@@ -70,6 +70,8 @@ fx_dtype fx__reduce_dtype(const fx_kstage *stage); /* of the result */
 void fx__point_set_rows(fx_kpoint *p, int n);
 /* Emits all stages at the current outer point, for the copies there are. */
 void fx__point_stages(fx_kpoint *p);
+/* Of these stages alone, [first, last): they read no other's result. */
+void fx__point_run(fx_kpoint *p, int first, int last);
 
 /* A loop over [begin, end) of an axis in vectors: `unroll` of them per turn, then single ones, masked at the end. The body finds
  * the axis entered and the copies made; copy c carries carry[c * width] and on, all of them equal in number per vector. */

@@ -121,7 +121,7 @@ typedef struct fx_kstage {
     uint8_t n_out;
 } fx_kstage;
 
-typedef enum fx_emit { FX_EMIT_NONE, FX_EMIT_FLAT, FX_EMIT_COPY2D, FX_EMIT_COLUMN, FX_EMIT_ROW, FX_EMIT_TILE } fx_emit;
+typedef enum fx_emit { FX_EMIT_NONE, FX_EMIT_FLAT, FX_EMIT_COPY2D, FX_EMIT_COLUMN, FX_EMIT_ROW, FX_EMIT_TILE, FX_EMIT_BLOCK } fx_emit;
 typedef struct fx_sched { /* what each field means to each emitter: passes/schedule.c */
     fx_emit emit;
     uint8_t vec, lanes, unroll;      /* vector axis; lanes 1: scalar */
@@ -286,6 +286,9 @@ int64_t fx__kernel_local_offset(const fx_program *program, const fx_kernel *kern
 int64_t fx__sched_step(const fx_sched *sched, uint8_t axis);
 /* Iterations of an axis's loop: ceil(extent / step). */
 fx_dim fx__sched_count(fx_dims *dims, const fx_kernel *kernel, uint8_t axis);
+/* BLOCK: elements of a local from one row of the block to the next: whole lines, and one more, so that rows do not compete for a set
+ * of the cache. */
+fx_dim fx__sched_local_row(const fx_program *program, const fx_kernel *kernel, int arg);
 /* Product of the task axes' counts, and chunks of `grain` of them. Without task axes: 1. */
 fx_dim fx__sched_points(fx_dims *dims, const fx_kernel *kernel);
 fx_dim fx__sched_chunks(fx_dims *dims, const fx_kernel *kernel);

@@ -162,7 +162,11 @@ static int64_t local_bytes(const fx_program *program, const fx_kernel *kernel, i
         fx__dim_guarded_range(program->dims, local->dim[d], &lo, &hi);
         bytes = saturating_mul(bytes, hi);
     }
-    if (kernel->sched.block > 1) bytes = saturating_mul(bytes, kernel->sched.block);
+    if (kernel->sched.emit == FX_EMIT_BLOCK) {
+        int64_t lo, hi;
+        fx__dim_guarded_range(program->dims, fx__sched_local_row(program, kernel, arg), &lo, &hi);
+        bytes = saturating_mul(saturating_mul(hi, (int64_t)fx_dtype_bytes(local->dtype)), kernel->sched.mr);
+    }
     return bytes > INT64_MAX - LOCAL_ALIGN ? INT64_MAX : (bytes + LOCAL_ALIGN - 1) / LOCAL_ALIGN * LOCAL_ALIGN;
 }
 

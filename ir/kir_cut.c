@@ -269,7 +269,7 @@ static bool is_private(const fx_program *program, int32_t buf)
     return count_in_block(program, &program->init, buf) + count_in_block(program, &program->steps, buf) == 2;
 }
 
-/* The one store to arg, at plain axes of which every outer one is there; NULL otherwise. */
+/* The one store to arg, at plain axes of which every outer one is there (those of extent 1 need not be); NULL otherwise. */
 static const fx_access *plain_store(const fx_kernel *kernel, int arg)
 {
     const fx_access *found = NULL;
@@ -280,13 +280,16 @@ static const fx_access *plain_store(const fx_kernel *kernel, int arg)
             if (found || access->guarded) return NULL;
             found = access;
         }
-    int outer = 0;
+    int outer = 0, wanted = 0;
     for (int d = 0; found && d < found->rank; d++) {
-        if (found->at[d].n != 1 || !is_plain(&found->at[d], found->at[d].term[0].axis)) return NULL;
-        if (kernel->axis[found->at[d].term[0].axis].extent != kernel->arg[arg].dim[d]) return NULL;
-        outer += found->at[d].term[0].axis < kernel->n_outer;
+        const fx_index *at = &found->at[d];
+        if (kernel->arg[arg].dim[d] == 1 && at->n == 0 && at->base == 0 && at->value < 0) continue;
+        if (at->n != 1 || !is_plain(at, at->term[0].axis)) return NULL;
+        if (kernel->axis[at->term[0].axis].extent != kernel->arg[arg].dim[d]) return NULL;
+        outer += at->term[0].axis < kernel->n_outer && kernel->axis[at->term[0].axis].extent != 1;
     }
-    return found && outer == kernel->n_outer ? found : NULL;
+    for (int i = 0; i < kernel->n_outer; i++) wanted += kernel->axis[i].extent != 1;
+    return found && outer == wanted ? found : NULL;
 }
 
 /* Every load of b's argument is at the same outer axes as the store. */
@@ -300,12 +303,18 @@ static bool loads_match(const fx_kernel *a, const fx_access *store, const fx_ker
     return true;
 }
 
+/* Has a local no such dim: is it one of the point's own coordinates, or of extent 1? */
+static bool is_dropped(const fx_kernel *a, const fx_index *stored)
+{
+    return stored->n == 0 || is_plain_outer(a, stored);
+}
+
 /* Drops the outer dims of an access, or of the argument itself. */
 static void keep_inner_dims(const fx_kernel *a, const fx_access *store, fx_access *access)
 {
     int rank = 0;
     for (int d = 0; d < store->rank; d++)
-        if (!is_plain_outer(a, &store->at[d])) access->at[rank++] = access->at[d];
+        if (!is_dropped(a, &store->at[d])) access->at[rank++] = access->at[d];
     access->rank = (uint8_t)rank;
 }
 
@@ -314,7 +323,7 @@ static bool to_local(joining *j, int arg, const fx_access *store)
     fx_arg *local = &j->both->arg[arg];
     int rank = 0;
     for (int d = 0; d < store->rank; d++)
-        if (!is_plain_outer(j->a, &store->at[d])) local->dim[rank++] = local->dim[d];
+        if (!is_dropped(j->a, &store->at[d])) local->dim[rank++] = local->dim[d];
     local->rank = (uint8_t)rank;
     local->role = FX_ARG_LOCAL;
     local->home = -1;

@@ -82,7 +82,7 @@ static bool parse_emit(fx_kernel_parser *k, fx_emit *out)
 {
     char word[FX_WORD_BYTES];
     if (!fx__klex_word(k->p, word)) return false;
-    for (int e = FX_EMIT_NONE; e <= FX_EMIT_TILE; e++) {
+    for (int e = FX_EMIT_NONE; e <= FX_EMIT_BLOCK; e++) {
         *out = (fx_emit)e;
         if (strcmp(word, fx__kir_emit_word((fx_emit)e)) == 0) return true;
     }

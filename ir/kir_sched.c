@@ -13,6 +13,8 @@ int64_t fx__sched_step(const fx_sched *sched, uint8_t axis)
     case FX_EMIT_TILE:
         if (axis == sched->vec) return (int64_t)sched->lanes * sched->nv;
         return axis == sched->row ? sched->mr : 1;
+    case FX_EMIT_BLOCK:
+        return axis == sched->row ? sched->mr : 1;
     default:
         return 1;
     }
@@ -21,6 +23,18 @@ int64_t fx__sched_step(const fx_sched *sched, uint8_t axis)
 fx_dim fx__sched_count(fx_dims *dims, const fx_kernel *kernel, uint8_t axis)
 {
     return fx__dim_ceildiv(dims, kernel->axis[axis].extent, fx__sched_step(&kernel->sched, axis));
+}
+
+enum { LINE_BYTES = 64 };
+
+fx_dim fx__sched_local_row(const fx_program *program, const fx_kernel *kernel, int arg)
+{
+    const fx_arg *local = &kernel->arg[arg];
+    int64_t line = LINE_BYTES / (int64_t)fx_dtype_bytes(local->dtype);
+    fx_dim elems = 1;
+    for (int d = 0; d < local->rank; d++) elems = fx__dim_mul(program->dims, elems, local->dim[d]);
+    fx_dim lines = fx__dim_add(program->dims, fx__dim_ceildiv(program->dims, elems, line), 1);
+    return fx__dim_mul(program->dims, lines, line);
 }
 
 int64_t fx__sched_panel_rows(const fx_kernel *kernel)

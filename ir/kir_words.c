@@ -13,7 +13,7 @@ const char *fx__kir_combine_word(fx_combine combine)
 
 const char *fx__kir_emit_word(fx_emit emit)
 {
-    static const char *const word[] = {"none", "flat", "copy2d", "column", "row", "tile"};
+    static const char *const word[] = {"none", "flat", "copy2d", "column", "row", "tile", "block"};
     return (unsigned)emit < sizeof word / sizeof word[0] ? word[emit] : "?";
 }
 

@@ -10,6 +10,7 @@
  * Cost     Linear in steps. */
 #include "passes/algo.h"
 #include "ir/diag.h"
+#include "passes/block.h"
 
 /* ---- Contractions ------------------------------------------------------------------------------------------------------ */
 
@@ -135,12 +136,43 @@ static bool siblings_are_constant(const fx_program *program, const fx_step *step
     return true;
 }
 
+enum { BLOCK_ROWS_WORTH_PACKING = 16 };
+
+/* A block's contractions read their columns from panels as wide as the tile: where they would jump along the columns, and where there
+ * are rows enough to make up for the copy, as heads that lie side by side would compete for the same sets of the cache. */
+static fx_status pack_factors(fx_algo *algo, fx_block *block, int32_t *at)
+{
+    fx_program *program = algo->program;
+    fx_block_roles roles;
+    for (int g = 0; fx__block_roles(program, program->kernel[block->step[*at].kernel], &roles) && g < roles.n_group; g++) {
+        const fx_kernel *kernel = program->kernel[block->step[*at].kernel];
+        const fx_block_group *group = &roles.group[g];
+        if (!group->contracts || group->panel > 0) continue;
+        bool few = fx__dim_hint(program->dims, kernel->axis[roles.row].extent) < BLOCK_ROWS_WORTH_PACKING;
+        if (few && fx__access_stride(program, kernel, &kernel->access[group->b], group->columns) == 1) continue;
+        fx_pack pack = {.access = group->b,
+                        .expr = group->b_expr,
+                        .stage = group->first,
+                        .constant = reads_constant(program, &block->step[*at], &kernel->access[group->b]),
+                        .split = group->columns,
+                        .digits = true};
+        pack.width = (int64_t)fx__block_tile(algo->target, program, kernel, &roles).nv * fx__target_lanes(algo->target, FX_F32);
+        fx__algo_column_axes(kernel, group->columns, &pack);
+        bool packed = false;
+        FX_TRY(fx__algo_pack(algo, block, at, &pack, &packed));
+        if (!packed) return make_reduce(program, &block->step[*at]);
+    }
+    return FX_OK;
+}
+
 static fx_status contract(fx_algo *algo, fx_block *block, int32_t *at)
 {
     fx_program *program = algo->program;
     fx_step *step = &block->step[*at];
     const fx_kernel *kernel = program->kernel[step->kernel];
     fx_roles roles;
+    fx_block_roles rows;
+    if (fx__block_roles(program, kernel, &rows)) return pack_factors(algo, block, at);
     if (!fx__tile_roles(program, kernel, &roles)) return make_reduce(program, step);
     const fx_access *b = &kernel->access[roles.b];
     bool constant = reads_constant(program, step, b), direct = fx__access_stride(program, kernel, b, roles.vec) == 1;

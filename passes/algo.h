@@ -20,6 +20,7 @@ typedef struct fx_pack {
     uint8_t axis[FX_RANK], n_axis;
     uint8_t split; /* this axis becomes q (in its place among axis[]) and a last one of `width`; FX_NO_AXIS: none */
     int64_t width;
+    bool digits; /* the user keeps its axes and reads at the split one's digits: an inner axis, whose tiles begin at panels */
 } fx_pack;
 
 /* Order of a panel's axes: those of B outside, K, then vec. */

@@ -162,9 +162,13 @@ static uint16_t load_copy(fx_graft *graft, const fx_access *access, bool *failed
     int q = 0;
     for (int i = 0; i < pack->n_axis; i++) {
         uint8_t axis = pack->axis[i];
-        at.at[dim_of(u->p, i, &q)] = fx__index_axis(axis == pack->split ? u->lane : u->map[axis]);
+        at.at[dim_of(u->p, i, &q)] = fx__index_axis(axis == pack->split && !pack->digits ? u->lane : u->map[axis]);
     }
-    if (pack->split != FX_NO_AXIS) at.at[q] = fx__index_axis(u->q);
+    if (pack->split != FX_NO_AXIS) at.at[q] = fx__index_axis(pack->digits ? u->map[pack->split] : u->q);
+    if (pack->digits) {
+        at.at[q].term[0].div = pack->width;
+        at.at[at.rank - 1].term[0].mod = pack->width;
+    }
     int index = fx__kernel_add_access(graft->program, graft->to, &at);
     fx_expr expr = {.op = FX_X_LOAD,
                     .dtype = (uint8_t)graft->to->arg[u->panel].dtype,
@@ -181,7 +185,7 @@ static bool add_axes(user *u, fx_kernel *kernel, fx_index *by)
 {
     const packer *p = u->p;
     const fx_kernel *old = p->old;
-    bool splits = p->pack->split != FX_NO_AXIS;
+    bool splits = p->pack->split != FX_NO_AXIS && !p->pack->digits;
     if (old->n_axis + splits > FX_AXES) return false;
     for (uint8_t i = 0; i < old->n_axis; i++) {
         if (splits && i == old->n_outer) {
@@ -205,7 +209,7 @@ static bool add_axes(user *u, fx_kernel *kernel, fx_index *by)
 /* With padded panels, what moves along the split axis outside of the panel itself may lie past the end. */
 static void guard_tail(const user *u, fx_kernel *kernel)
 {
-    for (int i = 0; i < kernel->n_access && u->p->pads; i++) {
+    for (int i = 0; i < kernel->n_access && u->p->pads && !u->p->pack->digits; i++) {
         fx_access *access = &kernel->access[i];
         if (access->arg == u->panel || access->guarded) continue;
         for (int d = 0; d < access->rank; d++)
@@ -293,7 +297,8 @@ fx_status fx__algo_pack(fx_algo *algo, fx_block *block, int32_t *at, const fx_pa
     *out_packed = false;
     if (pack->n_axis + (pack->split != FX_NO_AXIS) > FX_RANK || p.old->n_arg == FX_ARGS) return FX_OK;
     p.from = block->step[*at].bind[p.old->access[pack->access].arg].buf;
-    p.pads = pack->split != FX_NO_AXIS && p.old->axis[pack->split].extent % pack->width != 0;
+    fx_dim columns = pack->split != FX_NO_AXIS ? p.old->axis[pack->split].extent : 0;
+    p.pads = !fx_dim_is_const(columns) || (columns > 0 && columns % pack->width != 0);
     p.to = add_buffer(&p);
     if (p.to < 0) return fx__diag_oom(program->context);
     fx_bound made = {.program = program};

@@ -308,6 +308,20 @@ static fx_status drop_dead_stores(fx_program *program)
     return FX_OK;
 }
 
+/* ---- Rows between contractions ------------------------------------------------------------------------------------------- */
+
+static fx_status join_rows(const fuser *f)
+{
+    fx_program *program = f->program;
+    for (int32_t at = 0; at + 2 < program->steps.n && !f->options->no_fusion; at++) {
+        const fx_node *from = last_node(&program->steps.step[at]), *to = first_node(&program->steps.step[at + 1]);
+        bool joined;
+        FX_TRY(fx__fuse_rows(program, at, &joined));
+        if (joined && from && to && !fx__program_add_why(program, from, to, FX_WHY_ROW, 0, 0)) return FX_E_OOM;
+    }
+    return FX_OK;
+}
+
 fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
 {
     fuser f = {.program = program, .options = options};
@@ -319,5 +333,6 @@ fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
     f.record = true;
     FX_TRY(sweep(&f, &none));
     FX_TRY(drop_dead_stores(program));
+    FX_TRY(join_rows(&f));
     return fx__kir_tidy(program);
 }

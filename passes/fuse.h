@@ -21,6 +21,8 @@ typedef struct fx_pair {
 /* Rules: build the joined kernel in *out, or say why not. */
 fx_verdict fx__fuse_inline(fx_pair *pair, fx_bound *out);
 fx_verdict fx__fuse_tail(fx_pair *pair, fx_bound *out);
+/* Joins the RUN steps at, at + 1, at + 2 of the main block by the rule ROW, if they are a chain that it is for. */
+fx_status fx__fuse_rows(fx_program *program, int32_t at, bool *out_joined);
 
 /* The stage and the store of a kernel that write an argument; false when there is more than one store. */
 bool fx__fuse_store(const fx_kernel *kernel, int arg, int *out_stage, int *out_store);

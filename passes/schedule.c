@@ -52,6 +52,12 @@
  * a guarded axis inside a merged run (kw of (kw,ic)) clips it to a sub-run. `unroll` steps of the innermost of these loops make one
  * turn of it. fetch: with each step of that loop go so many bytes of a prefetch, in the order of memory: fetch_a of the rows of A
  * behind the tile's, spread over the tile's sweeps; fetch_b of B's next panel or block, spread over the tiles of this one.
+ *
+ *   BLOCK    Contractions over one inner axis ("columns") and row stages between them (passes/block.h); order: all outer axes, row,
+ *            the last outer axis, last. Its iterations are tiles of rows as in TILE: even heights where the extent is constant,
+ * else mr rows and what is left in halves, quarters, ... of mr. A tile of rows goes through all stages: contractions in register
+ * tiles of all its rows by nv vectors, `unroll` steps of K to a turn; row stages row by row, as in ROW, along vec. Every local has
+ * a row of its own for each row of the tile, fx__sched_local_row apart.
  */
 #include "passes/schedule.h"
 #include "ir/diag.h"
@@ -265,6 +271,7 @@ static fx_status choose(fx_schedule *s)
     fx_kernel *kernel = s->kernel;
     kernel->sched = (fx_sched){.vec = FX_NO_AXIS, .vec2 = FX_NO_AXIS, .row = FX_NO_AXIS, .lanes = 1, .unroll = 1};
     kernel->cost = fx__kernel_cost(s->program, kernel);
+    if (fx__schedule_block(s)) return FX_OK;
     if (has_stage(kernel, FX_STAGE_CONTRACT)) return fx__schedule_tile(s);
     bool rows = has_stage(kernel, FX_STAGE_REDUCE) || has_inner(kernel);
     if (rows)

@@ -18,6 +18,7 @@ void fx__schedule_flat(fx_schedule *s);      /* FLAT, COPY2D */
 void fx__schedule_vec_first(fx_schedule *s); /* of a COLUMN, after its tasks */
 void fx__schedule_rows(fx_schedule *s);      /* COLUMN, ROW */
 fx_status fx__schedule_tile(fx_schedule *s); /* and tasks, cycles */
+bool fx__schedule_block(fx_schedule *s);     /* and tasks, cycles; false: not of that form */
 
 /* Lanes of the widest computed type. */
 int32_t fx__schedule_lanes(const fx_target *target, const fx_kernel *kernel);

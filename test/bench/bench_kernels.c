@@ -15,7 +15,7 @@
 
 enum { ROUNDS = 5 };
 static const double round_ms = 2;
-static const char *const emitters[] = {"none", "flat", "copy2d", "column", "row", "tile"};
+static const char *const emitters[] = {"none", "flat", "copy2d", "column", "row", "tile", "block"};
 
 typedef struct line {
     int32_t kernel, steps;

@@ -203,8 +203,47 @@ START_TEST(the_option_keeps_everything_apart)
 }
 END_TEST
 
-FX_TESTS("fuse", chains_become_one, a_value_with_two_readers_is_computed_once, values_that_are_kept_are_stored,
-         values_without_readers_are_not_stored, tails_follow_contractions_and_reductions, operands_of_contractions_stay_loads,
-         tails_skip_over_unrelated_steps, a_path_through_a_third_kernel_keeps_them_apart, indices_compose,
-         nothing_is_inlined_through_a_guard, a_transposing_copy_is_no_tail, softmax_takes_a_tail_and_keeps_its_local,
-         the_option_keeps_everything_apart)
+/* Attention: scores, softmax, mean of the values; heads lie side by side in memory. */
+#define ATTENTION_KERNELS                                                                                                          \
+    "kernel scores(q: f32[5,2,8], k: f32[7,2,8], out y: f32[2,5,7]) {\n for h:2 t:5 j:7 ; d:8\n"                                   \
+    " c = dot(q[t,h,d] * k[j,h,d]) over d\n y[h,t,j] = c * 0.5\n}\n"                                                               \
+    "kernel softmax(x: f32[2,5,7], out y: f32[2,5,7], local e: f32[7]) {\n for h:2 t:5 ; j:7\n m = max(x[h,t,j]) over j\n"         \
+    " e[j] = exp(x[h,t,j] - m) over j\n s = sum(e[j]) over j\n y[h,t,j] = e[j] * (1.0 / s) over j\n}\n"                            \
+    "kernel mean(p: f32[2,5,7], v: f32[7,2,8], out y: f32[5,2,8]) {\n for h:2 t:5 e:8 ; j:7\n"                                     \
+    " c = dot(p[h,t,j] * v[j,h,e]) over j\n y[t,h,e] = c\n}\n"
+#define ATTENTION_HEAD                                                                                                             \
+    "program inputs 3 outputs 1\nbuf %q: f32[5,2,8] input 0\nbuf %k: f32[7,2,8] input 1\nbuf %v: f32[7,2,8] input 2\n"             \
+    "buf %s: f32[2,5,7] temp\nbuf %p: f32[2,5,7] temp\nbuf %y: f32[5,2,8] temp\nbuf %out: f32[5,2,8] output 0\n"
+
+START_TEST(rows_between_contractions_stay_with_them)
+{
+    fx_context *context = fx_context_new();
+    fx_program *program = fuse(context, ATTENTION_HEAD ATTENTION_KERNELS
+                               "run scores(%q, %k, %s)\nrun softmax(%s, %p, _)\nrun mean(%p, %v, %y)\nwriteback %y -> %out\n");
+    ck_assert_int_eq(program->steps.n, 1);
+    const fx_kernel *kernel = program->kernel[program->steps.step[0].kernel];
+    int locals = 0;
+    for (int a = 0; a < kernel->n_arg; a++) locals += kernel->arg[a].role == FX_ARG_LOCAL;
+    ck_assert_int_eq(locals, 1); /* scores, exponentials and weights take the same place in turn */
+    ck_assert_int_eq(kernel->n_outer, 2);
+    fx__program_free(program);
+    fx_context_free(context);
+}
+END_TEST
+
+/* Scores that leave the program are stored: nothing is joined. */
+START_TEST(scores_that_others_read_are_stored)
+{
+    check_steps("program inputs 3 outputs 2\nbuf %q: f32[5,2,8] input 0\nbuf %k: f32[7,2,8] input 1\nbuf %v: f32[7,2,8] input 2\n"
+                "buf %s: f32[2,5,7] temp\nbuf %p: f32[2,5,7] temp\nbuf %y: f32[5,2,8] temp\nbuf %out: f32[5,2,8] output 0\n"
+                "buf %o1: f32[2,5,7] output 1\n" ATTENTION_KERNELS
+                "run scores(%q, %k, %s)\nrun softmax(%s, %p, _)\nrun mean(%p, %v, %y)\nwriteback %y -> %out\nwriteback %s -> %o1\n",
+                3);
+}
+END_TEST
+
+FX_TESTS("fuse", rows_between_contractions_stay_with_them, scores_that_others_read_are_stored, chains_become_one,
+         a_value_with_two_readers_is_computed_once, values_that_are_kept_are_stored, values_without_readers_are_not_stored,
+         tails_follow_contractions_and_reductions, operands_of_contractions_stay_loads, tails_skip_over_unrelated_steps,
+         a_path_through_a_third_kernel_keeps_them_apart, indices_compose, nothing_is_inlined_through_a_guard,
+         a_transposing_copy_is_no_tail, softmax_takes_a_tail_and_keeps_its_local, the_option_keeps_everything_apart)
