@@ -285,7 +285,7 @@ const fx_op fx_op_scaled_dot_product_attention = {
             {"(f32[2, 5, 8], f32[2, 19, 8], f32[2, 19, 17], bool[5, 19])", "bool mask, tails"},
             {"(f32[2, 2, 5, 8], f32[2, 2, 7, 8], f32[2, 2, 7, 8], f32[2, 1, 1, 7])", "mask of the keys"},
             {"(f32[1, 2, 6, 8], f32[1, 2, 6, 8], f32[1, 2, 6, 8], None, 0.0, True)", "causal"},
-            {"(f32[1, 2, 3, 8], f32[1, 2, 7, 8], f32[1, 2, 7, 8], None, 0.0, True, 0.25)", "causal, more keys than queries; scale"},
+            {"(f32[1, 2, 3, 8], f32[1, 2, 7, 8], f32[1, 2, 7, 8], None, 0.0, True, 0.25, False)", "causal, more keys than queries; scale"},
             {"(f32[2, 4, 3, 8], f32[2, 2, 5, 8], f32[2, 2, 5, 8], None, 0.0, False, None, True)", "grouped heads"},
             {"(f32[3, 1, 4], f32[2, 1, 6, 4], f32[6, 4])", "batches broadcast"},
             {"(f16[2, 3, 8], f16[2, 5, 8], f16[2, 5, 8], f16[3, 5])", "half"},
