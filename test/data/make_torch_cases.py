@@ -266,6 +266,22 @@ for name, diagonal in itertools.product(["tril", "triu"], ["", ", 1", ", -2"]):
 for name, spec in itertools.product(["cumsum", "cumprod"], ["3,7", "i64:3,4", "f64:2,3"]):
     CASES.append((C + f"{name}.default", "(%a, -1)", [spec], getattr(torch, name)))
 CASES.append((C + "cumsum.default", "(%a, 0, dtype=dtype(f64))", ["i32:5,3"], torch.cumsum))
+# order, copies, moves
+CASES += [
+    (C + "sort.default", "(%a, -1, True)", ["f64:1,9"], lambda x, d, down: torch.sort(x, dim=d, descending=down, stable=True)),
+    (C + "sort.default", "(%a, 0)", ["9,3"], lambda x, d: torch.sort(x, dim=d, stable=True)),
+    (C + "sort.default", "(%a)", ["i64:3,4"], lambda x: torch.sort(x, stable=True)),
+    (C + "argsort.default", "(%a, 1)", ["3,7"], lambda x, d: torch.sort(x, dim=d, stable=True)[1]),
+    (C + "repeat.default", "(%a, [2, 1, 3])", ["2,3"], lambda x, r: x.repeat(r)),
+    (C + "tile.default", "(%a, [3])", ["2,3"], torch.tile),
+    (C + "roll.default", "(%a, [2, -4], [1, 0])", ["3,5"], torch.roll),
+    (C + "roll.default", "(%a, [4])", ["3,5"], torch.roll),
+    (C + "pixel_shuffle.default", "(%a, 2)", ["2,8,2,3"], torch.pixel_shuffle),
+    (C + "pixel_unshuffle.default", "(%a, 2)", ["2,2,2,6"], torch.pixel_unshuffle),
+]
+for spec, k, largest in itertools.product(["2,9", "i64:9"], [1, 3], [True, False]):  # of equal elements the first
+    CASES.append((C + "topk.default", f"(%a, {k}, -1, {largest})", [spec],
+                  lambda x, k, d, largest: [t.narrow(d, 0, k) for t in torch.sort(x, dim=d, descending=largest, stable=True)]))
 
 
 def write(out):
