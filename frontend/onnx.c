@@ -321,7 +321,7 @@ static bool all_given(const fx_onnx_call *call)
     const fx_onnx_node *node = call->node;
     for (int32_t i = 0; i < node->n_outputs; i++) {
         const fx_onnx_slot *slot = fx__onnx_slot(call->import, node->outputs[i]);
-        if (slot && !slot->node && !slot->has_tensor && !slot->known && !slot->fill) return false;
+        if (slot && !slot->node && !slot->has_tensor && !slot->known && !slot->fill && !slot->is_sequence) return false;
     }
     return true;
 }

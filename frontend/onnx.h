@@ -38,6 +38,9 @@ typedef struct fx_onnx_slot {
     bool has_tensor;
     fx_tensor tensor; /* constant */
     const fx_onnx_known *known;
+    bool is_sequence; /* of items: only while importing */
+    struct fx_onnx_slot *items;
+    int32_t n_items;
     const fx_onnx_fill *fill; /* one number everywhere: a node only where the number alone will not do */
 } fx_onnx_slot;
 

@@ -190,6 +190,7 @@ fx_attr fx__onnx_slot_node(fx_onnx_call *call, fx_onnx_slot *slot)
 {
     if (slot->node) return fx_node_attr(slot->node);
     if (slot->fill) return fill_node(call, slot);
+    if (slot->is_sequence) fx__onnx_error(call, FX_E_TYPE, "a sequence (\"%s\") is used as a tensor", slot->name);
     const fx_tensor *tensor = fx__onnx_slot_tensor(call, slot);
     if (tensor) return parameter_node(call, slot, tensor);
     return slot->known ? known_node(call, slot) : fx_none();

@@ -8,7 +8,7 @@ static const fx_onnx_op *const tables[] = {
     fx__onnx_ops_activation, fx__onnx_ops_attention, fx__onnx_ops_class,  fx__onnx_ops_control, fx__onnx_ops_einsum,
     fx__onnx_ops_fill,       fx__onnx_ops_index,     fx__onnx_ops_math,   fx__onnx_ops_nn,      fx__onnx_ops_norm,
     fx__onnx_ops_pool,       fx__onnx_ops_quant,     fx__onnx_ops_reduce, fx__onnx_ops_resize,  fx__onnx_ops_rnn,
-    fx__onnx_ops_sample,     fx__onnx_ops_shape,     fx__onnx_ops_signal};
+    fx__onnx_ops_sample,     fx__onnx_ops_sequence,  fx__onnx_ops_shape,  fx__onnx_ops_signal};
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
 const fx_onnx_op *fx__onnx_op(const char *name, int64_t opset, bool *out_known)

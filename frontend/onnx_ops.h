@@ -24,6 +24,7 @@ extern const fx_onnx_op fx__onnx_ops_resize[];     /* Resize, Upsample */
 extern const fx_onnx_op fx__onnx_ops_rnn[];        /* recurrent layers */
 extern const fx_onnx_op fx__onnx_ops_sample[];     /* images at computed places */
 extern const fx_onnx_op fx__onnx_ops_signal[];     /* Fourier transforms */
+extern const fx_onnx_op fx__onnx_ops_sequence[];   /* lists of tensors while importing */
 extern const fx_onnx_op fx__onnx_ops_shape[];      /* what moves elements without computing */
 
 /* The node's convolution, by its attributes, of these values. */

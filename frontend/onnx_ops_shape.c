@@ -447,7 +447,11 @@ static void build_constant_of_shape(fx_onnx_call *call)
 
 static void build_identity(fx_onnx_call *call)
 {
-    fx__onnx_give(call, 0, fx__onnx_in(call, 0));
+    fx_onnx_slot value = fx__onnx_input_value(call, 0);
+    if (value.is_sequence)
+        fx__onnx_give_value(call, 0, &value);
+    else
+        fx__onnx_give(call, 0, fx__onnx_in(call, 0));
 }
 
 /* These only exist on known integers. */
