@@ -179,6 +179,30 @@ static void build_arg_min(fx_onnx_call *call)
     build_arg(call, "aten.argmin.default");
 }
 
+static void give_topk(fx_onnx_call *call, fx_dim k)
+{
+    fx_attr x = fx__onnx_in(call, 0);
+    const fx_type *type = fx__onnx_need_type(call, x);
+    if (!type) return;
+    int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank);
+    fx_attr pair = FX_EMIT(call, "aten.topk.default", x, fx_dim_attr(k), fx_int(axis),
+                           fx_bool(fx__onnx_int(call, "largest", 1) != 0), fx_bool(fx__onnx_int(call, "sorted", 1) != 0));
+    fx__onnx_give(call, 0, FX_EMIT(call, "getitem", pair, fx_int(0)));
+    fx__onnx_give(call, 1, FX_EMIT(call, "getitem", pair, fx_int(1)));
+}
+
+static void build_topk(fx_onnx_call *call)
+{
+    const fx_onnx_known *k = fx__onnx_need_known(call, 1, "k");
+    if (k && k->n == 1) give_topk(call, k->item[0]);
+    if (k && k->n != 1) fx__onnx_error(call, FX_E_FORMAT, "its k is not one number");
+}
+
+static void build_topk_attrs(fx_onnx_call *call)
+{
+    give_topk(call, fx__onnx_int(call, "k", 0));
+}
+
 /* ---- Softmax ------------------------------------------------------------------------------------------------------------------
  */
 
@@ -240,5 +264,7 @@ const fx_onnx_op fx__onnx_ops_reduce[] = {
     {"ReduceSumSquare", 1, 1, 2, 1, build_sum_square},
     {"Softmax", 1, 1, 1, 1, build_softmax_flat},
     {"Softmax", 13, 1, 1, 1, build_softmax},
+    {"TopK", 1, 1, 1, 2, build_topk_attrs},
+    {"TopK", 10, 2, 2, 2, build_topk},
     {0},
 };
