@@ -67,6 +67,14 @@ static double error_at(const fx_rt_bound *call, const int64_t *at)
     return error->kind == FX_RT_NONE || !error->u.tensor->data ? 0 : fx__ref_get(error->u.tensor, at);
 }
 
+/* f16 and bf16: the reference rounds, too, and to another neighbour where the exact value lies between two. */
+static double other_neighbour(const fx_rt_bound *call, const int64_t *at)
+{
+    fx_dtype dtype = call->results->dtype;
+    double y = fabs(fx__ref_get(call->results, at));
+    return fx__scalar_compute(dtype) != dtype && isfinite(y) ? fx__ref_eps(dtype) * y : 0;
+}
+
 /* After i terms: their errors, and i + 1 roundings of at most the sum of their sizes. */
 static void sum_row_errors(const fx_rt_bound *call, const rows *r, int64_t *at)
 {
@@ -75,7 +83,8 @@ static void sum_row_errors(const fx_rt_bound *call, const rows *r, int64_t *at)
         if (r->rank) at[r->dim] = i;
         error += error_at(call, at);
         size += fabs(fx__ref_get(call->args[0].u.tensor, at)) + error_at(call, at);
-        fx__ref_set(call->errors, at, error + (isfinite(size) ? (double)(i + 2) * call->eps * size : 0));
+        double own = isfinite(size) ? (double)(i + 2) * call->eps * size : 0;
+        fx__ref_set(call->errors, at, error + own + other_neighbour(call, at));
     }
     if (r->rank) at[r->dim] = 0;
 }
@@ -91,7 +100,7 @@ static void product_row_errors(const fx_rt_bound *call, const rows *r, int64_t *
         size *= x;
         most *= x + e;
         lost = lost * fmax(1, x + e) + tiny;
-        double error = most - size + (double)(i + 2) * 2 * call->eps * most + lost;
+        double error = most - size + (double)(i + 2) * 2 * call->eps * most + lost + other_neighbour(call, at);
         bool exact = most == size && !isfinite(size);
         fx__ref_set(call->errors, at, exact ? 0 : isnan(error) ? INFINITY : error);
     }

@@ -282,6 +282,14 @@ CASES += [
 for spec, k, largest in itertools.product(["2,9", "i64:9"], [1, 3], [True, False]):  # of equal elements the first
     CASES.append((C + "topk.default", f"(%a, {k}, -1, {largest})", [spec],
                   lambda x, k, d, largest: [t.narrow(d, 0, k) for t in torch.sort(x, dim=d, descending=largest, stable=True)]))
+for name, spec, size in [("nearest1d", "2,1,5", "[10]"), ("nearest2d", "1,2,5,4", "[10, 3]"), ("nearest3d", "1,1,2,3,4", "[4, 5, 2]")]:
+    CASES.append((C + f"upsample_{name}.default", f"(%a, {size})", [spec], getattr(torch._C._nn, "upsample_" + name)))
+CASES.append((C + "upsample_nearest2d.default", "(%a, [6, 17], 1.3, 2.5)", ["1,1,5,7"], torch._C._nn.upsample_nearest2d))
+for name, spec, size in [("linear1d", "2,1,5", "[12]"), ("bilinear2d", "1,2,5,4", "[11, 3]"), ("bicubic2d", "1,2,5,4", "[9, 3]"),
+                         ("trilinear3d", "1,1,2,3,4", "[4, 5, 2]")]:
+    for corners in [False, True]:
+        CASES.append((C + f"upsample_{name}.default", f"(%a, {size}, {corners})", [spec], getattr(torch._C._nn, "upsample_" + name)))
+CASES.append((C + "upsample_bilinear2d.default", "(%a, [6, 17], False, 1.3, 2.5)", ["1,1,5,7"], torch._C._nn.upsample_bilinear2d))
 
 
 def write(out):
