@@ -46,8 +46,8 @@ static size_t ladder(uint64_t seed, char *text, size_t room)
     for (int i = 1; i <= STEPS; i++) {
         int *slot = &wait[fx_test_random(&seed) % ALIVE];
         if (*slot)
-            n += (size_t)snprintf(text + n, room - n, "%%s%d = call_function \"torch.ops.aten.sum.default\"(%%t%d)\n", *slot,
-                                  *slot);
+            n +=
+                (size_t)snprintf(text + n, room - n, "%%s%d = call_function \"torch.ops.aten.sum.default\"(%%t%d)\n", *slot, *slot);
         n += (size_t)snprintf(text + n, room - n, "%%t%d = call_function \"torch.ops.aten.neg.default\"(%%x%d)\n", i,
                               (int)(fx_test_random(&seed) % SIZES));
         *slot = i;
@@ -105,17 +105,40 @@ static const char *const concatenations[] = {
         CALL("d", "sum.dim_IntList", "(%c, [1], True)") CALL("y", "cat.default", "([%c, %d], 1)"),
 };
 
+/* Values that are read where they are stored and elsewhere, too: what reads them cannot be computed along with them. */
+static const char *const read_twice[] = {
+    IN("a", "f32[6, 9]") IN("b", "f32[9, 6]") CALL("c", "mm.default", "(%a, %b)") CALL("t", "transpose.int", "(%c, 0, 1)")
+        CALL("y", "add.Tensor", "(%c, %t)"),
+    IN("a", "f32[5, 33]") CALL("c", "softmax.int", "(%a, 1)") CALL("t", "flip.default", "(%c, [1])")
+        CALL("y", "sub.Tensor", "(%c, %t)"),
+    IN("a", "f32[4, 4, 7]") CALL("c", "sum.dim_IntList", "(%a, [2])") CALL("t", "transpose.int", "(%c, 0, 1)")
+        CALL("y", "mul.Tensor", "(%t, %c)"),
+    IN("a", "f32[8, 5]") CALL("c", "cumsum.default", "(%a, 0)") CALL("t", "flip.default", "(%c, [0])")
+        CALL("y", "sub.Tensor", "(%c, %t)"),
+};
+
+static void check_placements(const char *lines, const char *what)
+{
+    for (int options = 0; options < 4; options++) {
+        fx_probe p = fx_probe_text(lines, false);
+        fx_tensor out[FX_PROBE_TENSORS];
+        fx_probe_run(&p, &(fx_compile_options){.threads = 1, .no_fusion = options & 1, .no_in_place = options & 2}, out);
+        fx_probe_expect(&p, what, p.expected, out, true);
+        fx_probe_release(out, p.n_out);
+        fx_probe_free(&p);
+    }
+}
+
 START_TEST(pieces_are_stored_where_the_whole_will_be)
 {
     for (size_t i = 0; i < sizeof concatenations / sizeof concatenations[0]; i++)
-        for (int options = 0; options < 4; options++) {
-            fx_probe p = fx_probe_text(concatenations[i], false);
-            fx_tensor out[FX_PROBE_TENSORS];
-            fx_probe_run(&p, &(fx_compile_options){.threads = 1, .no_fusion = options & 1, .no_in_place = options & 2}, out);
-            fx_probe_expect(&p, "pieces of a whole", p.expected, out, true);
-            fx_probe_release(out, p.n_out);
-            fx_probe_free(&p);
-        }
+        check_placements(concatenations[i], "pieces of a whole");
+}
+END_TEST
+
+START_TEST(what_is_read_elsewhere_too_is_stored_first)
+{
+    for (size_t i = 0; i < sizeof read_twice / sizeof read_twice[0]; i++) check_placements(read_twice[i], "a value read twice");
 }
 END_TEST
 
@@ -162,30 +185,52 @@ static void expect_same_section(const fx_probe *p, const fx_program *a, const fx
     ck_assert_msg(same, "%s: kernel %d of the printed program gives other code", p->name, (int)kernel);
 }
 
+typedef struct printed {
+    int32_t compared, left_out;
+} printed;
+
+static void check_printed(fx_probe *p, printed *count)
+{
+    fx_target target;
+    CHECK_OK(p->context, fx__session_target(p->context, NULL, NULL, NULL, &target));
+    fx_codegen_options options = {.target = &target, .threads = 1};
+    fx_module *core;
+    fx_program *program = program_of(p, &target, &core);
+    if (has_calls(program)) {
+        count->left_out++; /* CALL steps refer to nodes, which the text of a program does not hold */
+    } else {
+        fx_program *again = printed_and_parsed(p->context, program);
+        ck_assert_int_eq(program->n_kernel, again->n_kernel);
+        for (int32_t k = 0; k < program->n_kernel; k++, count->compared++) expect_same_section(p, program, again, k, &options);
+        fx__program_free(again);
+    }
+    fx__program_free(program);
+    fx_module_free(core);
+    fx_probe_free(p);
+}
+
+/* Large enough to be shared between threads, which random graphs are not. */
+static const char *const large[] = {
+    IN("x", "f32[9, 40001]") CALL("y", "exp.default", "(%x)"),
+    IN("x", "f32[2000, 50]") CALL("y", "softmax.int", "(%x, 1)"),
+    IN("x", "f32[300, 64]") IN("w", "f32[70, 64]") CALL("y", "linear.default", "(%x, %w)"),
+    IN("x", "f32[400, 300]") CALL("y", "permute.default", "(%x, [1, 0])"),
+};
+
 START_TEST(printed_programs_give_the_same_code)
 {
-    int32_t compared = 0, left_out = 0;
+    printed count = {0};
     for (uint64_t seed = 2200; seed < 2260; seed++) {
         fx_probe p = fx_probe_random(seed, false, 5, 15);
-        fx_target target;
-        CHECK_OK(p.context, fx__session_target(p.context, NULL, NULL, NULL, &target));
-        fx_codegen_options options = {.target = &target, .threads = 1};
-        fx_module *core;
-        fx_program *program = program_of(&p, &target, &core);
-        if (has_calls(program)) {
-            left_out++; /* CALL steps refer to nodes, which the text of a program does not hold */
-        } else {
-            fx_program *again = printed_and_parsed(p.context, program);
-            ck_assert_int_eq(program->n_kernel, again->n_kernel);
-            for (int32_t k = 0; k < program->n_kernel; k++, compared++) expect_same_section(&p, program, again, k, &options);
-            fx__program_free(again);
-        }
-        fx__program_free(program);
-        fx_module_free(core);
-        fx_probe_free(&p);
+        check_printed(&p, &count);
     }
-    printf("printed programs: %d kernels compared, %d programs with CALL steps left out\n", (int)compared, (int)left_out);
-    ck_assert_int_ge(compared, 100);
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+        fx_probe p = fx_probe_text(large[i], false);
+        check_printed(&p, &count);
+    }
+    printf("printed programs: %d kernels compared, %d programs with CALL steps left out\n", (int)count.compared,
+           (int)count.left_out);
+    ck_assert_int_ge(count.compared, 100);
 }
 END_TEST
 
@@ -254,7 +299,6 @@ START_TEST(addresses_threads_and_names_leave_no_trace)
 }
 END_TEST
 
-FX_TESTS("probe_plan", memory_plans_change_no_bit_and_fusion_stays_within_the_bound,
-         values_of_many_sizes_do_not_meet_in_memory, pieces_are_stored_where_the_whole_will_be,
-         values_in_place_are_computed_once, printed_programs_give_the_same_code,
-         addresses_threads_and_names_leave_no_trace)
+FX_TESTS("probe_plan", memory_plans_change_no_bit_and_fusion_stays_within_the_bound, values_of_many_sizes_do_not_meet_in_memory,
+         pieces_are_stored_where_the_whole_will_be, what_is_read_elsewhere_too_is_stored_first, values_in_place_are_computed_once,
+         printed_programs_give_the_same_code, addresses_threads_and_names_leave_no_trace)
