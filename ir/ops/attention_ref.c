@@ -85,6 +85,7 @@ static long double score(const attention *a, int32_t rank, const int64_t *at, in
     long double terms = (long double)(a->features + 4), scale = (long double)a->scale;
     *error += fabsl(scale) * (moved + terms * (long double)a->eps * magnitude);
     if (isfinite((double)added)) *error += 2 * (long double)a->eps * fabsl(added);
+    if (isinf(sum * scale + added)) *error = 0; /* and so in any order of evaluation */
     return sum * scale + added;
 }
 

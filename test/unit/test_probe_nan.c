@@ -88,6 +88,8 @@ START_TEST(hand_made_graphs)
     check_text(IN("x", "f32[5, 33]") CALL("amax.default", "(%x, [1])"));
     check_text(IN("x", "f32[5, 33]") CALL("amin.default", "(%x, [0])"));
     check_text(IN("x", "f32[5, 33]") CALL("mean.dim", "(%x, [1])"));
+    check_text(IN("q", "f32[1, 5, 4]") IN("k", "f32[1, 3, 4]") IN("v", "f32[1, 3, 4]")
+                   CALL("scaled_dot_product_attention.default", "(%q, %k, %v)"));
     check_text(IN("x", "f32[37]") CALL("relu.default", "(%x)"));
     check_text(IN("x", "f32[37]") CALL("clamp.default", "(%x, -1.0, 1.0)"));
     check_text(IN("x", "f32[3, 5]") CALL("constant_pad_nd.default", "(%x, [1, 2], 0.5)"));
