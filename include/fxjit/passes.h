@@ -15,17 +15,43 @@ typedef struct fx_pass {
     const char *name;
     fx_pass_fn run;
     void *user;
-    const char *const *after; /* names of passes that must have run before, NULL-terminated; NULL: none */
+    const char *const *after; /* names of passes that run before this one, NULL-terminated; NULL: none */
 } fx_pass;
 
+/* A list of passes with constraints on their order. One thread at a time may use a manager, as its context. */
 typedef struct fx_pass_manager fx_pass_manager;
-FX_API FX_GIVES fx_pass_manager *fx_pass_manager_new(fx_context *context);
+FX_API FX_GIVES fx_pass_manager *fx_pass_manager_new(fx_context *context); /* NULL: out of memory */
 FX_API void fx_pass_manager_free(FX_TAKES fx_pass_manager *manager);
-/* Passes run in the order of adding; an unmet `after` is FX_E_ARG. */
+/* Copies the pass (user is kept as it is). FX_E_ARG: no name or no function. */
 FX_API fx_status fx_pass_manager_add(fx_pass_manager *manager, const fx_pass *pass);
+/* Every pass of the first name runs before every pass of the second; the same as naming `first` in the other's `after`. Both may be
+ * added later. FX_E_ARG: a name is missing. */
+FX_API fx_status fx_pass_manager_require(fx_pass_manager *manager, const char *first, const char *then);
+/* Orders the passes: by the constraints, and otherwise in the order of adding. FX_E_ARG, with the order left as it was, when a
+ * constraint names a pass that was not added, or when constraints form a cycle, which the message names. fx_pass_manager_run does
+ * this by itself. */
+FX_API fx_status fx_pass_manager_solve(fx_pass_manager *manager);
+FX_API int32_t fx_pass_manager_count(const fx_pass_manager *manager);
+FX_API const char *fx_pass_manager_name(const fx_pass_manager *manager, int32_t index); /* in order; NULL: no such pass */
 /* Lints the graph after every pass. */
 FX_API void fx_pass_manager_check_each(fx_pass_manager *manager, bool on);
-/* Runs all passes, again while any modified the graph and fewer than max_rounds rounds were done. */
+/* Calls check after every pass, after the lint; what it returns ends the run unless it is FX_OK. NULL: no check. */
+typedef fx_status (*fx_pass_check)(void *user, const char *pass, fx_graph *graph);
+FX_API void fx_pass_manager_set_check(fx_pass_manager *manager, fx_pass_check check, void *user);
+/* Told before and after every pass, the failing one included. NULL: nobody. */
+typedef struct fx_pass_event {
+    const char *pass;
+    const fx_graph *graph;
+    int32_t round;    /* 0, 1, ... */
+    bool after;       /* false: the pass is about to run, and the fields below mean nothing */
+    bool modified;    /* it said so */
+    fx_status status; /* of the pass and the checks behind it */
+    double seconds;   /* of the pass alone */
+} fx_pass_event;
+typedef void (*fx_pass_observer)(void *user, const fx_pass_event *event);
+FX_API void fx_pass_manager_observe(fx_pass_manager *manager, fx_pass_observer observer, void *user);
+/* Runs all passes, again while any modified the graph and fewer than max_rounds rounds were done; *out_modified (may be NULL): any
+ * pass changed it in any round. The first status that is not FX_OK ends the run; a note names the pass. */
 FX_API fx_status fx_pass_manager_run(fx_pass_manager *manager, fx_graph *graph, int32_t max_rounds, bool *out_modified);
 
 /* Built-in passes by name ("normalise", "fold", "cse", "dce", ...); NULL: no such pass. */

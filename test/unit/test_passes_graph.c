@@ -502,35 +502,10 @@ START_TEST(submodules_are_inlined)
 }
 END_TEST
 
-START_TEST(pass_manager_checks_order_and_rounds)
-{
-    setup();
-    fx_pass_manager *manager = fx_pass_manager_new(context);
-    ck_assert_int_eq(fx_pass_manager_add(manager, fx_pass_find("fold")), FX_E_ARG);
-    CHECK_DIAG(context, "fold must come after pass normalise");
-    fx_context_clear(context);
-    CHECK_OK(context, fx_pass_manager_add(manager, fx_pass_find("normalise")));
-    CHECK_OK(context, fx_pass_manager_add(manager, fx_pass_find("dce")));
-    fx_pass_manager_check_each(manager, true);
-    fx_module *m = read_module("graph {\n" X("[2]") CALL("a", "torch.exp", "%x") CALL("b", "torch.relu", "%a") OUT("x"));
-    bool modified = false;
-    CHECK_OK(context, fx_pass_manager_run(manager, m->graph, 5, &modified));
-    ck_assert(modified);
-    ck_assert_int_eq(fx_graph_size(m->graph), 2);
-    CHECK_OK(context, fx_pass_manager_run(manager, m->graph, 5, &modified));
-    ck_assert(!modified);
-    ck_assert_ptr_null(fx_pass_find("nonsense"));
-    fx_pass_manager_free(manager);
-    fx_module_free(m);
-    teardown();
-}
-END_TEST
-
 FX_TESTS("passes_graph", spellings_become_one, unsupported_operators_are_all_reported, convolution_takes_batch_norm,
          batch_norm_after_an_image_without_batch_stays, exported_batch_norm_is_folded, shared_convolution_keeps_its_weights,
          convolutions_keep_channels_last, layer_norm_written_out_becomes_one_call, what_only_looks_like_layer_norm_stays,
          constants_of_one_element_become_numbers, linear_takes_bias_and_batch_norm, addmm_of_transposed_weight_is_linear,
          calls_that_do_nothing_go, permutations_are_composed, equal_computations_are_one, small_constants_are_computed,
          changes_are_seen_later, earlier_reads_keep_the_old_value, views_write_through, copies_hold_what_was_copied,
-         indices_are_views, items_are_set, a_changed_parameter_is_refused, submodules_are_inlined,
-         pass_manager_checks_order_and_rounds)
+         indices_are_views, items_are_set, a_changed_parameter_is_refused, submodules_are_inlined)
