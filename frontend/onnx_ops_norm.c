@@ -62,22 +62,20 @@ static void build_lp(fx_onnx_call *call)
     FX_GIVE(call, "aten.div.Tensor", x, FX_EMIT(call, "aten.masked_fill.Scalar", norm, zero, fx_int(1)));
 }
 
-/* x / sqrt(mean of squares from `axis` on + epsilon) * scale, computed in stash_type. */
+/* x / sqrt(mean of squares from `axis` on + epsilon) * scale, computed in stash_type, which is f32 or what fxjit computes in. */
 static void build_rms(fx_onnx_call *call)
 {
-    fx_attr x = fx__onnx_in(call, 0);
-    const fx_type *type = fx__onnx_need_type(call, x);
-    int64_t axes[FX_RANK];
+    fx_attr x = fx__onnx_in(call, 0), shape[FX_RANK];
+    const fx_type *type = fx__onnx_need_type(call, x), *scale = fx__onnx_need_type(call, fx__onnx_in(call, 1));
     int32_t n = 0;
-    if (!type) return;
-    fx_dtype dtype = type->dtype, wide = dtype == FX_F64 || fx__onnx_int(call, "stash_type", 1) != 1 ? dtype : FX_F32;
+    if (!type || !scale) return;
     int32_t axis = fx__onnx_axis(call, fx__onnx_int(call, "axis", -1), type->rank);
-    for (int32_t i = axis; i < type->rank; i++) axes[n++] = i;
-    fx_attr value = fx__onnx_cast(call, x, wide);
-    fx_attr mean = FX_EMIT(call, "aten.add.Scalar", mean_over(call, square(call, value), axes, n),
-                           fx_float(fx__onnx_float(call, "epsilon", (double)1e-5f)));
-    fx_attr normal = FX_EMIT(call, "aten.mul.Tensor", value, FX_EMIT(call, "aten.rsqrt.default", mean));
-    FX_GIVE(call, "aten.mul.Tensor", fx__onnx_cast(call, normal, dtype), fx__onnx_in(call, 1));
+    for (int32_t i = axis; i < type->rank; i++) shape[n++] = fx_dim_attr(type->dim[i]);
+    bool whole = scale->rank == n && scale->dtype == type->dtype;
+    for (int32_t i = 0; whole && i < n; i++) whole = scale->dim[i] == type->dim[axis + i];
+    fx_attr dims = fx_list(call->import->graph, shape, n), eps = fx_float(fx__onnx_float(call, "epsilon", (double)1e-5f));
+    fx_attr y = FX_EMIT(call, "aten.rms_norm.default", x, dims, whole ? fx__onnx_in(call, 1) : fx_none(), eps);
+    fx__onnx_give(call, 0, whole ? y : FX_EMIT(call, "aten.mul.Tensor", y, fx__onnx_in(call, 1)));
 }
 
 /* ---- By mean and variance

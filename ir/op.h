@@ -92,7 +92,7 @@ struct fx_op {
     fx_bound_fn bound;                                      /* NULL: first order plus ulp, by finite differences of the reference */
     fx_status (*view)(fx_view *view, const fx_call *call);  /* the result is a view of argument 0: how its index composes */
     fx_status (*lower)(fx_lower *lower, const fx_call *call); /* to kernel stages; FX_E_UNSUPPORTED after fx__lower_decline */
-    fx_node *(*decompose)(fx_graph *graph, const fx_call *call); /* inserts nodes before call->node; NULL: not this one */
+    fx_node *(*decompose)(fx_graph *graph, const fx_call *call); /* inserts nodes before call->node; NULL: not this one, see lower */
     fx_status (*vjp)(fx_grad *grad, const fx_call *call);
     const fx_case *cases; /* ends with {NULL} */
 };

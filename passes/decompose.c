@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does:    replaces nodes of operators that have a decomposition and no lowering by nodes of simpler operators, repeatedly.
+/* Does:    replaces nodes of operators that have a decomposition by nodes of simpler operators, repeatedly. A row with a lowering,
+ *          too, declines where the lowering serves.
  * Needs:   a core graph with types.
  * Ensures: no such node is left, unless its decomposition declined.
  * Cost:    linear in the nodes made. */
@@ -39,7 +40,7 @@ fx_status fx__pass_decompose(fx_graph *graph, void *user, bool *out_modified)
     *out_modified = false;
     for (fx_node *node = graph->first, *next; node; node = next) {
         next = node->next;
-        if (node->opcode != FX_CALL_FUNCTION || !node->op || !node->op->decompose || node->op->lower) continue;
+        if (node->opcode != FX_CALL_FUNCTION || !node->op || !node->op->decompose) continue;
         FX_TRY(decompose_node(node, &next, out_modified));
     }
     return FX_OK;

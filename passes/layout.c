@@ -16,7 +16,7 @@ static int32_t conv_dims(const fx_node *node)
 {
     if (fx__op_is(node, FX_OP_conv1d) || fx__op_is(node, FX_OP_conv_transpose1d)) return 1;
     if (fx__op_is(node, FX_OP_conv2d) || fx__op_is(node, FX_OP_conv_transpose2d)) return 2;
-    return fx__op_is(node, FX_OP_conv3d) ? 3 : 0;
+    return fx__op_is(node, FX_OP_conv3d) || fx__op_is(node, FX_OP_conv_transpose3d) ? 3 : 0;
 }
 
 /* May its result have any order at no cost, as long as its inputs have it too? */

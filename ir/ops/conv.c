@@ -82,7 +82,8 @@ static fx_status shape_conv3d(fx_call *call)
 static bool as_transposed(const fx_call *call, fx_attr args[8], fx_call *out)
 {
     int32_t n = fx__call_type(call, WEIGHT)->rank - 2;
-    if (n < 1 || n > 2) return false;
+    static const fx_op_code rows[] = {FX_OP_conv_transpose1d, FX_OP_conv_transpose2d, FX_OP_conv_transpose3d};
+    if (n < 1 || n > 3) return false;
     const fx_attr order[] = {call->arg[INPUT],
                              call->arg[WEIGHT],
                              call->arg[BIAS],
@@ -93,7 +94,7 @@ static bool as_transposed(const fx_call *call, fx_attr args[8], fx_call *out)
                              call->arg[DILATION]};
     memcpy(args, order, sizeof order);
     *out = *call;
-    out->op = fx__op(n == 1 ? FX_OP_conv_transpose1d : FX_OP_conv_transpose2d);
+    out->op = fx__op(rows[n - 1]);
     out->arg = args;
     return true;
 }
@@ -104,7 +105,7 @@ static fx_status shape_convolution(fx_call *call)
     fx_call other;
     if (!fx__call_int(call, TRANSPOSED)) return shape(call, 1, 3);
     if (!as_transposed(call, args, &other))
-        return fx__call_error(call, FX_E_UNSUPPORTED, "transposed convolution over other than one or two dimensions");
+        return fx__call_error(call, FX_E_UNSUPPORTED, "transposed convolution over other than one to three dimensions");
     FX_TRY(other.op->shape(&other));
     call->result[0] = other.result[0];
     return FX_OK;
@@ -326,5 +327,6 @@ const fx_op fx_op_convolution = {
                                {"(f32[1, 4, 7], f32[2, 2, 3], None, [2], [1], [1], False, [0], 2)", "1-d, groups"},
                                {"(f32[1, 1, 3, 4, 5], f32[2, 1, 2, 2, 2], None, [1], [0], [1], False, [0], 1)", "3-d"},
                                {"(f32[1, 4, 3, 4], f32[4, 2, 3, 3], f32[4], [2], [1], [1], True, [1, 0], 2)", "transposed"},
+                               {"(f32[1, 2, 2, 3, 2], f32[2, 3, 2, 2, 2], None, [2], [0], [1], True, [0], 1)", "3-d, transposed"},
                                {NULL, NULL}},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transposed convolution over one or two spatial dims. Result positions that leave one remainder by the stride see the same
+/* Transposed convolution over one to three spatial dims. Result positions that leave one remainder by the stride see the same
  * weights: each such phase is a dense convolution of its own with a part of the window, stored at every stride-th position. */
 #include "ir/ops/check.h"
 #include "ir/ops/window.h"
@@ -73,15 +73,37 @@ static fx_status shape_conv_transpose2d(fx_call *call)
 {
     return shape(call, 2);
 }
+static fx_status shape_conv_transpose3d(fx_call *call)
+{
+    return shape(call, 3);
+}
 
 /* ---- Lowering ------------------------------------------------------------------------------------------------------------ */
 
-/* One phase: result positions q * stride + rest, which see window positions first + j * stride and input positions q + shift - j.
- */
+/* One phase: result positions q * stride + rest, which see window positions first + j * step and input positions
+ * q + shift - j * back. Without dilation step is the stride and back is 1. */
 typedef struct phase {
-    int64_t rest[FX_WINDOW_DIMS], first[FX_WINDOW_DIMS], shift[FX_WINDOW_DIMS];
+    int64_t rest[FX_WINDOW_DIMS], first[FX_WINDOW_DIMS], shift[FX_WINDOW_DIMS], step[FX_WINDOW_DIMS], back[FX_WINDOW_DIMS];
     fx_dim points[FX_WINDOW_DIMS], taps[FX_WINDOW_DIMS];
 } phase;
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The first window position k with k * dilation = at modulo the stride; they repeat after `step`. -1: none. */
+static int64_t first_tap(int64_t at, int64_t stride, int64_t dilation, int64_t step)
+{
+    for (int64_t k = 0; k < step; k++)
+        if ((at - k * dilation) % stride == 0) return k;
+    return -1;
+}
 
 static void find_phase(fx_dims *dims, const fx_window *w, const fx_dim *out, int64_t number, phase *p)
 {
@@ -89,10 +111,14 @@ static void find_phase(fx_dims *dims, const fx_window *w, const fx_dim *out, int
         int64_t s = w->stride[i];
         p->rest[i] = number % s;
         number /= s;
-        p->first[i] = (p->rest[i] + w->begin[i]) % s;
-        p->shift[i] = (p->rest[i] + w->begin[i] - p->first[i]) / s;
+        int64_t at = p->rest[i] + w->begin[i], divisor = common_divisor(s, w->dilation[i]);
+        p->step[i] = s / divisor;
+        p->back[i] = w->dilation[i] / divisor;
+        int64_t first = first_tap(at, s, w->dilation[i], p->step[i]);
+        p->first[i] = first < 0 ? w->size[i] : first;
+        p->shift[i] = first < 0 ? 0 : (at - first * w->dilation[i]) / s;
         p->points[i] = fx__dim_max(dims, 0, fx__dim_ceildiv(dims, fx__dim_sub(dims, out[i], p->rest[i]), s));
-        p->taps[i] = w->size[i] > p->first[i] ? (w->size[i] - p->first[i] + s - 1) / s : 0;
+        p->taps[i] = w->size[i] > p->first[i] ? (w->size[i] - p->first[i] + p->step[i] - 1) / p->step[i] : 0;
     }
 }
 
@@ -125,8 +151,8 @@ static void make_axes(phase_kernel *c, fx_lower *lw, const fx_call *call, const 
     uint8_t o = groups > 1 && per_out == 1 ? FX_NO_AXIS : fx__kb_axis(c->k, "o", per_out, true);
     for (int32_t i = 0; i < w->n; i++) {
         uint8_t j = c->red[c->n_red++] = fx__kb_axis(c->k, fx__window_kernel_name(w, i), p->taps[i], false);
-        c->x[lead + 1 + i] = affine(p->shift[i], position[i], 1, j, -1);
-        c->weight[2 + i] = affine(p->first[i], j, w->stride[i], FX_NO_AXIS, 0);
+        c->x[lead + 1 + i] = affine(p->shift[i], position[i], 1, j, -p->back[i]);
+        c->weight[2 + i] = affine(p->first[i], j, p->step[i], FX_NO_AXIS, 0);
         c->out[lead + 1 + i] = affine(p->rest[i], position[i], w->stride[i], FX_NO_AXIS, 0);
     }
     uint8_t ic = c->depthwise ? FX_NO_AXIS : (c->red[c->n_red++] = fx__kb_axis(c->k, "ic", per_in, false));
@@ -165,7 +191,6 @@ static fx_status lower_conv_transpose(fx_lower *lw, const fx_call *call)
     FX_TRY(read_window(call, &w));
     for (int32_t i = 0; i < w.n; i++) {
         phases *= w.stride[i];
-        if (w.dilation[i] != 1) return fx__lower_decline(lw, "a dilated transposed convolution");
         if (!fx_dim_is_const(w.size[i]) || phases > MOST_PHASES) return fx__lower_decline(lw, "more than %d phases", MOST_PHASES);
     }
     int32_t first = call->result[0].rank - w.n;
@@ -220,5 +245,29 @@ const fx_op fx_op_conv_transpose2d = {
                                {"(f32[0, 2, 3, 3], f32[2, 3, 3, 3], f32[3], 2)", "empty batch"},
                                {"(f32[s0, 2, 3, 3], f32[2, 3, 3, 3], f32[3], 2, 1, 1)", "symbolic batch"},
                                {"(f32[1, 2, s0, s1], f32[2, 3, 2, 2], f32[3], 2)", "symbolic image"},
+                               {"(f32[1, 2, 4, 5], f32[2, 3, 3, 2], f32[3], 1, 0, 0, 1, [2, 3])", "dilation"},
+                               {"(f32[1, 2, 4, 5], f32[2, 3, 3, 3], f32[3], [2, 3], 1, 1, 1, [3, 2])", "dilation and stride"},
+                               {"(f32[1, 2, 4, 5], f32[2, 3, 3, 3], f32[3], [4, 2], 0, 1, 1, [2, 4])", "positions without weights"},
+                               {NULL, NULL}},
+};
+
+const fx_op fx_op_conv_transpose3d = {
+    .name = "conv_transpose3d",
+    .target = "torch.ops.aten.conv_transpose3d.input",
+    .schema = "conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, "
+              "int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor",
+    .names = "torch.nn.functional.conv_transpose3d torch.conv_transpose3d",
+    .onnx = "ConvTranspose",
+    .family = "convolution",
+    .dtypes = FX_NUMBERS,
+    .dtype = fx__check_dtypes_equal,
+    .shape = shape_conv_transpose3d,
+    .reference = fx__conv_transpose_ref,
+    .bound = fx__conv_transpose_bound,
+    .lower = lower_conv_transpose,
+    .cases = (const fx_case[]){{"(f32[1, 3, 2, 3, 4], f32[3, 5, 2, 2, 2], f32[5], 2)", "window as large as the stride"},
+                               {"(f32[2, 2, 3, 2, 3], f32[2, 17, 3, 2, 3], f32[17], [1, 2, 2], 1, [0, 1, 1])", "padding"},
+                               {"(f32[4, 2, 3, 3], f32[4, 3, 2, 1, 2], None, 1, 0, 0, 2, 2)", "no batch dim, groups, dilation"},
+                               {"(f32[s0, 2, 2, 3, 2], f32[2, 3, 2, 2, 2], f32[3], 2)", "symbolic batch"},
                                {NULL, NULL}},
 };

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Normalisation over the elements of a row: layer_norm over the last dims, group_norm over groups of channels. One kernel with
- * four stages: the row's sum, the sum of squares about the mean, and a MAP over the row. */
+/* Normalisation over the elements of a row: layer_norm and rms_norm over the last dims, group_norm over groups of channels. One
+ * kernel: the row's sum, the sum of squares about the mean, and a MAP over the row; rms_norm takes the squares as they are. */
 #include "ir/lower.h"
 #include "ir/ops/check.h"
 
 fx_status fx__layer_norm_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__layer_norm_bound(const fx_rt_bound *call);
+fx_status fx__rms_norm_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__rms_norm_bound(const fx_rt_bound *call);
 fx_status fx__group_norm_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__group_norm_bound(const fx_rt_bound *call);
 
-enum { INPUT, SHAPE, WEIGHT, BIAS, EPS }; /* SHAPE is num_groups of group_norm */
+enum { INPUT, SHAPE, WEIGHT, BIAS, EPS, RMS_EPS = BIAS }; /* SHAPE is num_groups of group_norm */
 
 /* ---- Shapes -------------------------------------------------------------------------------------------------------------- */
 
@@ -26,7 +28,8 @@ static fx_status check_parameter(const fx_call *call, int32_t index, const fx_ty
                           fx__check_type(call, x).s);
 }
 
-static fx_status shape_layer_norm(fx_call *call)
+/* The normalised dims are the last ones; there may be weights for them. */
+static fx_status shape_last(fx_call *call)
 {
     const fx_type *x = fx__call_type(call, INPUT);
     fx_dim dim[FX_RANK];
@@ -39,8 +42,13 @@ static fx_status shape_layer_norm(fx_call *call)
             return fx__call_error(call, FX_E_SHAPE, "entry %d of normalized_shape is %s; input is %s", d,
                                   fx__check_dim(call, dim[d]).s, fx__check_type(call, x).s);
     FX_TRY(check_parameter(call, WEIGHT, x, n));
-    FX_TRY(check_parameter(call, BIAS, x, n));
     return fx__rule_shape_same(call);
+}
+
+static fx_status shape_layer_norm(fx_call *call)
+{
+    FX_TRY(shape_last(call));
+    return check_parameter(call, BIAS, fx__call_type(call, INPUT), fx__call_list_count(call, SHAPE));
 }
 
 static fx_status shape_group_norm(fx_call *call)
@@ -68,6 +76,7 @@ typedef struct row {
     uint8_t axis[FX_REDS], n;
     fx_dim elems;
     fx_index at[FX_RANK], parameter[FX_RANK];
+    bool has_bias;
 } row;
 
 static row begin(fx_lower *lower, const fx_call *call)
@@ -110,31 +119,67 @@ static uint16_t centred(row *r, fx_kresult sum)
     return two(r, FX_SCALAR_SUB, load(r, INPUT, r->at), mean_of(r, sum));
 }
 
+/* 1 / sqrt(mean of squares + eps), from the sum of squares. */
+static uint16_t scale_of(row *r, fx_kresult squares, double eps)
+{
+    uint16_t var = two(r, FX_SCALAR_ADD, mean_of(r, squares), fx__kb_imm(r->k, r->dtype, eps));
+    return two(r, FX_SCALAR_DIV, fx__kb_imm(r->k, r->dtype, 1), fx__kb_scalar(r->k, FX_SCALAR_SQRT, var, FX_NO_EXPR));
+}
+
+static fx_status store(row *r, uint16_t y)
+{
+    if (!fx__call_is_none(r->call, WEIGHT)) y = two(r, FX_SCALAR_MUL, y, load(r, WEIGHT, r->parameter));
+    if (r->has_bias) y = two(r, FX_SCALAR_ADD, y, load(r, BIAS, r->parameter));
+    fx__kb_store(r->k, fx__lower_result(r->lower, r->call, 0), r->at, y);
+    return fx__kb_finish(r->k);
+}
+
 static fx_status finish(row *r)
 {
     fx_kresult sum = fx__kb_reduce(r->k, "s", FX_COMBINE_SUM, r->axis, r->n, load(r, INPUT, r->at));
     uint16_t d = centred(r, sum);
     fx_kresult squares = fx__kb_reduce(r->k, "q", FX_COMBINE_SUM, r->axis, r->n, two(r, FX_SCALAR_MUL, d, d));
     fx__kb_map(r->k, r->axis, r->n);
-    uint16_t var = two(r, FX_SCALAR_ADD, mean_of(r, squares), fx__kb_imm(r->k, r->dtype, fx__call_float(r->call, EPS)));
-    uint16_t one = fx__kb_imm(r->k, r->dtype, 1);
-    uint16_t scale = two(r, FX_SCALAR_DIV, one, fx__kb_scalar(r->k, FX_SCALAR_SQRT, var, FX_NO_EXPR));
-    uint16_t y = two(r, FX_SCALAR_MUL, centred(r, sum), scale);
-    if (!fx__call_is_none(r->call, WEIGHT)) y = two(r, FX_SCALAR_MUL, y, load(r, WEIGHT, r->parameter));
-    if (!fx__call_is_none(r->call, BIAS)) y = two(r, FX_SCALAR_ADD, y, load(r, BIAS, r->parameter));
-    fx__kb_store(r->k, fx__lower_result(r->lower, r->call, 0), r->at, y);
-    return fx__kb_finish(r->k);
+    uint16_t scale = scale_of(r, squares, fx__call_float(r->call, EPS));
+    r->has_bias = !fx__call_is_none(r->call, BIAS);
+    return store(r, two(r, FX_SCALAR_MUL, centred(r, sum), scale));
 }
 
-static fx_status lower_layer_norm(fx_lower *lower, const fx_call *call)
+static fx_status finish_rms(row *r)
+{
+    double least = r->dtype == FX_F64 ? 0x1p-52 : 0x1p-23; /* the step from 1 in the type that is computed in */
+    uint16_t x = load(r, INPUT, r->at);
+    fx_kresult squares = fx__kb_reduce(r->k, "q", FX_COMBINE_SUM, r->axis, r->n, two(r, FX_SCALAR_MUL, x, x));
+    fx__kb_map(r->k, r->axis, r->n);
+    bool given = !fx__call_is_none(r->call, RMS_EPS);
+    uint16_t scale = scale_of(r, squares, given ? fx__call_float(r->call, RMS_EPS) : least);
+    return store(r, two(r, FX_SCALAR_MUL, load(r, INPUT, r->at), scale));
+}
+
+/* Outer axes, then those of the row. FX_E_UNSUPPORTED: too many of them. */
+static fx_status begin_last(fx_lower *lower, const fx_call *call, row *r)
 {
     const fx_type *x = fx__call_type(call, INPUT);
     int32_t n = fx__call_list_count(call, SHAPE), first = x->rank - n;
     if (n > FX_REDS) return fx__lower_decline(lower, "normalisation over more than %d dimensions", FX_REDS);
-    row r = begin(lower, call);
-    for (int32_t d = 0; d < first; d++) r.at[d] = outer(&r, d, x->dim[d]);
-    for (int32_t d = first; d < x->rank; d++) r.parameter[d - first] = r.at[d] = inner(&r, d, x->dim[d]);
+    *r = begin(lower, call);
+    for (int32_t d = 0; d < first; d++) r->at[d] = outer(r, d, x->dim[d]);
+    for (int32_t d = first; d < x->rank; d++) r->parameter[d - first] = r->at[d] = inner(r, d, x->dim[d]);
+    return FX_OK;
+}
+
+static fx_status lower_layer_norm(fx_lower *lower, const fx_call *call)
+{
+    row r;
+    FX_TRY(begin_last(lower, call, &r));
     return finish(&r);
+}
+
+static fx_status lower_rms_norm(fx_lower *lower, const fx_call *call)
+{
+    row r;
+    FX_TRY(begin_last(lower, call, &r));
+    return finish_rms(&r);
 }
 
 static fx_status lower_group_norm(fx_lower *lower, const fx_call *call)
@@ -178,6 +223,29 @@ const fx_op fx_op_layer_norm = {
                                {"(f32[5, 1], [1], f32[1], f32[1])", "size 1"},
                                {"(f32[0, 4], [4], f32[4], f32[4])", "empty"},
                                {"(f32[2, s0, 16], [16], f32[16], f32[16])", "symbolic"},
+                               {NULL, NULL}},
+};
+
+const fx_op fx_op_rms_norm = {
+    .name = "rms_norm",
+    .target = "torch.ops.aten.rms_norm.default",
+    .schema = "rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor",
+    .names = "torch.nn.functional.rms_norm torch.rms_norm",
+    .onnx = "RMSNormalization",
+    .family = "normalisation",
+    .dtypes = FX_FLOATS,
+    .shape = shape_last,
+    .reference = fx__rms_norm_ref,
+    .bound = fx__rms_norm_bound,
+    .lower = lower_rms_norm,
+    .cases = (const fx_case[]){{"(f32[4, 10], [10], f32[10])", "rows, eps by the dtype"},
+                               {"(f32[2, 3, 33], [33], f32[33], 0.001)", "tails"},
+                               {"(f32[2, 3, 4, 5], [4, 5], f32[4, 5], 0.1)", "two dims"},
+                               {"(f32[3, 7], [7])", "no weight"},
+                               {"(f32[3, 4], [3, 4])", "everything"},
+                               {"(f32[5, 1], [1], f32[1], 0.5)", "size 1"},
+                               {"(f32[0, 4], [4], f32[4])", "empty"},
+                               {"(f32[2, s0, 16], [16], f32[16], 0.00001)", "symbolic"},
                                {NULL, NULL}},
 };
 

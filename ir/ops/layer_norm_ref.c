@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reference kernels of layer_norm and group_norm: the elements of one row share mean and variance; weight and bias have their own
- * index within the row. y = (x - mean) / sqrt(var + eps) * weight + bias. */
+/* Reference kernels of layer_norm, rms_norm and group_norm: the elements of one row share mean and variance; weight and bias have
+ * their own index within the row. y = (x - mean) / sqrt(var + eps) * weight + bias. rms_norm takes 0 for the mean. */
 #include "runtime/ref.h"
 #include <math.h>
 
@@ -10,6 +10,7 @@ typedef struct norm {
     double eps;
     int32_t outer;     /* layer_norm: leading dims; group_norm: 1 */
     int64_t per_group; /* group_norm: channels of a group; layer_norm: 0 */
+    bool about_zero;   /* rms_norm */
     double round;      /* bound: rounding step of the result; 0: compute values */
 } norm;
 
@@ -90,6 +91,7 @@ static void store_value(const norm *p, row *r, const int64_t *at, const int64_t 
 /* Error of x - mean: its own, the mean's, and the rounding of both. */
 static long double centred_error(const norm *p, const row *r, const int64_t *at)
 {
+    if (p->about_zero) return (long double)error_at(p->x_error, at);
     long double rounding = (long double)fabs(fx__ref_get(p->x->u.tensor, at)) + (r->n + 2) * r->magnitude;
     return (long double)error_at(p->x_error, at) + r->error + (long double)p->round * rounding;
 }
@@ -118,7 +120,7 @@ static void one_row(const norm *p, const int64_t *start, fx_tensor *out)
 {
     row r = {0};
     each(p, start, &r, NULL, add_mean);
-    r.mean /= r.n;
+    r.mean = p->about_zero ? 0 : r.mean / r.n;
     r.magnitude /= r.n;
     r.error /= r.n;
     each(p, start, &r, NULL, add_variance);
@@ -157,6 +159,20 @@ fx_status fx__layer_norm_ref(const fx_rt_arg *args, fx_tensor *results)
     return each_row(&p, results);
 }
 
+/* rms_norm(input, normalized_shape, weight, eps): without eps, the step from 1 in the type that torch computes in */
+static norm rms(const fx_rt_arg *args)
+{
+    norm p = {.x = &args[0], .weight = &args[2], .outer = args[0].u.tensor->rank - args[1].n, .about_zero = true};
+    p.eps = args[3].kind == FX_RT_FLOAT ? args[3].u.f : 2 * fx__ref_eps(fx__scalar_compute(args[0].u.tensor->dtype));
+    return p;
+}
+
+fx_status fx__rms_norm_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    norm p = rms(args);
+    return each_row(&p, results);
+}
+
 /* group_norm(input, num_groups, weight, bias, eps) */
 static norm group(const fx_rt_arg *args)
 {
@@ -178,7 +194,7 @@ static fx_status bound(const fx_rt_bound *call, norm p)
 {
     p.x_error = &call->arg_errors[0];
     p.weight_error = &call->arg_errors[2];
-    p.bias_error = &call->arg_errors[3];
+    p.bias_error = p.bias ? &call->arg_errors[3] : NULL;
     p.round = call->eps;
     return each_row(&p, call->errors);
 }
@@ -186,6 +202,10 @@ static fx_status bound(const fx_rt_bound *call, norm p)
 fx_status fx__layer_norm_bound(const fx_rt_bound *call)
 {
     return bound(call, layer(call->args));
+}
+fx_status fx__rms_norm_bound(const fx_rt_bound *call)
+{
+    return bound(call, rms(call->args));
 }
 fx_status fx__group_norm_bound(const fx_rt_bound *call)
 {

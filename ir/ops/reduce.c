@@ -3,6 +3,7 @@
  * self, dim (None or an empty list: all axes), keepdim. */
 #include "ir/grad.h"
 #include "ir/lower.h"
+#include "ir/ops/check.h"
 #include "ir/ops/reduce_ref.h"
 #include <stdio.h>
 
@@ -185,6 +186,29 @@ static fx_status lower_argmin(fx_lower *lower, const fx_call *call)
     return lower_position(lower, call, FX_COMBINE_ARGMIN);
 }
 
+/* Over all of several axes: a position in row-major order is that in the vector of all elements. */
+static fx_node *decompose_position(fx_graph *graph, const fx_call *call, fx_op_code op)
+{
+    const fx_type *x = fx__call_type(call, 0);
+    fx_attr ones[FX_RANK], all = fx_list(graph, (fx_attr[]){fx_int(-1)}, 1);
+    if (x->rank == 1 || !fx__call_is_none(call, 1)) return NULL;
+    for (int32_t d = 0; d < FX_RANK; d++) ones[d] = fx_int(1);
+    fx_node *flat = fx__check_insert(graph, call, FX_OP_reshape, (fx_attr[]){call->arg[0], all}, 2);
+    if (!flat) return NULL;
+    fx_node *at = fx__check_insert(graph, call, op, (fx_attr[]){fx_node_attr(flat), fx_int(0), fx_bool(false)}, 3);
+    if (!at || call->result[0].rank == 0) return at;
+    return fx__check_insert(graph, call, FX_OP_reshape, (fx_attr[]){fx_node_attr(at), fx_list(graph, ones, x->rank)}, 2);
+}
+
+static fx_node *decompose_argmax(fx_graph *graph, const fx_call *call)
+{
+    return decompose_position(graph, call, FX_OP_argmax);
+}
+static fx_node *decompose_argmin(fx_graph *graph, const fx_call *call)
+{
+    return decompose_position(graph, call, FX_OP_argmin);
+}
+
 /* ---- Gradients ------------------------------------------------------------------------------------------------------------- */
 
 /* The gradient of the result in the argument's shape: reduced dims come back as 1 and are stretched. */
@@ -261,13 +285,14 @@ static const fx_case cases_any[] = {
     {NULL, NULL},
 };
 static const fx_case cases_position[] = {
-    {"(f32[2, 3, 4], 1, False)", "middle"}, {"(f32[3, 65], -1, True)", "last, kept"}, {"(f32[2, 3], None, False)", "all"},
-    {"(i32[5, 7], 0, False)", "integers"},  {"(f32[4], 0, False)", "vector"},         {NULL, NULL},
+    {"(f32[2, 3, 4], 1, False)", "middle"}, {"(f32[3, 65], -1, True)", "last, kept"},  {"(f32[2, 3], None, False)", "all"},
+    {"(i32[5, 7], 0, False)", "integers"},  {"(f32[4], 0, False)", "vector"},          {"(f32[3, 5, 7], None, True)", "all, kept"},
+    {"(f32[], None, False)", "scalar"},     {"(f32[s0, 3], None, False)", "symbolic"}, {NULL, NULL},
 };
 
 /* ---- Rows ------------------------------------------------------------------------------------------------------------------ */
 
-#define REDUCE(name_, overload_, schema_, dtypes_, dtype_, ulp_, bound_, vjp_, cases_, names_, onnx_)                              \
+#define REDUCE(name_, overload_, schema_, dtypes_, dtype_, ulp_, bound_, vjp_, cases_, names_, onnx_, ...)                         \
     const fx_op fx_op_##name_ = {.name = #name_,                                                                                   \
                                  .target = "torch.ops.aten." #name_ overload_,                                                     \
                                  .schema = #name_ schema_ " -> Tensor",                                                            \
@@ -282,7 +307,8 @@ static const fx_case cases_position[] = {
                                  .bound = bound_,                                                                                  \
                                  .lower = lower_##name_,                                                                           \
                                  .vjp = vjp_,                                                                                      \
-                                 .cases = cases_}
+                                 .cases = cases_,                                                                                  \
+                                 __VA_ARGS__}
 #define AXES "(Tensor self, int[]? dim=None, bool keepdim=False"
 #define AXIS "(Tensor self, int? dim=None, bool keepdim=False"
 
@@ -294,8 +320,10 @@ REDUCE(amin, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_A
        cases_extreme, " torch.ops.aten.min.default", "ReduceMin");
 REDUCE(any, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, NULL, cases_any,
        " torch.ops.aten.any.default torch.ops.aten.any.dim", "");
-REDUCE(argmax, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmax, NULL, cases_position, "", "ArgMax");
-REDUCE(argmin, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmin, NULL, cases_position, "", "ArgMin");
+REDUCE(argmax, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmax, NULL, cases_position, "", "ArgMax",
+       .decompose = decompose_argmax);
+REDUCE(argmin, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmin, NULL, cases_position, "", "ArgMin",
+       .decompose = decompose_argmin);
 REDUCE(mean, ".dim", AXES ", *, ScalarType? dtype=None)", FX_ANY, dtype_mean, 0, fx__bound_mean, vjp_mean, cases_mean,
        " torch.ops.aten.mean.default", "ReduceMean GlobalAveragePool");
 REDUCE(prod, ".dim_int", AXIS ", *, ScalarType? dtype=None)", FX_ANY, dtype_sum, 0, fx__bound_prod, NULL, cases_prod,

@@ -74,6 +74,19 @@ START_TEST(transposed_windows_add_up)
               OP_IN("f32[1, 1, 1, 2] 1 2", "f32[1, 1, 2, 2] 1 10 100 1000"), "f32[1, 1, 2, 1] 12 1200");
     op_expect("torch.ops.aten.convolution.default", "(%a, %b, None, [1], [0], [1], True, [0], 1)",
               OP_IN("f32[1, 1, 2] 1 2", "f32[1, 1, 2] 1 10"), "f32[1, 1, 3] 1 12 20");
+    op_expect("torch.nn.functional.conv_transpose3d", "(%a, %b)", OP_IN("f32[1, 1, 2, 1, 2] 1 2 3 4", "f32[1, 1, 1, 1, 2] 1 10"),
+              "f32[1, 1, 2, 1, 3] 1 12 20 3 34 40");
+}
+END_TEST
+
+START_TEST(transposed_windows_have_gaps)
+{
+    op_expect("torch.nn.functional.conv_transpose1d", "(%a, %b, None, 1, 0, 0, 1, 2)",
+              OP_IN("f32[1, 1, 2] 1 2", "f32[1, 1, 2] 1 10"), "f32[1, 1, 4] 1 2 10 20");
+    op_expect("torch.nn.functional.conv_transpose1d", "(%a, %b, %c, 2, 1, 1, 1, 2)",
+              OP_IN("f32[1, 1, 3] 1 2 3", "f32[1, 1, 2] 1 10", "f32[1] 5"), "f32[1, 1, 6] 5 17 5 28 5 35");
+    op_expect("torch.nn.functional.conv_transpose1d", "(%a, %b, None, 2, 0, 0, 1, 3)",
+              OP_IN("f32[1, 1, 2] 1 2", "f32[1, 1, 2] 1 10"), "f32[1, 1, 6] 1 0 2 10 0 20");
 }
 END_TEST
 
@@ -98,4 +111,5 @@ START_TEST(shapes_that_do_not_fit)
 END_TEST
 
 FX_TESTS("ops_conv", window_slides_over_the_image, padding_has_four_ends, stride_and_dilation_take_every_other,
-         groups_keep_to_their_channels, batches_and_none, other_spellings, transposed_windows_add_up, shapes_that_do_not_fit)
+         groups_keep_to_their_channels, batches_and_none, other_spellings, transposed_windows_add_up, transposed_windows_have_gaps,
+         shapes_that_do_not_fit)
