@@ -93,6 +93,19 @@ fx_node *fx_value_node(fx_value value)
     return it && value.scope->tracing ? it->node : NULL;
 }
 
+fx_graph *fx_scope_graph(const fx_scope *scope)
+{
+    return scope && scope->tracing ? fx_module_graph(scope->module) : NULL;
+}
+
+fx_value fx_value_of_node(fx_scope *scope, fx_node *node)
+{
+    if (!scope || !node) return FX_NO_VALUE;
+    if (node->graph == fx_scope_graph(scope)) return add_entry(scope, &(entry){.node = node});
+    fx__diag_node(node, FX_E_ARG, "the node is not of the graph being traced");
+    return FX_NO_VALUE;
+}
+
 const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int32_t line)
 {
     entry *it = entry_of(value);
@@ -299,6 +312,7 @@ static fx_status set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n
 {
     fx_graph *graph = fx_module_graph(scope->module);
     if (any_error_since_begin(scope)) return fx_context_status(scope->context);
+    if (n_outputs == 0 && fx_graph_output_node(graph)) return FX_OK;
     fx_attr *items = fx__alloc(scope->context, (size_t)(n_outputs > 0 ? n_outputs : 1) * sizeof *items);
     if (!items) return FX_E_OOM;
     fx_status status = FX_OK;

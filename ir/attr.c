@@ -55,6 +55,35 @@ fx_attr fx_slice(fx_graph *graph, fx_attr start, fx_attr stop, fx_attr step)
     return make_items(graph, FX_ATTR_SLICE, (const fx_attr[]){start, stop, step}, 3);
 }
 
+fx_attr fx_range(fx_graph *graph, fx_attr start, fx_attr stop, fx_attr step)
+{
+    return make_items(graph, FX_ATTR_RANGE, (const fx_attr[]){start, stop, step}, 3);
+}
+
+static fx_attr make_text(fx_graph *graph, fx_attr_kind kind, const char *text)
+{
+    const char *copy = fx__intern(graph->context, text);
+    return copy ? (fx_attr){.kind = kind, .u.s = copy} : fx_none();
+}
+
+fx_attr fx_device(fx_graph *graph, const char *text)
+{
+    return make_text(graph, FX_ATTR_DEVICE, text);
+}
+
+fx_attr fx_name_attr(fx_graph *graph, const char *text)
+{
+    return make_text(graph, FX_ATTR_NAME, text);
+}
+
+const char *fx__attr_word(fx_attr_kind kind)
+{
+    static const char *const words[FX_ATTR_KIND_COUNT] = {"None", "...",   "bool",   "int",   "float",  "complex",
+                                                          "str",  "dtype", "device", "name",  "Tensor", "tuple",
+                                                          "list", "dict",  "slice",  "range", "SymInt", "graph"};
+    return (unsigned)kind < FX_ATTR_KIND_COUNT ? words[kind] : "no value";
+}
+
 bool fx__attr_has_items(fx_attr_kind kind)
 {
     return kind == FX_ATTR_TUPLE || kind == FX_ATTR_LIST || kind == FX_ATTR_DICT || kind == FX_ATTR_SLICE || kind == FX_ATTR_RANGE;
@@ -114,6 +143,44 @@ void fx__attr_each_node(const fx_attr *value, void (*visit)(void *user, fx_node 
     if (value->kind == FX_ATTR_NODE) visit(user, value->u.node);
     if (!fx__attr_has_items(value->kind)) return;
     for (int32_t i = 0; i < value->n; i++) fx__attr_each_node(&value->u.items[i], visit, user);
+}
+
+bool fx_attr_each(const fx_attr *value, fx_attr_visit visit, void *user)
+{
+    if (!fx__attr_has_items(value->kind)) return visit(user, value);
+    for (int32_t i = 0; i < value->n; i++)
+        if (!fx_attr_each(&value->u.items[i], visit, user)) return false;
+    return true;
+}
+
+static fx_status map_items(fx_graph *graph, const fx_attr *value, fx_attr_map_fn map, void *user, int depth, fx_attr *out);
+
+static fx_status map_value(fx_graph *graph, const fx_attr *value, fx_attr_map_fn map, void *user, int depth, fx_attr *out)
+{
+    if (depth > FX_ATTR_DEPTH)
+        return fx__diag(graph->context, FX_E_ARG, NULL, "values are nested more than %d deep", (int)FX_ATTR_DEPTH);
+    if (fx__attr_has_items(value->kind)) return map_items(graph, value, map, user, depth, out);
+    *out = map(user, value);
+    return FX_OK;
+}
+
+static fx_status map_items(fx_graph *graph, const fx_attr *value, fx_attr_map_fn map, void *user, int depth, fx_attr *out)
+{
+    fx_attr *items = FX_NEW_ARRAY(graph->arena, fx_attr, value->n);
+    if (!items) return FX_E_OOM;
+    for (int32_t i = 0; i < value->n; i++) FX_TRY(map_value(graph, &value->u.items[i], map, user, depth + 1, &items[i]));
+    bool keyed = value->kind == FX_ATTR_DICT;
+    *out = keyed ? fx_dict(graph, value->keys, items, value->n)
+                 : (fx_attr){.kind = value->kind, .n = value->n, .u.items = items};
+    return out->kind == value->kind ? FX_OK : FX_E_OOM;
+}
+
+fx_status fx_attr_map(fx_graph *graph, const fx_attr *value, fx_attr_map_fn map, void *user, fx_attr *out)
+{
+    fx_attr mapped;
+    FX_TRY(map_value(graph, value, map, user, 0, &mapped));
+    *out = mapped;
+    return FX_OK;
 }
 
 /* A region of another graph is cloned; one of this graph is kept. */

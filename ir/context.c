@@ -34,6 +34,7 @@ fx_context *fx_context_new_with(const fx_allocator *allocator)
     context->diags = context->inline_diags;
     context->cap_diags = FX_DIAG_INLINE;
     context->strings = fx__arena_new(context);
+    fx__map_init(&context->effects, context->strings);
     if (context->strings) return context;
     fx_context_free(context);
     return NULL;

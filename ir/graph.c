@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/graph.c: graphs: making, ordering, erasing, copying nodes. Nodes form a list in order of execution; erased nodes stay in
- * memory, and keep their `next`, until the graph is freed, so that insertion points that name them stay meaningful. */
+/* ir/graph.c: graphs: their symbols, and making, finding and erasing nodes. Erased nodes stay in memory until the graph is freed.
+ */
 #include "ir/graph.h"
 #include "ir/op.h"
 #include <string.h>
@@ -118,78 +118,36 @@ int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim)
     return fx__dim_hint(graph->dims, dim);
 }
 
-/* ---- Order ------------------------------------------------------------------------------------------------------------- */
-
-static void link_node(fx_graph *graph, fx_node *node, fx_node *before)
-{
-    node->next = before;
-    node->prev = before ? before->prev : graph->last;
-    if (node->prev)
-        node->prev->next = node;
-    else
-        graph->first = node;
-    if (before)
-        before->prev = node;
-    else
-        graph->last = node;
-    graph->n_nodes++;
-    graph->edits++;
-}
-
-static void unlink_node(fx_graph *graph, fx_node *node)
-{
-    if (node->prev)
-        node->prev->next = node->next;
-    else
-        graph->first = node->next;
-    if (node->next)
-        node->next->prev = node->prev;
-    else
-        graph->last = node->prev;
-    if (graph->insert_before == node) graph->insert_before = node->next;
-    graph->n_nodes--;
-    graph->edits++;
-}
-
-fx_point fx_graph_insert_before(fx_graph *graph, fx_node *node)
-{
-    fx_point earlier = {graph->insert_before};
-    fx_graph_set_point(graph, (fx_point){node ? node : graph->first});
-    return earlier;
-}
-
-fx_point fx_graph_insert_after(fx_graph *graph, fx_node *node)
-{
-    fx_point earlier = {graph->insert_before};
-    fx_graph_set_point(graph, (fx_point){node ? node->next : NULL});
-    return earlier;
-}
-
-void fx_graph_set_point(fx_graph *graph, fx_point point)
-{
-    if (point.before && point.before->graph != graph) {
-        fx__diag(graph->context, FX_E_GRAPH, NULL, "insertion point %s belongs to another graph", point.before->name);
-        return;
-    }
-    while (point.before && point.before->erased) point.before = point.before->next;
-    graph->insert_before = point.before;
-}
-
 /* ---- Nodes ------------------------------------------------------------------------------------------------------------- */
+
+/* What messages call a node that is not there yet. */
+static const char *spec_word(const fx_node_spec *spec)
+{
+    return spec->name ? spec->name : spec->target;
+}
+
+static fx_status check_shape(const fx_graph *graph, const fx_node_spec *spec)
+{
+    fx_context *context = graph->context;
+    if (spec->opcode == FX_OUTPUT && fx_graph_output_node(graph))
+        return fx__diag(context, FX_E_GRAPH, &spec->loc, "the graph has an output already");
+    if (spec->opcode == FX_OUTPUT && spec->args.n != 1)
+        return fx__diag(context, FX_E_ARG, &spec->loc, "an output has %d arguments instead of one", spec->args.n);
+    return FX_OK;
+}
 
 static fx_status check_spec(const fx_graph *graph, fx_node_spec *spec)
 {
     fx_context *context = graph->context;
-    if ((unsigned)spec->opcode >= FX_OPCODE_COUNT) return fx__diag(context, FX_E_ARG, &spec->loc, "a node has no opcode");
-    if (!spec->target || !*spec->target) return fx__diag(context, FX_E_ARG, &spec->loc, "a node has no target");
+    if ((unsigned)spec->opcode >= FX_OPCODE_COUNT)
+        return fx__diag(context, FX_E_ARG, &spec->loc, "a node has no opcode: %d is none", (int)spec->opcode);
+    if (!spec->target || !*spec->target)
+        return fx__diag(context, FX_E_ARG, &spec->loc, "a node has no target; expected %s",
+                        spec->opcode == FX_CALL_FUNCTION ? "a qualified name such as torch.relu" : "a name");
     if (spec->keep_name && (!spec->name || !*spec->name))
         return fx__diag(context, FX_E_ARG, &spec->loc, "a name that is to be kept is missing");
-    if (spec->opcode == FX_OUTPUT && fx_graph_output_node(graph))
-        return fx__diag(context, FX_E_GRAPH, &spec->loc, "the graph has an output already");
-    FX_TRY(fx__node_check_args(graph, &spec->loc, &spec->args, &spec->kwargs));
-    if (spec->opcode == FX_OUTPUT && spec->args.n != 1)
-        return fx__diag(context, FX_E_ARG, &spec->loc, "an output has %d arguments instead of one", spec->args.n);
-    return FX_OK;
+    FX_TRY(fx__node_check_args(graph, spec_word(spec), &spec->loc, &spec->args, &spec->kwargs));
+    return check_shape(graph, spec);
 }
 
 static const char *choose_name(fx_graph *graph, const fx_node_spec *spec)
@@ -205,44 +163,74 @@ static const char *choose_name(fx_graph *graph, const fx_node_spec *spec)
     return candidate ? fx__names_create(graph->names, candidate, false) : NULL;
 }
 
-fx_node *fx_graph_create_node(fx_graph *graph, const fx_node_spec *given)
+static fx_node *new_node(fx_graph *graph, const fx_node_spec *spec)
 {
-    fx_node_spec spec = *given;
-    if (check_spec(graph, &spec) != FX_OK) return NULL;
-    const char *name = choose_name(graph, &spec);
+    const char *name = choose_name(graph, spec);
     fx_node *node = name ? FX_NEW(graph->arena, fx_node) : NULL;
     if (!node) return NULL;
     node->graph = graph;
     node->id = graph->next_id++;
-    node->opcode = spec.opcode;
+    node->opcode = spec->opcode;
     node->name = name;
-    node->target = fx__intern(graph->context, spec.target);
-    if (!node->target || fx__node_bind(node, spec.args, spec.kwargs) != FX_OK) {
-        fx__node_drop_inputs(node);
-        return NULL;
-    }
+    node->target = fx__intern(graph->context, spec->target);
+    return node->target && fx__node_bind(node, spec->args, spec->kwargs) == FX_OK ? node : NULL;
+}
+
+fx_node *fx_graph_create_node(fx_graph *graph, const fx_node_spec *given)
+{
+    fx_node_spec spec = *given;
+    fx_node *node = check_spec(graph, &spec) == FX_OK ? new_node(graph, &spec) : NULL;
+    if (!node) return NULL;
     fx_node_set_loc(node, spec.loc);
     if (node->opcode == FX_CALL_FUNCTION) node->op = fx__op_find(node->target);
     fx__node_adopt_regions(node);
-    link_node(graph, node, graph->insert_before);
+    fx__graph_link(graph, node, graph->insert_before);
+    fx__observe_created(node);
     return node;
+}
+
+static fx_node *typed(fx_node *node, const fx_type *type)
+{
+    if (!node || !type || fx_node_set_type(node, 0, type) == FX_OK) return node;
+    fx_graph_erase(node->graph, node);
+    return NULL;
 }
 
 fx_node *fx_graph_placeholder(fx_graph *graph, const char *name, const fx_type *type)
 {
-    fx_node *node = fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_PLACEHOLDER, .target = name});
-    if (!node || !type || fx_node_set_type(node, 0, type) == FX_OK) return node;
+    return typed(fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_PLACEHOLDER, .target = name}), type);
+}
+
+fx_node *fx_graph_placeholder_with(fx_graph *graph, const char *name, const fx_type *type, const fx_attr *default_value,
+                                   const char *annotation)
+{
+    fx_node_spec spec = {.opcode = FX_PLACEHOLDER, .target = name};
+    if (default_value) spec.args = fx_tuple(graph, default_value, 1);
+    if (default_value && spec.args.kind == FX_ATTR_NONE) return NULL;
+    fx_node *node = typed(fx_graph_create_node(graph, &spec), type);
+    if (!node || fx_node_set_annotation(node, annotation) == FX_OK) return node;
     fx_graph_erase(graph, node);
     return NULL;
+}
+
+/* torch.fx's words: what the path names can still be added. */
+static void warn_of_path(const fx_node *node, const char *what)
+{
+    fx__diag_warn(node->graph->context, &node->loc, "%s node %s: module %s has no %s yet", fx_opcode_name(node->opcode), node->name,
+                  node->graph->module->name, what);
 }
 
 fx_node *fx_graph_get_attr(fx_graph *graph, const char *path)
 {
     fx_node *node = fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_GET_ATTR, .target = path});
-    const fx_tensor *tensor = node && graph->module ? fx_module_tensor(graph->module, path) : NULL;
-    if (!tensor) return node;
+    if (!node || !graph->module) return node;
+    const fx_tensor *tensor = fx_module_tensor(graph->module, path);
+    if (!tensor) {
+        if (!fx_module_submodule(graph->module, path)) warn_of_path(node, "such tensor or submodule");
+        return node;
+    }
     fx_type type = fx__type_of_tensor(tensor);
-    return fx_node_set_type(node, 0, &type) == FX_OK ? node : NULL;
+    return typed(node, &type);
 }
 
 fx_node *fx_graph_call(fx_graph *graph, const char *target, const fx_attr *args, int32_t n_args)
@@ -251,21 +239,58 @@ fx_node *fx_graph_call(fx_graph *graph, const char *target, const fx_attr *args,
     return spec.args.kind == FX_ATTR_NONE ? NULL : fx_graph_create_node(graph, &spec);
 }
 
+fx_node *fx_graph_call_function(fx_graph *graph, const char *target, fx_attr args, fx_attr kwargs)
+{
+    return fx_graph_create_node(graph,
+                                &(fx_node_spec){.opcode = FX_CALL_FUNCTION, .target = target, .args = args, .kwargs = kwargs});
+}
+
+fx_node *fx_graph_call_method(fx_graph *graph, const char *method, fx_attr args, fx_attr kwargs)
+{
+    if (args.kind == FX_ATTR_NONE || (args.kind == FX_ATTR_TUPLE && args.n == 0)) {
+        fx__diag(graph->context, FX_E_ARG, NULL, "method %s is called on nothing; expected its object as first argument",
+                 method ? method : "?");
+        return NULL;
+    }
+    return fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_METHOD, .target = method, .args = args, .kwargs = kwargs});
+}
+
+fx_node *fx_graph_call_module(fx_graph *graph, const char *path, fx_attr args, fx_attr kwargs)
+{
+    fx_node *node =
+        fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_MODULE, .target = path, .args = args, .kwargs = kwargs});
+    if (node && graph->module && !fx_module_submodule(graph->module, path)) warn_of_path(node, "such submodule");
+    return node;
+}
+
 fx_node *fx_graph_output(fx_graph *graph, fx_attr value)
 {
     fx_node_spec spec = {.opcode = FX_OUTPUT, .target = "output", .args = fx_tuple(graph, &value, 1)};
     return spec.args.kind == FX_ATTR_NONE ? NULL : fx_graph_create_node(graph, &spec);
 }
 
+static fx_status refuse_used(const fx_node *node)
+{
+    fx_text text;
+    fx__text_init(&text, node->graph->context);
+    for (int32_t i = 0; i < node->n_users; i++) fx__text_append(&text, i ? ", %s" : "%s", node->users[i]->name);
+    char *users = fx__text_finish(&text);
+    fx_status status = fx__diag_node(node, FX_E_GRAPH, "%s cannot be erased: it has %d user%s, %s", node->name, node->n_users,
+                                     node->n_users == 1 ? "" : "s", users ? users : "?");
+    fx_text_free(users);
+    return status;
+}
+
 fx_status fx_graph_erase(fx_graph *graph, fx_node *node)
 {
-    if (node->graph != graph || node->erased)
-        return fx__diag(graph->context, FX_E_GRAPH, NULL, "node %s is not in this graph", node->name);
-    if (node->n_users)
-        return fx__diag(graph->context, FX_E_GRAPH, NULL, "node %s is still used by %d nodes, first %s", node->name, node->n_users,
-                        node->users[0]->name);
+    if (node->graph != graph)
+        return fx__diag_node(node, FX_E_GRAPH, "%s cannot be erased: it belongs to another graph", node->name);
+    if (node->erased) return fx__diag_node(node, FX_E_GRAPH, "%s cannot be erased: it was erased before", node->name);
+    if (node->n_users) return refuse_used(node);
+    fx__observe_erased(node);
+    if (node->erased || node->n_users) return FX_OK; /* the observer took it into its own hands */
     fx__node_drop_inputs(node);
-    unlink_node(graph, node);
+    fx__graph_unlink(graph, node);
     node->erased = true;
     return FX_OK;
 }
@@ -285,97 +310,19 @@ fx_node *fx_graph_output_node(const fx_graph *graph)
     return NULL;
 }
 
-/* ---- Copies ------------------------------------------------------------------------------------------------------------ */
-
-struct checked_map {
-    fx_node_map map;
-    void *user;
-    const fx_node *missing;
-};
-
-static fx_node *map_checked(void *user, fx_node *there)
+int32_t fx_graph_find_nodes(const fx_graph *graph, fx_opcode opcode, const char *target, fx_node **out, int32_t capacity)
 {
-    struct checked_map *checked = user;
-    fx_node *here = checked->map(checked->user, there);
-    if (!here && !checked->missing) checked->missing = there;
-    return here;
-}
-
-static fx_status copy_meta(fx_node *to, const fx_node *from)
-{
-    to->has_order = from->has_order;
-    memcpy(to->order, from->order, sizeof to->order);
-    if (!from->n_result) return FX_OK;
-    to->result = FX_NEW_ARRAY(to->graph->arena, fx_type, from->n_result);
-    if (!to->result) return FX_E_OOM;
-    memcpy(to->result, from->result, (size_t)from->n_result * sizeof *to->result);
-    to->n_result = from->n_result;
-    return FX_OK;
-}
-
-/* Types with symbols mean something in the same dimension table only. */
-static bool has_symbols(const fx_node *node)
-{
-    for (int32_t i = 0; i < node->n_result; i++)
-        for (int32_t d = 0; d < node->result[i].rank; d++)
-            if (!fx_dim_is_const(node->result[i].dim[d])) return true;
-    return false;
-}
-
-static fx_node *copy_node(fx_graph *graph, const fx_node *node, struct checked_map *map, bool keep_name, bool keep_type)
-{
-    fx_node_spec spec = {
-        .opcode = node->opcode, .target = node->target, .name = node->name, .keep_name = keep_name, .loc = node->loc};
-    spec.args = fx__attr_copy(graph, &node->args, map_checked, map);
-    spec.kwargs = fx__attr_copy(graph, &node->kwargs, map_checked, map);
-    if (map->missing) {
-        fx__diag(graph->context, FX_E_GRAPH, &node->loc, "node %s cannot be copied: its input %s has no counterpart", node->name,
-                 map->missing->name);
-        return NULL;
-    }
-    fx_node *copy = fx_graph_create_node(graph, &spec);
-    return !copy || !keep_type || copy_meta(copy, node) == FX_OK ? copy : NULL;
-}
-
-fx_node *fx_graph_copy_node(fx_graph *graph, fx_node *node, fx_node_map map, void *user)
-{
-    struct checked_map checked = {.map = map, .user = user};
-    bool same_dims = node->graph == graph || !has_symbols(node);
-    return copy_node(graph, node, &checked, false, same_dims);
-}
-
-static fx_node *clone_of(void *user, fx_node *there)
-{
-    return fx__map_get(user, there);
-}
-
-static fx_status clone_nodes(fx_graph *clone, const fx_graph *graph)
-{
-    fx_map counterpart;
-    fx__map_init(&counterpart, clone->arena);
-    struct checked_map checked = {.map = clone_of, .user = &counterpart};
+    int32_t n = 0;
     FX_EACH_NODE(node, graph)
     {
-        fx_node *copy = copy_node(clone, node, &checked, true, true);
-        if (!copy || !fx__map_put(&counterpart, node, copy)) return FX_E_OOM;
-        copy->id = node->id;
+        if (node->opcode != opcode || (target && strcmp(node->target, target) != 0)) continue;
+        if (n < capacity) out[n] = node;
+        n++;
     }
-    return FX_OK;
+    return n;
 }
 
-fx_graph *fx_graph_clone(const fx_graph *graph)
+int32_t fx_graph_id_count(const fx_graph *graph)
 {
-    fx_graph *clone = fx_graph_new(graph->context);
-    if (!clone) return NULL;
-    clone->module = graph->module;
-    clone->core = graph->core;
-    fx__dims_free(clone->dims);
-    clone->dims = fx__dims_clone(graph->dims);
-    if (clone->dims && clone_nodes(clone, graph) == FX_OK) {
-        clone->next_id = graph->next_id;
-        clone->names = fx__names_clone(clone->arena, graph->names); /* erased nodes' names stay taken */
-        if (clone->names) return clone;
-    }
-    fx_graph_free(clone);
-    return NULL;
+    return graph->next_id;
 }

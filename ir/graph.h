@@ -12,7 +12,8 @@
 struct fx_node {
     fx_graph *graph;
     fx_node *prev, *next;
-    int32_t id; /* unique in its graph, in order of creation */
+    int32_t id;       /* unique in its graph, in order of creation */
+    int32_t position; /* in graph order while graph->numbered */
     fx_opcode opcode;
     const char *name, *target; /* interned */
     const fx_op *op;           /* row of the operator table for target, or NULL */
@@ -28,6 +29,9 @@ struct fx_node {
     int32_t n_result;
     int8_t order[FX_RANK]; /* memory order of result 0's dims, outermost first; valid when has_order (pass `layout`) */
     bool has_order;
+    const char *annotation; /* interned; NULL: none */
+    struct fx_meta *meta;   /* see ir/node_meta.c */
+    int32_t n_meta, cap_meta;
 };
 
 struct fx_graph {
@@ -38,6 +42,11 @@ struct fx_graph {
     fx_node *first, *last;
     fx_node *insert_before; /* NULL: the end */
     int32_t n_nodes, next_id;
+    bool numbered; /* the nodes' positions are right */
+    fx_point *points; /* earlier insertion points, see fx_graph_push_before */
+    int32_t n_points, cap_points;
+    struct fx_observers *observers; /* see ir/observe.c; NULL: none */
+    struct fx_code_hooks *code_hooks; /* see ir/lines.c; NULL: none */
     struct fx_names *names; /* used names, see ir/names.c */
     uint64_t edits;
     bool core; /* normalised: only placeholder, get_attr, call_function of the table with all arguments bound, output */
@@ -103,15 +112,23 @@ fx_status fx__attr_check(const fx_graph *graph, const fx_attr *value, int depth,
 /* The graph of a region becomes part of `graph` and is freed with it. */
 void fx__graph_adopt(fx_graph *graph, FX_TAKES fx_graph *region);
 
-/* Parts of nodes, for ir/graph.c and ir/node.c. */
-fx_status fx__node_check_args(const fx_graph *graph, const fx_loc *loc, fx_attr *args, fx_attr *kwargs);
+/* Parts of graphs and nodes, for ir/graph*.c and ir/node*.c. `what` says in messages whose arguments they are. */
+fx_status fx__node_check_args(const fx_graph *graph, const char *what, const fx_loc *loc, fx_attr *args, fx_attr *kwargs);
+void fx__graph_link(fx_graph *graph, fx_node *node, fx_node *before); /* NULL: at the end */
+void fx__graph_unlink(fx_graph *graph, fx_node *node);
+void fx__graph_number(const fx_graph *graph); /* makes the nodes' positions right */
+fx_status fx__node_copy_meta(fx_node *to, const fx_node *from);  /* entries only; to's are replaced */
+fx_status fx__node_copy_facts(fx_node *to, const fx_node *from, bool types); /* annotation, meta, layout and, if wanted, types */
+void fx__observe_created(fx_node *node);
+void fx__observe_erased(fx_node *node);
+void fx__observe_replaced(fx_node *old, fx_node *with, fx_node *user_node);
+/* "list", "Tensor" for a node, "None": what messages call a value. */
+const char *fx__attr_word(fx_attr_kind kind);
 fx_status fx__node_bind(fx_node *node, fx_attr args, fx_attr kwargs);
 void fx__node_drop_inputs(fx_node *node);
 void fx__node_adopt_regions(fx_node *node);
 /* At least n results; new ones have no type yet. */
 fx_status fx__node_reserve_results(fx_node *node, int32_t n);
-/* Every use of `old` in this node's arguments becomes a use of `with`. */
-fx_status fx__node_replace_input(fx_node *node, fx_node *old, fx_node *with);
 /* Whether the target changes its first argument: "add_", operator.iadd, setitem, inplace=True. */
 bool fx__node_is_in_place(const fx_node *node);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/lint.c: what a well-formed graph is: torch.fx's rules, then ours (one output, last; types that the operators give), and what
- * makes a graph a core graph. Every problem is reported. Also the two services next to it: dead code and type propagation. */
+ * makes a graph a core graph. Every problem is reported. Also the service next to it: type propagation. */
 #include "ir/graph.h"
 #include "ir/op.h"
 #include <string.h>
@@ -40,14 +40,78 @@ static void check_name(lint *l, fx_node *node)
     if (!fx__map_put(&l->names, node->name, node) || !fx__map_put(&l->defined, node, node)) note(l, FX_E_OOM);
 }
 
+/* ---- Targets ----------------------------------------------------------------------------------------------------------- */
+
+static bool path_begins(const char *path, const char *prefix, size_t bytes)
+{
+    return strncmp(path, prefix, bytes) == 0 && (path[bytes] == 0 || path[bytes] == '.');
+}
+
+/* Whether something of the module or its submodules bears this path or one that it begins. */
+static bool has_prefix(const fx_module *module, const char *path, size_t bytes)
+{
+    for (int32_t i = 0; i < module->n_tensors; i++)
+        if (path_begins(module->tensors[i].path, path, bytes)) return true;
+    for (int32_t i = 0; i < module->n_submodules; i++) {
+        const char *inner = module->submodules[i].path;
+        size_t length = strlen(inner);
+        if (path_begins(inner, path, bytes)) return true;
+        if (length < bytes && path_begins(path, inner, length) &&
+            has_prefix(module->submodules[i].module, path + length + 1, bytes - length - 1))
+            return true;
+    }
+    return false;
+}
+
+/* The first atom of a dotted path at which nothing is found. */
+static void refuse_path(lint *l, const fx_node *node, const char *what)
+{
+    const fx_module *module = l->graph->module;
+    size_t before = 0, bytes = strcspn(node->target, ".");
+    while (node->target[bytes] && has_prefix(module, node->target, bytes)) {
+        before = bytes;
+        bytes += 1 + strcspn(node->target + bytes + 1, ".");
+    }
+    if (has_prefix(module, node->target, bytes))
+        note(l, fx__diag_node(node, FX_E_NOT_FOUND, "%s of module %s is not a %s", node->target, module->name, what));
+    else if (before)
+        note(l, fx__diag_node(node, FX_E_NOT_FOUND, "%.*s of module %s has no %s %s", (int)before, node->target, module->name, what,
+                              node->target + before + 1));
+    else
+        note(l, fx__diag_node(node, FX_E_NOT_FOUND, "module %s has no %s %s", module->name, what, node->target));
+}
+
 static void check_path(lint *l, const fx_node *node)
 {
     const fx_module *module = l->graph->module;
     if (!module) return;
-    if (node->opcode == FX_GET_ATTR && !fx_module_tensor(module, node->target))
-        note(l, fx__diag_node(node, FX_E_NOT_FOUND, "module %s has no tensor %s", module->name, node->target));
-    if (node->opcode == FX_CALL_MODULE && !fx_module_submodule(module, node->target))
-        note(l, fx__diag_node(node, FX_E_NOT_FOUND, "module %s has no submodule %s", module->name, node->target));
+    if (node->opcode == FX_GET_ATTR && !fx_module_tensor(module, node->target) && !fx_module_submodule(module, node->target))
+        refuse_path(l, node, "tensor");
+    if (node->opcode == FX_CALL_MODULE && !fx_module_submodule(module, node->target)) refuse_path(l, node, "submodule");
+}
+
+/* "torch.nn.functional.relu", "__main__.<lambda>": words between dots. */
+static bool is_function_name(const char *target)
+{
+    for (const char *at = target;; at++) {
+        size_t bytes = strcspn(at, ".");
+        char word[128];
+        if (bytes >= sizeof word) return true; /* longer than what anybody writes: not worth a refusal */
+        memcpy(word, at, bytes);
+        word[bytes] = 0;
+        if (!fx__text_is_identifier(word) && strcmp(word, "<lambda>") != 0) return false;
+        at += bytes;
+        if (!*at) return true;
+    }
+}
+
+static void check_target(lint *l, const fx_node *node)
+{
+    if (node->opcode == FX_CALL_FUNCTION && !is_function_name(node->target))
+        note(l, fx__diag_node(node, FX_E_ARG, "target %s is no function; expected a qualified name such as torch.relu", node->target));
+    if (node->opcode == FX_CALL_METHOD && !fx__text_is_identifier(node->target))
+        note(l, fx__diag_node(node, FX_E_ARG, "target %s is no method; expected one word such as relu", node->target));
+    check_path(l, node);
 }
 
 static void check_form(lint *l, const fx_node *node)
@@ -56,6 +120,8 @@ static void check_form(lint *l, const fx_node *node)
     if (node->graph != l->graph) note(l, fx__diag_node(node, FX_E_GRAPH, "node does not belong to this graph"));
     if (node->opcode == FX_CALL_METHOD && node->args.n == 0)
         note(l, fx__diag_node(node, FX_E_GRAPH, "a method call has no object"));
+    if (node->opcode == FX_PLACEHOLDER && node->args.n > 1)
+        note(l, fx__diag_node(node, FX_E_GRAPH, "placeholder with %d arguments; expected its default value or none", node->args.n));
     if (l->output) note(l, fx__diag_node(node, FX_E_GRAPH, "node stands after the output"));
     if (node->opcode == FX_OUTPUT) l->output = node;
 }
@@ -133,7 +199,7 @@ static void check_node(lint *l, fx_node *node)
     fx__attr_each_node(&node->args, check_argument, l);
     fx__attr_each_node(&node->kwargs, check_argument, l);
     check_name(l, node);
-    check_path(l, node);
+    check_target(l, node);
     check_region(l, &node->args);
     check_region(l, &node->kwargs);
     if (node->opcode == FX_GET_ATTR) check_tensor_type(l, node);
@@ -180,19 +246,6 @@ fx_status fx__graph_check_core(const fx_graph *graph)
     }
     if (!fx_graph_output_node(graph)) return fx__diag(graph->context, FX_E_GRAPH, NULL, "the graph has no output");
     return first;
-}
-
-/* ---- Dead code --------------------------------------------------------------------------------------------------------- */
-
-int32_t fx_graph_eliminate_dead_code(fx_graph *graph)
-{
-    int32_t removed = 0;
-    for (fx_node *node = graph->last, *prev; node; node = prev) {
-        prev = node->prev;
-        if (node->n_users || fx_node_is_impure(node)) continue;
-        removed += fx_graph_erase(graph, node) == FX_OK;
-    }
-    return removed;
 }
 
 /* ---- Types of all nodes ------------------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/node.c: nodes: their arguments with the use lists that follow from them, and what is known of their results. */
+/* ir/node.c: nodes: reading them, and their arguments with the use lists that follow from these. */
 #include "ir/graph.h"
 #include "ir/op.h"
 #include <string.h>
@@ -43,6 +43,14 @@ fx_loc fx_node_loc(const fx_node *node)
 {
     return node->loc;
 }
+int32_t fx_node_id(const fx_node *node)
+{
+    return node->id;
+}
+const char *fx_node_annotation(const fx_node *node)
+{
+    return node->annotation;
+}
 fx_node *fx_node_next(const fx_node *node)
 {
     return node->next;
@@ -76,15 +84,6 @@ fx_node *fx_node_input(const fx_node *node, int32_t index)
 
 /* ---- Uses -------------------------------------------------------------------------------------------------------------- */
 
-static bool add_user(fx_node *node, fx_node *user)
-{
-    fx_node **users = fx__arena_grow(node->graph->arena, node->users, &node->cap_users, node->n_users, sizeof(fx_node *));
-    if (!users) return false;
-    node->users = users;
-    node->users[node->n_users++] = user;
-    return true;
-}
-
 static void remove_user(fx_node *node, const fx_node *user)
 {
     int32_t at = 0;
@@ -113,10 +112,18 @@ static bool uses(const fx_node *node, const fx_node *input)
     return false;
 }
 
-static void add_input(void *user, fx_node *input)
+static void collect(void *user, fx_node *input)
 {
-    fx_node *node = user;
-    if (!uses(node, input)) node->inputs[node->n_inputs++] = input;
+    fx_node *draft = user;
+    if (!uses(draft, input)) draft->inputs[draft->n_inputs++] = input;
+}
+
+/* A place for one user more: what follows cannot fail. */
+static bool reserve_user(fx_node *node)
+{
+    fx_node **users = fx__arena_grow(node->graph->arena, node->users, &node->cap_users, node->n_users, sizeof(fx_node *));
+    if (users) node->users = users;
+    return users != NULL;
 }
 
 /* The node's arguments are already checked; only memory may be missing, and then nothing has changed. */
@@ -125,28 +132,46 @@ fx_status fx__node_bind(fx_node *node, fx_attr args, fx_attr kwargs)
     int32_t n = 0;
     fx__attr_each_node(&args, count_node, &n);
     fx__attr_each_node(&kwargs, count_node, &n);
-    fx_node **inputs = FX_NEW_ARRAY(node->graph->arena, fx_node *, n);
-    if (!inputs) return FX_E_OOM;
+    fx_node draft = {.inputs = FX_NEW_ARRAY(node->graph->arena, fx_node *, n)};
+    if (!draft.inputs) return FX_E_OOM;
+    fx__attr_each_node(&args, collect, &draft);
+    fx__attr_each_node(&kwargs, collect, &draft);
+    for (int32_t i = 0; i < draft.n_inputs; i++)
+        if (!reserve_user(draft.inputs[i])) return FX_E_OOM;
     fx__node_drop_inputs(node);
-    node->inputs = inputs;
+    node->inputs = draft.inputs;
+    node->n_inputs = draft.n_inputs;
     node->args = args;
     node->kwargs = kwargs;
-    fx__attr_each_node(&args, add_input, node);
-    fx__attr_each_node(&kwargs, add_input, node);
-    for (int32_t i = 0; i < node->n_inputs; i++)
-        if (!add_user(node->inputs[i], node)) return FX_E_OOM;
+    for (int32_t i = 0; i < node->n_inputs; i++) node->inputs[i]->users[node->inputs[i]->n_users++] = node;
     return FX_OK;
 }
 
-/* None stands for no arguments at all; containers are copied by whoever made them. */
-fx_status fx__node_check_args(const fx_graph *graph, const fx_loc *loc, fx_attr *args, fx_attr *kwargs)
+static bool has_twice(const fx_attr *dict, int32_t *out_at)
 {
+    for (int32_t i = 0; i < dict->n; i++)
+        for (int32_t j = 0; j < i; j++)
+            if (strcmp(dict->keys[i], dict->keys[j]) == 0) return *out_at = i, true;
+    return false;
+}
+
+/* None stands for no arguments at all; containers are copied by whoever made them. */
+fx_status fx__node_check_args(const fx_graph *graph, const char *what, const fx_loc *loc, fx_attr *args, fx_attr *kwargs)
+{
+    int32_t at = 0;
     if (args->kind == FX_ATTR_NONE) *args = (fx_attr){.kind = FX_ATTR_TUPLE};
     if (kwargs->kind == FX_ATTR_NONE) *kwargs = (fx_attr){.kind = FX_ATTR_DICT};
-    if (args->kind != FX_ATTR_TUPLE) return fx__diag(graph->context, FX_E_ARG, loc, "args must be a tuple");
-    if (kwargs->kind != FX_ATTR_DICT) return fx__diag(graph->context, FX_E_ARG, loc, "kwargs must be a dict");
-    FX_TRY(fx__attr_check(graph, args, 0, loc));
-    return fx__attr_check(graph, kwargs, 0, loc);
+    if (args->kind != FX_ATTR_TUPLE)
+        return fx__diag(graph->context, FX_E_ARG, loc, "%s: args must be a tuple, not %s", what, fx__attr_word(args->kind));
+    if (kwargs->kind != FX_ATTR_DICT)
+        return fx__diag(graph->context, FX_E_ARG, loc, "%s: kwargs must be a dict, not %s", what, fx__attr_word(kwargs->kind));
+    fx_status status = fx__attr_check(graph, args, 0, loc);
+    if (status == FX_OK) status = fx__attr_check(graph, kwargs, 0, loc);
+    if (status == FX_OK && has_twice(kwargs, &at))
+        status = fx__diag(graph->context, FX_E_ARG, loc, "%s: keyword argument %s is given twice", what, kwargs->keys[at]);
+    else if (status != FX_OK && status != FX_E_OOM)
+        fx__diag_note(graph->context, loc, "in the arguments of %s", what);
+    return status;
 }
 
 static void adopt_regions(fx_graph *graph, const fx_attr *value)
@@ -166,7 +191,9 @@ fx_status fx_node_set_args(fx_node *node, fx_attr args, fx_attr kwargs)
 {
     fx_graph *graph = node->graph;
     if (node->erased) return fx__diag(graph->context, FX_E_GRAPH, &node->loc, "node %s was erased from the graph", node->name);
-    FX_TRY(fx__node_check_args(graph, &node->loc, &args, &kwargs));
+    FX_TRY(fx__node_check_args(graph, node->name, &node->loc, &args, &kwargs));
+    if (node->opcode == FX_OUTPUT && args.n != 1)
+        return fx__diag_node(node, FX_E_ARG, "an output has %d arguments instead of one", args.n);
     FX_TRY(fx__node_bind(node, args, kwargs));
     fx__node_adopt_regions(node);
     graph->edits++;
@@ -180,173 +207,5 @@ fx_status fx_node_set_target(fx_node *node, const char *target)
     node->target = text;
     node->op = node->opcode == FX_CALL_FUNCTION ? fx__op_find(text) : NULL;
     node->graph->edits++;
-    return FX_OK;
-}
-
-struct replacement {
-    fx_node *old, *with;
-};
-
-static fx_node *replace_node(void *user, fx_node *node)
-{
-    const struct replacement *r = user;
-    return node == r->old ? r->with : node;
-}
-
-fx_status fx__node_replace_input(fx_node *node, fx_node *old, fx_node *with)
-{
-    struct replacement r = {old, with};
-    fx_attr args = fx__attr_copy(node->graph, &node->args, replace_node, &r);
-    fx_attr kwargs = fx__attr_copy(node->graph, &node->kwargs, replace_node, &r);
-    if (args.kind == FX_ATTR_NONE || kwargs.kind == FX_ATTR_NONE) return FX_E_OOM;
-    return fx_node_set_args(node, args, kwargs);
-}
-
-/* `with` itself keeps its use of the node: f(x) can stand for x everywhere else. */
-int32_t fx_node_replace_all_uses(fx_node *node, fx_node *with)
-{
-    fx_graph *graph = node->graph;
-    if (!with || with->graph != graph || with->erased) {
-        fx__diag(graph->context, FX_E_GRAPH, &node->loc, "uses of %s cannot become uses of a node of another graph", node->name);
-        return -1;
-    }
-    int32_t n_users = node->n_users, changed = 0;
-    fx_node **users = FX_NEW_ARRAY(graph->arena, fx_node *, n_users);
-    if (!users) return -1;
-    if (n_users) memcpy(users, node->users, (size_t)n_users * sizeof(fx_node *));
-    for (int32_t i = 0; i < n_users && node != with; i++) {
-        if (users[i] == with) continue;
-        if (fx__node_replace_input(users[i], node, with) != FX_OK) return -1;
-        changed++;
-    }
-    return changed;
-}
-
-/* ---- Effects ----------------------------------------------------------------------------------------------------------- */
-
-static bool starts_with(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* Whether a function or method name ends in the one underscore that says "in place"; length excludes an overload. */
-static bool is_in_place_name(const char *name, size_t length)
-{
-    return length > 1 && name[length - 1] == '_' && name[length - 2] != '_';
-}
-
-static bool is_in_place_operator(const char *name)
-{
-    static const char *const names[] = {"setitem", "delitem", "iadd", "isub", "imul",    "itruediv", "ifloordiv", "imod",
-                                        "ipow",    "iand",    "ior",  "ixor", "ilshift", "irshift",  "imatmul",   "iconcat"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(name, names[i]) == 0) return true;
-    return false;
-}
-
-static bool is_effect(const char *target)
-{
-    static const char *const prefixes[] = {"torch._assert",
-                                           "torch.ops.aten._assert",
-                                           "torch.ops.aten.sym_constrain_range",
-                                           "torch.ops.profiler.",
-                                           "torch.ops.inductor.accumulate_grad_",
-                                           "torch._C._set_"};
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-        if (starts_with(target, prefixes[i])) return true;
-    return false;
-}
-
-/* The part of "torch.ops.aten.add_.Tensor" or "torch.relu_" that names the function. */
-bool fx__node_is_in_place(const fx_node *node)
-{
-    const char *target = node->target;
-    if (node->opcode == FX_CALL_METHOD) return is_in_place_name(target, strlen(target)) || strcmp(target, "__setitem__") == 0;
-    if (node->opcode != FX_CALL_FUNCTION) return false;
-    if (starts_with(target, "operator.")) return is_in_place_operator(target + 9);
-    if (starts_with(target, "torch.ops.")) {
-        const char *packet = strchr(target + 10, '.');
-        packet = packet ? packet + 1 : target + 10;
-        return is_in_place_name(packet, strcspn(packet, "."));
-    }
-    for (int32_t i = 0; i < node->kwargs.n; i++)
-        if (strcmp(node->kwargs.keys[i], "inplace") == 0 && node->kwargs.u.items[i].kind == FX_ATTR_BOOL && node->kwargs.u.items[i].u.i)
-            return true;
-    return is_in_place_name(target, strlen(target));
-}
-
-static bool module_is_impure(const fx_node *node)
-{
-    const fx_module *module = node->graph->module ? fx_module_submodule(node->graph->module, node->target) : NULL;
-    if (!module) return false;
-    FX_EACH_NODE(inner, module->graph)
-    {
-        bool is_edge = inner->opcode == FX_PLACEHOLDER || inner->opcode == FX_OUTPUT;
-        if (!is_edge && fx_node_is_impure(inner)) return true;
-    }
-    return false;
-}
-
-bool fx_node_is_impure(const fx_node *node)
-{
-    switch (node->opcode) {
-    case FX_PLACEHOLDER:
-    case FX_OUTPUT:
-        return true;
-    case FX_CALL_MODULE:
-        return module_is_impure(node);
-    case FX_CALL_FUNCTION:
-        return (node->op && node->op->impure) || fx__node_is_in_place(node) || is_effect(node->target);
-    case FX_CALL_METHOD:
-        return fx__node_is_in_place(node);
-    default:
-        return false;
-    }
-}
-
-/* ---- Meta -------------------------------------------------------------------------------------------------------------- */
-
-void fx_node_set_loc(fx_node *node, fx_loc loc)
-{
-    fx_context *context = node->graph->context;
-    node->loc = (fx_loc){fx__intern(context, loc.file), loc.line, fx__intern(context, loc.function)};
-}
-
-const fx_type *fx_node_type(const fx_node *node, int32_t index)
-{
-    if (index < 0 || index >= node->n_result || node->result[index].dtype == FX_DTYPE_COUNT) return NULL;
-    return &node->result[index];
-}
-
-static bool type_is_legal(const fx_type *type)
-{
-    if (!fx_dtype_bytes(type->dtype) || type->rank < 0 || type->rank > FX_RANK) return false;
-    for (int32_t d = 0; d < type->rank; d++)
-        if (type->dim[d] == FX_DIM_BAD || (fx_dim_is_const(type->dim[d]) && type->dim[d] < 0)) return false;
-    return true;
-}
-
-fx_status fx__node_reserve_results(fx_node *node, int32_t n)
-{
-    if (n <= node->n_result) return FX_OK;
-    fx_type *result = FX_NEW_ARRAY(node->graph->arena, fx_type, n);
-    if (!result) return FX_E_OOM;
-    for (int32_t i = 0; i < n; i++) result[i] = i < node->n_result ? node->result[i] : (fx_type){.dtype = FX_DTYPE_COUNT};
-    node->result = result;
-    node->n_result = n;
-    return FX_OK;
-}
-
-/* A NULL type forgets all results. */
-fx_status fx_node_set_type(fx_node *node, int32_t index, const fx_type *type)
-{
-    if (!type) {
-        node->n_result = 0;
-        return FX_OK;
-    }
-    if (index < 0 || index >= FX_RESULTS) return fx__diag_node(node, FX_E_ARG, "result index %d", (int)index);
-    if (!type_is_legal(type)) return fx__diag_node(node, FX_E_ARG, "the type of result %d is not a type", (int)index);
-    FX_TRY(fx__node_reserve_results(node, index + 1));
-    node->result[index] = *type;
     return FX_OK;
 }

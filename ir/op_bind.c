@@ -212,14 +212,6 @@ static const char *kind_word(fx_param_kind kind)
     return words[kind];
 }
 
-static const char *value_word(fx_attr_kind kind)
-{
-    static const char *const words[FX_ATTR_KIND_COUNT] = {"None", "...",   "bool",   "int",   "float",  "complex",
-                                                          "str",  "dtype", "device", "name",  "Tensor", "tuple",
-                                                          "list", "dict",  "slice",  "range", "SymInt", "graph"};
-    return words[kind];
-}
-
 static bool is_placeholder(const fx_attr *value)
 {
     return value->kind == FX_ATTR_NODE && value->u.node->opcode == FX_PLACEHOLDER;
@@ -235,7 +227,7 @@ static void finish(binding *b, int32_t i, fx_attr *out)
         *out = *b->given[i];
     } else if (!convert(b->graph, param, b->given[i], out)) {
         fail(b, fx__diag_node(b->node, FX_E_TYPE, "argument '%s' of %s is %s; expected %s%s", param->name, b->op->name,
-                              value_word(b->given[i]->kind), kind_word(param->kind), param->optional ? " or None" : ""));
+                              fx__attr_word(b->given[i]->kind), kind_word(param->kind), param->optional ? " or None" : ""));
     }
 }
 

@@ -134,7 +134,7 @@ static fx_node *changed_node(const fx_node *node)
 static fx_status drop_call(state *s, fx_node *node, fx_node *target)
 {
     s->modified = true;
-    while (node->n_users) FX_TRY(fx__node_replace_input(node->users[0], node, target));
+    while (node->n_users) FX_TRY(fx_node_replace_input(node->users[0], node, target));
     return fx_graph_erase(s->graph, node);
 }
 

@@ -88,8 +88,24 @@ FX_API fx_attr fx_list(fx_graph *graph, const fx_attr *items, int32_t n);
 FX_API fx_attr fx_ints(fx_graph *graph, const int64_t *values, int32_t n); /* list of INT */
 FX_API fx_attr fx_dict(fx_graph *graph, const char *const *keys, const fx_attr *items, int32_t n);
 FX_API fx_attr fx_slice(fx_graph *graph, fx_attr start, fx_attr stop, fx_attr step);
+FX_API fx_attr fx_range(fx_graph *graph, fx_attr start, fx_attr stop, fx_attr step);
+FX_API fx_attr fx_device(fx_graph *graph, const char *text);     /* "cpu", "cuda:0" */
+FX_API fx_attr fx_name_attr(fx_graph *graph, const char *text);  /* "torch.strided" */
+static inline fx_attr fx_ellipsis(void) { return (fx_attr){.kind = FX_ATTR_ELLIPSIS}; }
+static inline fx_attr fx_complex(double real, double imaginary)
+{
+    return (fx_attr){.kind = FX_ATTR_COMPLEX, .u.c = {real, imaginary}};
+}
 /* Same kind and value, nested; nodes by identity, floats by bits. */
 FX_API bool fx_attr_equal(const fx_attr *a, const fx_attr *b);
+/* Calls visit for the value itself if it has no items, else for every value inside it that has none, in order (torch.fx's
+ * map_arg and map_aggregate for reading). Stops when visit returns false, and returns whether it went to the end. */
+typedef bool (*fx_attr_visit)(void *user, const fx_attr *value);
+FX_API bool fx_attr_each(const fx_attr *value, fx_attr_visit visit, void *user);
+/* A copy of the value in the graph's memory with every value that has no items replaced by what map returns for it (torch.fx's
+ * map_aggregate). *out is untouched on failure: FX_E_ARG when values are nested more than 64 deep, FX_E_OOM. */
+typedef fx_attr (*fx_attr_map_fn)(void *user, const fx_attr *value);
+FX_API fx_status fx_attr_map(fx_graph *graph, const fx_attr *value, fx_attr_map_fn map, void *user, fx_attr *out);
 
 /* Where a node comes from: a line of C or Python, or a node of a file. */
 typedef struct fx_loc {
@@ -122,25 +138,49 @@ typedef struct fx_node_spec {
     bool keep_name; /* use name exactly (imported graphs); an error when it is taken */
     fx_loc loc;
 } fx_node_spec;
-/* NULL and a diagnostic when the spec is malformed (E_ARG), refers to nodes of another graph (E_GRAPH) or memory ends. */
+/* NULL and a diagnostic that says what was expected when the spec is malformed (E_ARG), refers to nodes of another graph
+ * (E_GRAPH) or memory ends; the graph is then as it was. So it is with all functions that make a node. */
 FX_API fx_node *fx_graph_create_node(fx_graph *graph, const fx_node_spec *spec);
 FX_API fx_node *fx_graph_placeholder(fx_graph *graph, const char *name, const fx_type *type /* NULL: unknown */);
+/* name may begin with * or **. default_value NULL: the input has none; annotation NULL: none. */
+FX_API fx_node *fx_graph_placeholder_with(fx_graph *graph, const char *name, const fx_type *type, const fx_attr *default_value,
+                                          const char *annotation);
+/* Warns when the owning module has nothing at the path, as torch.fx does. */
 FX_API fx_node *fx_graph_get_attr(fx_graph *graph, const char *path);
 /* Positional args; target is a qualified name such as "torch.ops.aten.relu.default". */
 FX_API fx_node *fx_graph_call(fx_graph *graph, const char *target, const fx_attr *args, int32_t n_args);
+/* args TUPLE or NONE, kwargs DICT or NONE. */
+FX_API fx_node *fx_graph_call_function(fx_graph *graph, const char *target, fx_attr args, fx_attr kwargs);
+/* args[0] is the object; FX_E_ARG without one. */
+FX_API fx_node *fx_graph_call_method(fx_graph *graph, const char *method, fx_attr args, fx_attr kwargs);
+/* path: the submodule's, with dots. Warns when the owning module has no such submodule. */
+FX_API fx_node *fx_graph_call_module(fx_graph *graph, const char *path, fx_attr args, fx_attr kwargs);
 FX_API fx_node *fx_graph_output(fx_graph *graph, fx_attr value);
-/* Erases a node without users: FX_E_GRAPH when it has users or is of another graph. The name is not released. */
+/* Erases a node without users: FX_E_GRAPH, with the users named and the graph as it was, when it has some or is of another graph.
+ * The name is not released. The node's memory stays until the graph is freed. */
 FX_API fx_status fx_graph_erase(fx_graph *graph, fx_node *node);
-/* New nodes go before / after node; NULL: before the first / after the last. Returns the earlier point for fx_graph_set_point. */
+/* New nodes go before / after node, in the order of their making; NULL: before the first / after the last. Returns the earlier
+ * point for fx_graph_set_point. A point whose node is erased becomes the next node's. */
 typedef struct fx_point {
     fx_node *before; /* NULL: the end */
 } fx_point;
 FX_API fx_point fx_graph_insert_before(fx_graph *graph, fx_node *node);
 FX_API fx_point fx_graph_insert_after(fx_graph *graph, fx_node *node);
 FX_API void fx_graph_set_point(fx_graph *graph, fx_point point);
+/* The same as a stack: torch.fx's `with graph.inserting_before(node):` is a push and a pop. FX_E_GRAPH: node of another graph, or
+ * nothing to pop. */
+FX_API fx_status fx_graph_push_before(fx_graph *graph, fx_node *node);
+FX_API fx_status fx_graph_push_after(fx_graph *graph, fx_node *node);
+FX_API fx_status fx_graph_pop_point(fx_graph *graph);
 /* Copies a node of any graph; map gives the node here for each node used there (NULL result: E_GRAPH). */
 typedef fx_node *(*fx_node_map)(void *user, fx_node *there);
 FX_API fx_node *fx_graph_copy_node(fx_graph *graph, fx_node *node, fx_node_map map, void *user);
+/* Copies all nodes of `from` but its output to the insertion point of `to`, with types and meta; symbols are taken over by name.
+ * map[fx_node_id(node)] is node's counterpart in `to`, of fx_graph_id_count(from) entries: those that are set are taken as they are (and
+ * their nodes not copied), the others are filled in; NULL: none is set, none wanted. *out_value is the output's value with its nodes
+ * mapped (None without output; may be NULL). FX_E_GRAPH: `from` is `to`, or an entry is of a third graph. After a failure the nodes
+ * copied until then are gone again. */
+FX_API fx_status fx_graph_copy(fx_graph *to, const fx_graph *from, fx_node **map, fx_attr *out_value);
 /* Copies nodes, names, meta and dimension table; equal handles mean equal dims in both. */
 FX_API FX_GIVES fx_graph *fx_graph_clone(const fx_graph *graph);
 
@@ -150,12 +190,37 @@ FX_API fx_node *fx_node_next(const fx_node *node); /* take the next one before e
 FX_API fx_node *fx_node_prev(const fx_node *node);
 FX_API int32_t fx_graph_size(const fx_graph *graph);
 FX_API fx_node *fx_graph_find(const fx_graph *graph, const char *name); /* NULL: no such node */
+/* Nodes of this opcode and target (NULL: any target) in graph order: writes the first `capacity` to out, returns how many there are. */
+FX_API int32_t fx_graph_find_nodes(const fx_graph *graph, fx_opcode opcode, const char *target, fx_node **out, int32_t capacity);
 FX_API fx_node *fx_graph_output_node(const fx_graph *graph);            /* NULL: none yet */
+/* One more than the largest fx_node_id of the graph: the size of an array indexed by it. */
+FX_API int32_t fx_graph_id_count(const fx_graph *graph);
 
-/* Checks every rule of torch.fx's lint and the types that operators demand; all problems become diagnostics. */
+/* Checks every rule of torch.fx's lint (opcodes, targets, paths atom by atom, names, order, nodes of other graphs), that an output
+ * is last, and the types that operators demand; all problems become diagnostics, the first one's status is returned. */
 FX_API fx_status fx_graph_lint(const fx_graph *graph);
-/* Removes nodes without users, except impure ones. Returns the number removed. */
+/* Brings the nodes into an order in which every value stands before its users, moving as few as it must: nodes that can stay in
+ * their order do, and the output goes last. FX_E_GRAPH when values depend on themselves: the circle is named, nothing is moved. */
+FX_API fx_status fx_graph_legalize(fx_graph *graph);
+/* Removes nodes without users, except impure ones (fx_node_is_impure). Returns the number removed. */
 FX_API int32_t fx_graph_eliminate_dead_code(fx_graph *graph);
+/* The same with another idea of impure; the output always stays. */
+typedef bool (*fx_node_predicate)(void *user, const fx_node *node);
+FX_API int32_t fx_graph_eliminate_dead_code_with(fx_graph *graph, fx_node_predicate is_impure, void *user);
+/* Declares that calls of this function have an effect beside their results, in all graphs of the context (torch.fx's
+ * has_side_effect); methods as "method:NAME". FX_E_ARG for an empty name. */
+FX_API fx_status fx_context_add_side_effect(fx_context *context, const char *target);
+/* Is told of edits: after a node was made, before one is erased (its arguments can still be read), and before `user_node` uses `with`
+ * in the place of `old`. Functions may be NULL. They may edit the graph and remove observers, themselves too. */
+typedef struct fx_observer {
+    void (*created)(void *user, fx_node *node);
+    void (*erased)(void *user, fx_node *node);
+    void (*replaced)(void *user, fx_node *old, fx_node *with, fx_node *user_node);
+    void *user;
+} fx_observer;
+/* Observers are called in the order of adding; *out_id names this one for fx_graph_unobserve. Copies of the graph have none. */
+FX_API fx_status fx_graph_observe(fx_graph *graph, const fx_observer *observer, int32_t *out_id);
+FX_API fx_status fx_graph_unobserve(fx_graph *graph, int32_t id); /* FX_E_NOT_FOUND: no such observer */
 /* Computes dtype and shape of every node from the placeholders; unsupported operators are all reported (FX_E_UNSUPPORTED). */
 FX_API fx_status fx_graph_propagate(fx_graph *graph);
 
@@ -178,16 +243,59 @@ FX_API const fx_op *fx_node_op(const fx_node *node); /* row of the operator tabl
 FX_API fx_graph *fx_node_graph(const fx_node *node);
 FX_API fx_attr fx_node_args(const fx_node *node);   /* TUPLE */
 FX_API fx_attr fx_node_kwargs(const fx_node *node); /* DICT */
+/* Setters. Uses follow at once. FX_E_ARG for malformed values and indices outside, FX_E_GRAPH for nodes of other graphs or erased
+ * ones; nothing has changed then. */
 FX_API fx_status fx_node_set_args(fx_node *node, fx_attr args, fx_attr kwargs);
+FX_API fx_status fx_node_set_arg(fx_node *node, int32_t index, fx_attr value);    /* an argument that is there */
+FX_API fx_status fx_node_insert_arg(fx_node *node, int32_t index, fx_attr value); /* before argument index; n: after the last */
+FX_API fx_status fx_node_set_kwarg(fx_node *node, const char *key, fx_attr value);  /* changes or adds */
+FX_API fx_status fx_node_delete_kwarg(fx_node *node, const char *key);              /* FX_E_NOT_FOUND */
 FX_API fx_status fx_node_set_target(fx_node *node, const char *target);
+/* Gives a node the name, or the next free one like it, and returns it; NULL when memory ends. The old name is not released. */
+FX_API const char *fx_node_rename(fx_node *node, const char *name);
+/* Moves `moved` before / after node, both of one graph (else FX_E_GRAPH). A node before or after itself: a warning, no effect. */
+FX_API fx_status fx_node_prepend(fx_node *node, fx_node *moved);
+FX_API fx_status fx_node_append(fx_node *node, fx_node *moved);
+/* Whether a stands before b in their graph; false for nodes of different graphs and erased ones. O(1) between edits. */
+FX_API bool fx_node_is_before(const fx_node *a, const fx_node *b);
+FX_API int32_t fx_node_id(const fx_node *node); /* unique in its graph, never changes; below fx_graph_id_count */
+/* The arguments as the schema of the operator (or the submodule's placeholders) names them, with defaults filled in: as many
+ * positional ones as the node has, the others as keywords; kwargs_only: all of them as keywords. Single values become lists where
+ * the schema wants lists. FX_E_UNSUPPORTED: no schema is known; FX_E_ARG, FX_E_TYPE: the arguments do not fit, the message lists the
+ * schema. The node is only read; the values belong to its graph. */
+FX_API fx_status fx_node_normalized_args(fx_node *node, bool kwargs_only, fx_attr *out_args, fx_attr *out_kwargs);
 FX_API int32_t fx_node_user_count(const fx_node *node);
 FX_API fx_node *fx_node_user(const fx_node *node, int32_t index); /* in order of first use */
 FX_API int32_t fx_node_input_count(const fx_node *node);          /* distinct nodes used, args before kwargs */
 FX_API fx_node *fx_node_input(const fx_node *node, int32_t index);
 FX_API int32_t fx_node_replace_all_uses(fx_node *node, fx_node *with); /* number of users changed; -1 on error */
+/* The same for those users for which filter returns true (NULL: all). propagate_meta: `with` takes over meta, types, annotation and
+ * source location; an error when it has meta of its own. */
+typedef struct fx_replace_options {
+    fx_node_predicate filter;
+    void *user;
+    bool propagate_meta;
+} fx_replace_options;
+FX_API int32_t fx_node_replace_all_uses_with(fx_node *node, fx_node *with, const fx_replace_options *options);
+/* Every use of `old` in this node's arguments becomes a use of `with`. */
+FX_API fx_status fx_node_replace_input(fx_node *node, fx_node *old, fx_node *with);
+/* Placeholders and outputs; functions with effects (of the operator table, declared, or known: assertions, in-place functions and
+ * operators, setitem); in-place methods; submodules that hold such nodes. Other than torch.fx's, whose dead code elimination removes
+ * writes in place. */
 FX_API bool fx_node_is_impure(const fx_node *node);
 FX_API fx_loc fx_node_loc(const fx_node *node);
 FX_API void fx_node_set_loc(fx_node *node, fx_loc loc);
+/* Type annotation as torch.fx prints it ("torch.Tensor", "typing.Optional[torch.Tensor]"); NULL: none. */
+FX_API const char *fx_node_annotation(const fx_node *node);
+FX_API fx_status fx_node_set_annotation(fx_node *node, const char *annotation);
+/* Facts about a node by name, for passes and people: any value without nodes and graphs inside (FX_E_ARG), copied. In order of first
+ * setting. Copies of a node have copies of them. "stack_trace" (text) is the traceback of Python's tracer, shown in verbose sources;
+ * "is_wrapped" (bool) marks functions that torch.fx.wrap made leaves. */
+FX_API fx_status fx_node_set_meta(fx_node *node, const char *key, fx_attr value);
+FX_API const fx_attr *fx_node_meta(const fx_node *node, const char *key); /* NULL: not set; valid until the next change */
+FX_API int32_t fx_node_meta_count(const fx_node *node);
+FX_API const char *fx_node_meta_key(const fx_node *node, int32_t index); /* NULL: no such index */
+FX_API fx_status fx_node_delete_meta(fx_node *node, const char *key);    /* FX_E_NOT_FOUND */
 /* Type of result `index`; NULL when not known. */
 FX_API const fx_type *fx_node_type(const fx_node *node, int32_t index);
 FX_API int32_t fx_node_result_count(const fx_node *node);

@@ -33,6 +33,10 @@ FX_API const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int
 #define fx_value_tensor(value) fx_value_tensor_at((value), __FILE__, __LINE__)
 /* The node behind a proxy; NULL for a concrete value. */
 FX_API fx_node *fx_value_node(fx_value value);
+/* The graph being traced, for nodes that no function of fxjit/ops.h makes; NULL for an eager scope. */
+FX_API fx_graph *fx_scope_graph(const fx_scope *scope);
+/* The handle of a node of that graph; invalid, with an error, for other nodes. */
+FX_API fx_value fx_value_of_node(fx_scope *scope, fx_node *node);
 
 /* Eager computation: values are computed at once and freed with the scope. */
 FX_API FX_GIVES fx_scope *fx_scope_new(fx_context *context);
@@ -48,7 +52,7 @@ FX_API fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int
 /* A parameter by dotted path. While tracing: a get_attr node (memory borrowed until the module is freed, or freed by release);
  * in an eager scope: the tensor itself. */
 FX_API fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user);
-/* Ends the trace: outputs in order. Frees the scope in every case. */
+/* Ends the trace: outputs in order (none when the graph was given its output by fx_graph_output). Frees the scope in every case. */
 FX_API fx_status fx_trace_finish(FX_TAKES fx_scope *scope, const fx_value *outputs, int32_t n_outputs, FX_GIVES fx_module **out);
 
 /* One call for all of it: traces forward(scope, inputs, outputs, user) with one proxy per input type. */
