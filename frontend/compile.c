@@ -295,12 +295,7 @@ int32_t fx_compiled_fallback_count(const fx_compiled *it)
 
 int64_t fx_compiled_flop(const fx_compiled *it)
 {
-    int64_t total = 0;
-    for (int32_t i = 0; i < it->program->steps.n; i++) {
-        const fx_step *step = &it->program->steps.step[i];
-        if (step->kind == FX_STEP_RUN) total += it->program->kernel[step->kernel]->cost.flop;
-    }
-    return total;
+    return fx__program_flop(it->program, NULL);
 }
 
 const char *fx_compiled_fallback(const fx_compiled *it, int32_t index)

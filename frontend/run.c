@@ -117,6 +117,21 @@ static fx_status check_alias(const fx_compiled *it, fx_context *context, const f
     return FX_OK;
 }
 
+static fx_status check_count(const fx_compiled *it, fx_context *context, int32_t n_inputs, int32_t n_outputs)
+{
+    if (n_inputs == it->n_input && n_outputs == it->n_output) return FX_OK;
+    char text[160];
+    snprintf(text, sizeof text, "`%s` has %d inputs and %d outputs; got %d and %d", fx_module_name(it->module), (int)it->n_input,
+             (int)it->n_output, (int)n_inputs, (int)n_outputs);
+    return complain(context, FX_E_ARG, text);
+}
+
+static fx_status check_inputs(const fx_compiled *it, fx_context *context, const fx_tensor *inputs, int64_t *values)
+{
+    for (int32_t i = 0; i < it->n_input; i++) FX_TRY(check_tensor(context, "input", it->input_name[i], &inputs[i], &it->input[i]));
+    return fx__run_bind_symbols(it, context, inputs, values);
+}
+
 /* ---- Workspace -------------------------------------------------------------------------------------------------------------- */
 
 typedef struct fx_workspace {
@@ -141,6 +156,19 @@ size_t fx_compiled_workspace_bytes(const fx_compiled *it)
     int64_t lo, hi;
     fx__dim_range(it->program->dims, it->program->workspace_bytes, &lo, &hi);
     return round_up((size_t)hi) + (size_t)it->threads * round_up((size_t)it->program->scratch_bytes);
+}
+
+fx_status fx_compiled_needs(const fx_compiled *it, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                            size_t *out_workspace_bytes, int64_t *out_flop)
+{
+    FX_TRY(check_count(it, context, n_inputs, it->n_output));
+    int64_t *values = calloc((size_t)fx__dims_sym_count(it->program->dims) + 1, sizeof *values);
+    if (!values) return context ? fx__diag_oom(context) : FX_E_OOM;
+    fx_status status = check_inputs(it, context, inputs, values);
+    if (status == FX_OK && out_workspace_bytes) *out_workspace_bytes = fx__run_workspace_bytes(it, values);
+    if (status == FX_OK && out_flop) *out_flop = fx__program_flop(it->program, values);
+    free(values);
+    return status;
 }
 
 static void workspace_free(fx_workspace *it)
@@ -273,9 +301,7 @@ static fx_status run_native(run *r)
 static fx_status run_checked(run *r, const fx_tensor *inputs)
 {
     fx_compiled *it = r->it;
-    for (int32_t i = 0; i < it->n_input; i++)
-        FX_TRY(check_tensor(r->context, "input", it->input_name[i], &inputs[i], &it->input[i]));
-    FX_TRY(fx__run_bind_symbols(it, r->context, inputs, r->symbols));
+    FX_TRY(check_inputs(it, r->context, inputs, r->symbols));
     FX_TRY(check_alias(it, r->context, inputs, r->given_out));
     for (int32_t i = 0; i < it->n_input; i++) FX_TRY(prepare_input(r, i, &inputs[i]));
     for (int32_t i = 0; i < it->n_output; i++) FX_TRY(prepare_output(r, i));
@@ -292,12 +318,7 @@ static fx_status run_checked(run *r, const fx_tensor *inputs)
 fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                  int32_t n_outputs)
 {
-    if (n_inputs != compiled->n_input || n_outputs != compiled->n_output) {
-        char text[160];
-        snprintf(text, sizeof text, "`%s` has %d inputs and %d outputs; got %d and %d", fx_module_name(compiled->module),
-                 (int)compiled->n_input, (int)compiled->n_output, (int)n_inputs, (int)n_outputs);
-        return complain(context, FX_E_ARG, text);
-    }
+    FX_TRY(check_count(compiled, context, n_inputs, n_outputs));
     run r;
     /* Only the spare workspace behind the const changes, atomically. */
     fx_status status = run_init(&r, (fx_compiled *)(uintptr_t)compiled, context, outputs);

@@ -90,21 +90,59 @@ static int64_t saturating_add(int64_t a, int64_t b)
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
-static int64_t extents(const fx_program *program, const fx_kernel *kernel, const uint8_t *axis, int n)
+/* values: [symbols]; NULL: the hints. */
+static int64_t size_at(const fx_program *program, fx_dim dim, const int64_t *values)
+{
+    return values ? fx__dim_eval(program->dims, dim, values) : hint(program, dim);
+}
+
+static int64_t extents(const fx_program *program, const fx_kernel *kernel, const uint8_t *axis, int n, const int64_t *values)
 {
     int64_t points = 1;
-    for (int i = 0; i < n; i++) points = saturating_mul(points, hint(program, kernel->axis[axis[i]].extent));
+    for (int i = 0; i < n; i++) points = saturating_mul(points, size_at(program, kernel->axis[axis[i]].extent, values));
     return points;
 }
 
-static int64_t stage_flop(const fx_program *program, const fx_kernel *kernel, const fx_kstage *stage)
+static int64_t stage_flop(const fx_program *program, const fx_kernel *kernel, const fx_kstage *stage, const int64_t *values)
 {
     int64_t ops = 0, points = 1;
-    for (int i = 0; i < kernel->n_outer; i++) points = saturating_mul(points, hint(program, kernel->axis[i].extent));
-    points = saturating_mul(points, extents(program, kernel, stage->inner, stage->n_inner));
-    if (stage->kind != FX_STAGE_MAP) points = saturating_mul(points, extents(program, kernel, stage->red, stage->n_red));
+    for (int i = 0; i < kernel->n_outer; i++) points = saturating_mul(points, size_at(program, kernel->axis[i].extent, values));
+    points = saturating_mul(points, extents(program, kernel, stage->inner, stage->n_inner, values));
+    if (stage->kind != FX_STAGE_MAP) points = saturating_mul(points, extents(program, kernel, stage->red, stage->n_red, values));
     for (int e = 0; e < stage->n_expr; e++) ops += stage->expr[e].op == FX_X_SCALAR || stage->expr[e].op == FX_X_SELECT;
     return saturating_mul(points, ops + (stage->kind != FX_STAGE_MAP));
+}
+
+static int64_t kernel_flop(const fx_program *program, const fx_kernel *kernel, const int64_t *values)
+{
+    int64_t flop = 0;
+    for (int s = 0; s < kernel->n_stage; s++) flop = saturating_add(flop, stage_flop(program, kernel, &kernel->stage[s], values));
+    return flop;
+}
+
+static int64_t block_flop(const fx_program *program, const fx_block *block, const int64_t *values)
+{
+    int64_t flop = 0;
+    for (int32_t i = 0; i < block->n; i++) {
+        const fx_step *step = &block->step[i];
+        int64_t own = 0;
+        if (step->kind == FX_STEP_RUN) own = kernel_flop(program, program->kernel[step->kernel], values);
+        if (step->kind == FX_STEP_IF) {
+            int64_t yes = block_flop(program, &step->body[0], values), no = block_flop(program, &step->body[1], values);
+            own = yes > no ? yes : no;
+        }
+        if (step->kind == FX_STEP_LOOP) {
+            int64_t turns = step->turns == -1 ? 1 : size_at(program, step->turns, values);
+            own = saturating_mul(turns, block_flop(program, &step->body[0], values));
+        }
+        flop = saturating_add(flop, own);
+    }
+    return flop;
+}
+
+int64_t fx__program_flop(const fx_program *program, const int64_t *values)
+{
+    return block_flop(program, &program->steps, values);
 }
 
 /* Elements that an access can touch: its axes' extents (a gather may move along any axis), at most the whole argument. */
@@ -134,8 +172,7 @@ static int64_t arg_bytes(const fx_program *program, const fx_kernel *kernel, int
 
 fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel)
 {
-    fx_cost cost = {0};
-    for (int s = 0; s < kernel->n_stage; s++) cost.flop = saturating_add(cost.flop, stage_flop(program, kernel, &kernel->stage[s]));
+    fx_cost cost = {.flop = kernel_flop(program, kernel, NULL)};
     for (int a = 0; a < kernel->n_arg; a++) {
         fx_arg_role role = kernel->arg[a].role;
         if (role == FX_ARG_LOCAL) continue;

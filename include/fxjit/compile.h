@@ -90,7 +90,12 @@ FX_API fx_status fx_compiled_invoke(const fx_compiled *compiled, void *const *ar
  * allocates its own workspace. Freed with the compiled graph. */
 FX_API void *fx_compiled_closure(fx_compiled *compiled);
 
+/* Bytes of workspace that serve every run, whatever its sizes: with symbols, those at the upper ends of their ranges. */
 FX_API size_t fx_compiled_workspace_bytes(const fx_compiled *compiled);
+/* What a run with these inputs needs: bytes of workspace, floating point operations; either may be NULL. Only dtypes and sizes of the
+ * inputs are read. FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD, FX_E_OOM as fx_run gives them. */
+FX_API fx_status fx_compiled_needs(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                                   size_t *out_workspace_bytes, int64_t *out_flop);
 FX_API size_t fx_compiled_const_bytes(const fx_compiled *compiled);
 FX_API int32_t fx_compiled_kernel_count(const fx_compiled *compiled);
 /* Bytes of generated machine code and a hash of it: equal for equal programs. */

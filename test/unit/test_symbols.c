@@ -128,4 +128,27 @@ START_TEST(sizes_outside_the_range_are_refused)
 }
 END_TEST
 
-FX_TESTS("symbols", one_artefact_serves_every_batch, sizes_outside_the_range_are_refused)
+START_TEST(a_run_needs_what_its_own_sizes_ask_for)
+{
+    fx_context *context = fx_context_new();
+    fx_module *module = trace(context, NULL, -1);
+    fx_compiled *compiled;
+    CHECK_OK(context, fx_compile(module, NULL, 0, &(fx_compile_options){.threads = 1}, &compiled));
+    size_t bytes[2];
+    int64_t flop[2], batch[2] = {1, LARGEST};
+    for (int i = 0; i < 2; i++) {
+        fx_tensor x = fx_tensor_view(NULL, FX_F32, 4, (int64_t[]){batch[i], CHANNELS, EXTENT, EXTENT});
+        CHECK_OK(context, fx_compiled_needs(compiled, context, &x, 1, &bytes[i], &flop[i]));
+    }
+    ck_assert_int_eq(flop[1], LARGEST * flop[0]);
+    ck_assert_uint_lt(bytes[0], bytes[1]);
+    ck_assert_uint_le(bytes[1], fx_compiled_workspace_bytes(compiled));
+    fx_tensor wrong = fx_tensor_view(NULL, FX_F64, 4, (int64_t[]){1, CHANNELS, EXTENT, EXTENT});
+    ck_assert_int_eq(fx_compiled_needs(compiled, context, &wrong, 1, NULL, NULL), FX_E_TYPE);
+    fx_compiled_free(compiled);
+    free_module(module);
+    fx_context_free(context);
+}
+END_TEST
+
+FX_TESTS("symbols", a_run_needs_what_its_own_sizes_ask_for, one_artefact_serves_every_batch, sizes_outside_the_range_are_refused)
