@@ -276,6 +276,8 @@ fx_status fx__kir_dedup(fx_program *program);
 /* Removes arguments, accesses, axes, expressions and kernels that nothing uses. */
 fx_status fx__kir_tidy(fx_program *program);
 fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel); /* flop and bytes; cycles are schedule's */
+/* Bytes of one argument that a run of the kernel touches, at the hints: of a table that is gathered from, the rows taken. */
+int64_t fx__kernel_arg_bytes(const fx_program *program, const fx_kernel *kernel, int arg);
 /* Floating point operations of all steps: the longer branch of an IF, all turns of a LOOP (one, where a buffer says how many).
  * values: [symbols]; NULL: the hints. */
 int64_t fx__program_flop(const fx_program *program, const int64_t *values);

@@ -161,7 +161,7 @@ static int64_t footprint(const fx_program *program, const fx_kernel *kernel, con
     return whole < touched ? whole : touched;
 }
 
-static int64_t arg_bytes(const fx_program *program, const fx_kernel *kernel, int arg)
+int64_t fx__kernel_arg_bytes(const fx_program *program, const fx_kernel *kernel, int arg)
 {
     int64_t touched = 0, whole = 1;
     for (int i = 0; i < kernel->n_access; i++)
@@ -176,7 +176,7 @@ fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel)
     for (int a = 0; a < kernel->n_arg; a++) {
         fx_arg_role role = kernel->arg[a].role;
         if (role == FX_ARG_LOCAL) continue;
-        int64_t bytes = arg_bytes(program, kernel, a);
+        int64_t bytes = fx__kernel_arg_bytes(program, kernel, a);
         if (role != FX_ARG_OUT) cost.read_bytes = saturating_add(cost.read_bytes, bytes);
         if (role == FX_ARG_OUT || role == FX_ARG_INOUT) cost.write_bytes = saturating_add(cost.write_bytes, bytes);
     }

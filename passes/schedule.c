@@ -15,7 +15,8 @@
  *            counts' product (last task axis fastest) is cut into chunks of `grain`: chunk c covers [c*grain, min((c+1)*grain,
  *            points)). A body called with chunks [lo, hi) runs [lo*grain, min(hi*grain, points)). Axes before the task axes in
  *            `order` loop outside that range inside one call, axes behind them inside it. n_task 0: one chunk, everything.
- *   parallel False: the entry calls the body once with all chunks. True: worth fx_rt_parallel.
+ *   parallel False: the entry calls the body once with all chunks. True: worth fx_rt_parallel. A run whose shared kernels together
+ *            would not repay the team's entry has none.
  *   lanes    Lanes of every vector value in the kernel, from its widest computed type; 1: scalar code, vec FX_NO_AXIS.
  *   access   Along vec an access has stride 1 (vector load or store), 0 (one scalar, broadcast), or anything else: lane by lane.
  *   FX_NO_AXIS in vec, vec2, row: there is none.
@@ -160,12 +161,8 @@ static double expression_cycles(const fx_schedule *s, const fx_kstage *stage)
 static double const_bytes(const fx_schedule *s)
 {
     double bytes = 0;
-    for (int a = 0; a < s->kernel->n_arg; a++) {
-        const fx_arg *arg = &s->kernel->arg[a];
-        double own = (double)fx_dtype_bytes(arg->dtype);
-        for (int d = 0; d < arg->rank; d++) own *= (double)fx__dim_hint(s->program->dims, arg->dim[d]);
-        if (arg->role == FX_ARG_CONST) bytes += own;
-    }
+    for (int a = 0; a < s->kernel->n_arg; a++)
+        if (s->kernel->arg[a].role == FX_ARG_CONST) bytes += (double)fx__kernel_arg_bytes(s->program, s->kernel, a);
     return bytes;
 }
 
@@ -301,6 +298,35 @@ static int64_t run_const_bytes(const fx_program *program, const fx_block *block,
     return bytes;
 }
 
+/* Cycles of a whole run's shared kernels that it must have before a team is worth entering: with two threads half of them are
+ * saved, and entering, with what the threads then read from each other's caches, costs as much as 60000 (dlrm of batch 32 has 50000
+ * shared cycles, and took 47 microseconds on two threads, 38 on one). */
+enum { WORTH_A_TEAM = 120000 };
+
+static double shared_cycles(const fx_program *program, const fx_block *block)
+{
+    double cycles = 0;
+    for (int32_t i = 0; i < block->n; i++) {
+        const fx_step *step = &block->step[i];
+        double turns = step->kind == FX_STEP_LOOP && step->turns != -1 ? (double)fx__dim_hint(program->dims, step->turns) : 1;
+        for (int b = 0; b < 2; b++) cycles += turns * shared_cycles(program, &step->body[b]);
+        if (step->kind != FX_STEP_RUN) continue;
+        const fx_kernel *kernel = program->kernel[step->kernel];
+        if (kernel->sched.parallel) cycles += (double)kernel->cost.cycles;
+    }
+    return cycles;
+}
+
+static bool has_symbols(const fx_program *program)
+{
+    return fx__dims_sym_count(program->dims) > 0;
+}
+
+static void share_nothing(fx_program *program)
+{
+    for (int32_t i = 0; i < program->n_kernel; i++) program->kernel[i]->sched.parallel = false;
+}
+
 fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
 {
     bool *seen = FX_NEW_ARRAY(program->arena, bool, program->n_buf + 1);
@@ -311,6 +337,7 @@ fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
         FX_TRY(fx__kernel_collapse(program, s.kernel));
         FX_TRY(choose(&s));
     }
+    if (!has_symbols(program) && shared_cycles(program, &program->steps) < WORTH_A_TEAM) share_nothing(program);
     program->scheduled = true;
     return FX_OK;
 }

@@ -142,8 +142,23 @@ START_TEST(depthwise_convolutions_share_rows)
     for (int i = 0; i < 2; i++) {
         int n = i ? 14 : 56, c = i ? 384 : 144;
         snprintf(text, sizeof text, form, n, n, c, c, n, n, c, n, n, c, c, n, n, c, n, n, c);
-        check_large(text,
-                    i ? "row i mr 7 nv 1 task(h) grain 3 order(c,h,i) parallel" : "row i mr 8 nv 1 task(h) grain 1 order(h,i,c)");
+        check_large(text, i ? "row i mr 7 nv 1 task(h) grain 3 order(c,h,i)\n" : "row i mr 8 nv 1 task(h) grain 1 order(h,i,c)");
+    }
+}
+END_TEST
+
+/* Entering the team costs more than one kernel of a dozen microseconds gains. */
+START_TEST(a_short_run_shares_nothing)
+{
+    static const char kernel[] = "kernel k(a: f32[240,512], out y: f32[240,512]) {\n for i:240 j:512\n y[i,j] = exp(a[i,j])\n}\n";
+    char text[1024];
+    for (int runs = 1; runs <= 8; runs += 7) {
+        int at = snprintf(text, sizeof text, "program inputs 1 outputs %d\nbuf %%x: f32[240,512] input 0\n", runs);
+        for (int r = 0; r < runs; r++)
+            at += snprintf(text + at, sizeof text - (size_t)at, "buf %%y%d: f32[240,512] output %d\n", r, r);
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s", kernel);
+        for (int r = 0; r < runs; r++) at += snprintf(text + at, sizeof text - (size_t)at, "run k(%%x, %%y%d)\n", r);
+        check_large(text, runs == 1 ? "task(i) grain 384 order(i)\n" : "task(i) grain 384 order(i) parallel");
     }
 }
 END_TEST
@@ -238,5 +253,5 @@ END_TEST
 
 FX_TESTS("schedule", maps_run_along_their_unit_axis, transposes_are_blocked, large_maps_are_shared_out,
          sizes_of_a_run_decide_what_is_shared, reductions_run_in_columns_or_rows, depthwise_convolutions_share_rows,
-         products_have_tiles, tiles_of_far_rows_are_low, products_walk_through_caches, products_make_panels,
-         single_rows_share_columns, convolutions_merge_their_inner_loops)
+         a_short_run_shares_nothing, products_have_tiles, tiles_of_far_rows_are_low, products_walk_through_caches,
+         products_make_panels, single_rows_share_columns, convolutions_merge_their_inner_loops)
