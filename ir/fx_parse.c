@@ -423,12 +423,14 @@ static bool read_tensor(fx_reader *r, fx_module *module, bool is_buffer)
     return fx__lex_error(r, "tensor \"%.80s\"", path);
 }
 
-static bool read_output_name(fx_reader *r, fx_module *module)
+typedef fx_status (*set_name)(fx_module *module, int32_t index, const char *name);
+
+static bool read_name(fx_reader *r, fx_module *module, set_name set)
 {
     int32_t index;
     if (!fx__lex_small(r, 1 << 16, &index)) return false;
     const char *name = fx__lex_string(r);
-    if (name && fx_module_set_output_name(module, index, name) == FX_OK) return true;
+    if (name && set(module, index, name) == FX_OK) return true;
     r->bad = true;
     return false;
 }
@@ -445,8 +447,10 @@ static bool read_module(fx_reader *r, fx_graph *graph)
             good = read_tensor(r, module, false);
         else if (fx__lex_accept_word(r, "buffer"))
             good = read_tensor(r, module, true);
+        else if (fx__lex_accept_word(r, "input_name"))
+            good = read_name(r, module, fx_module_set_input_name);
         else if (fx__lex_accept_word(r, "output_name"))
-            good = read_output_name(r, module);
+            good = read_name(r, module, fx_module_set_output_name);
         else
             return true;
         if (!good) fx__lex_recover(r);

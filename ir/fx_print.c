@@ -3,7 +3,7 @@
  * what was read gives the same text.
  *
  *   file     = module? graph
- *   module   = "module" STRING NL { ("parameter" | "buffer") STRING ":" type NL } { "output_name" INT STRING NL }
+ *   module   = "module" STRING NL { ("parameter" | "buffer") STRING ":" type NL } { ("input_name" | "output_name") INT STRING NL }
  *   graph    = "graph" ["core"] "{" { symbol | guard | node | output } "}"
  *   symbol   = "symbol" IDENT "[" INT "," INT "]" "hint" INT "multiple" INT ["input" INT "axis" INT]
  *   guard    = "assume" dim ("==" | "!=" | "<=") dim [STRING]
@@ -258,6 +258,16 @@ static void put_graph(fx_text *text, const fx_graph *graph, int indent)
     put(text, "}");
 }
 
+static void put_names(fx_text *text, const char *word, const fx_name_list *list)
+{
+    for (int32_t i = 0; i < list->n; i++) {
+        if (!list->name[i]) continue;
+        fx__text_append(text, "%s %d ", word, (int)i);
+        put_string(text, list->name[i]);
+        put(text, "\n");
+    }
+}
+
 static void put_module(fx_text *text, const fx_module *module)
 {
     put(text, "module ");
@@ -272,12 +282,8 @@ static void put_module(fx_text *text, const fx_module *module)
         fx__type_print(text, NULL, &type);
         put(text, "\n");
     }
-    for (int32_t i = 0; i < module->n_output_names; i++) {
-        if (!module->output_names[i]) continue;
-        fx__text_append(text, "output_name %d ", (int)i);
-        put_string(text, module->output_names[i]);
-        put(text, "\n");
-    }
+    put_names(text, "input_name", &module->input_names);
+    put_names(text, "output_name", &module->output_names);
 }
 
 char *fx_graph_to_fx(const fx_graph *graph)

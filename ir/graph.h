@@ -32,6 +32,7 @@ struct fx_node {
     const char *annotation; /* interned; NULL: none */
     struct fx_meta *meta;   /* see ir/node_meta.c */
     int32_t n_meta, cap_meta;
+    fx_graph *body; /* what the call means; NULL: the target says it */
 };
 
 struct fx_graph {
@@ -62,6 +63,12 @@ typedef struct fx_module_tensor_entry {
     void *release_user;
 } fx_module_tensor_entry;
 
+/* Names by position; NULL where there is none. */
+typedef struct fx_name_list {
+    const char **name;
+    int32_t n;
+} fx_name_list;
+
 struct fx_module {
     fx_context *context;
     fx_arena *arena;
@@ -76,8 +83,11 @@ struct fx_module {
         bool borrowed; /* another module frees it */
     } *submodules;
     int32_t n_submodules, cap_submodules;
-    const char **output_names;
-    int32_t n_output_names;
+    fx_name_list input_names, output_names; /* where they differ from the nodes' */
+    const char *class_name;                 /* qualified; NULL: not known */
+    fx_attr attributes;                     /* DICT in the graph's memory */
+    bool training;
+    uint64_t edits; /* of the tree; the graph counts its own */
     fx_release on_free; /* e.g. unmaps the model file */
     void *on_free_user;
 };
@@ -119,6 +129,7 @@ void fx__graph_unlink(fx_graph *graph, fx_node *node);
 void fx__graph_number(const fx_graph *graph); /* makes the nodes' positions right */
 fx_status fx__node_copy_meta(fx_node *to, const fx_node *from);  /* entries only; to's are replaced */
 fx_status fx__node_copy_facts(fx_node *to, const fx_node *from, bool types); /* annotation, meta, layout and, if wanted, types */
+fx_status fx__node_copy_body(fx_node *to, const fx_node *from); /* fx__node_copy_facts does this too */
 void fx__observe_created(fx_node *node);
 void fx__observe_erased(fx_node *node);
 void fx__observe_replaced(fx_node *old, fx_node *with, fx_node *user_node);
@@ -137,6 +148,12 @@ bool fx__node_is_in_place(const fx_node *node);
 fx_module *fx__module_ensure(fx_graph *graph);
 /* Adds a tensor under an unused path that begins with `stem` ("folded" gives "folded_0"), and returns the path; NULL on error. */
 const char *fx__module_add_constant(fx_module *module, const char *stem, const fx_tensor *tensor, fx_release release, void *user);
+/* The own submodule, from index `from` on, whose path is followed by a dot in `path`, and the rest after it; NULL: none. */
+fx_module *fx__module_split_path(const fx_module *module, const char *path, int32_t from, int32_t *out_index, const char **out_rest);
+/* An own submodule under this path as it is, dots too; on failure the caller still owns it. */
+fx_status fx__module_attach(fx_module *module, const char *path, fx_module *submodule, bool borrowed);
+/* A module without a module's name is called by the last word of its class. */
+const char *fx__module_short_name(const char *class_name);
 /* An fx_release for tensors of fx_tensor_alloc. */
 void fx__module_release_tensor(void *user, void *data);
 

@@ -52,11 +52,6 @@ fx_graph *fx_module_graph(const fx_module *module)
 {
     return module->graph;
 }
-uint64_t fx_module_edits(const fx_module *module)
-{
-    return module->graph->edits;
-}
-
 /* ---- Tensors ----------------------------------------------------------------------------------------------------------- */
 
 static fx_module_tensor_entry *own_entry(const fx_module *module, const char *path)
@@ -70,6 +65,8 @@ static fx_status check_tensor(const fx_module *module, const char *path, const f
     fx_context *context = module->context;
     if (!path || !*path) return fx__diag(context, FX_E_ARG, NULL, "module %s: a tensor has no path", module->name);
     if (own_entry(module, path)) return fx__diag(context, FX_E_ARG, NULL, "module %s has a tensor %s already", module->name, path);
+    if (fx_module_submodule(module, path))
+        return fx__diag(context, FX_E_ARG, NULL, "module %s: tensor %s is blocked by the submodule of this name", module->name, path);
     bool legal = tensor->rank >= 0 && tensor->rank <= FX_RANK && fx_dtype_bytes(tensor->dtype);
     if (!legal || fx_tensor_bytes(tensor) < 0) return fx__diag(context, FX_E_ARG, NULL, "tensor %s: no legal type", path);
     return FX_OK;
@@ -86,12 +83,11 @@ fx_status fx_module_add_tensor(fx_module *module, const char *path, const fx_ten
     module->tensors = tensors;
     if (!fx__map_put(&module->tensor_index, entry.path, (void *)(intptr_t)(module->n_tensors + 1))) return FX_E_OOM;
     module->tensors[module->n_tensors++] = entry;
-    if (module->graph) module->graph->edits++;
+    module->edits++;
     return FX_OK;
 }
 
-/* The submodule whose path is followed by a dot in `path`, and the rest after it; NULL when there is none from `from` on. */
-static fx_module *split_path(const fx_module *module, const char *path, int32_t from, int32_t *out_index, const char **out_rest)
+fx_module *fx__module_split_path(const fx_module *module, const char *path, int32_t from, int32_t *out_index, const char **out_rest)
 {
     for (int32_t i = from; i < module->n_submodules; i++) {
         size_t length = strlen(module->submodules[i].path);
@@ -105,11 +101,12 @@ static fx_module *split_path(const fx_module *module, const char *path, int32_t 
 
 const fx_tensor *fx_module_tensor(const fx_module *module, const char *path)
 {
+    if (!path) return NULL;
     const fx_module_tensor_entry *entry = own_entry(module, path);
     if (entry) return &entry->tensor;
     const char *rest;
     int32_t at = 0;
-    for (fx_module *inner; (inner = split_path(module, path, at, &at, &rest)) != NULL; at++) {
+    for (fx_module *inner; (inner = fx__module_split_path(module, path, at, &at, &rest)) != NULL; at++) {
         const fx_tensor *tensor = fx_module_tensor(inner, rest);
         if (tensor) return tensor;
     }
@@ -124,6 +121,41 @@ int32_t fx_module_tensor_count(const fx_module *module)
 const char *fx_module_tensor_path(const fx_module *module, int32_t index)
 {
     return index >= 0 && index < module->n_tensors ? module->tensors[index].path : NULL;
+}
+
+bool fx_module_tensor_is_buffer(const fx_module *module, int32_t index)
+{
+    return index >= 0 && index < module->n_tensors && module->tensors[index].is_buffer;
+}
+
+static fx_status remove_entry(fx_module *module, int32_t index)
+{
+    fx_module_tensor_entry gone = module->tensors[index];
+    if (!fx__map_put(&module->tensor_index, gone.path, NULL)) return FX_E_OOM;
+    for (int32_t i = index + 1; i < module->n_tensors; i++) /* after the first no entry needs memory */
+        (void)fx__map_put(&module->tensor_index, module->tensors[i].path, (void *)(intptr_t)i);
+    module->n_tensors--;
+    memmove(module->tensors + index, module->tensors + index + 1, (size_t)(module->n_tensors - index) * sizeof gone);
+    if (gone.release) gone.release(gone.release_user, gone.tensor.data);
+    module->edits++;
+    return FX_OK;
+}
+
+static fx_status delete_tensor(fx_module *module, const char *path)
+{
+    const fx_module_tensor_entry *entry = own_entry(module, path);
+    if (entry) return remove_entry(module, (int32_t)(entry - module->tensors));
+    const char *rest;
+    int32_t at = 0;
+    for (fx_module *inner; (inner = fx__module_split_path(module, path, at, &at, &rest)) != NULL; at++)
+        if (delete_tensor(inner, rest) == FX_OK) return FX_OK;
+    return FX_E_NOT_FOUND;
+}
+
+fx_status fx_module_delete_tensor(fx_module *module, const char *path)
+{
+    if (path && delete_tensor(module, path) == FX_OK) return FX_OK;
+    return fx__diag(module->context, FX_E_NOT_FOUND, NULL, "module %s has no tensor %s", module->name, path ? path : "(NULL)");
 }
 
 const char *fx__module_add_constant(fx_module *module, const char *stem, const fx_tensor *tensor, fx_release release, void *user)
@@ -142,44 +174,6 @@ void fx__module_release_tensor(void *user, void *data)
 {
     (void)user;
     fx_tensor_release(&(fx_tensor){.data = data});
-}
-
-/* ---- Submodules -------------------------------------------------------------------------------------------------------- */
-
-static fx_status add_submodule(fx_module *module, const char *path, fx_module *submodule, bool borrowed)
-{
-    fx_context *context = module->context;
-    if (!path || !*path) return fx__diag(context, FX_E_ARG, NULL, "module %s: a submodule has no path", module->name);
-    if (fx_module_submodule(module, path))
-        return fx__diag(context, FX_E_ARG, NULL, "module %s has a submodule %s already", module->name, path);
-    void *submodules = fx__arena_grow(module->arena, module->submodules, &module->cap_submodules, module->n_submodules,
-                                      sizeof module->submodules[0]);
-    const char *kept = fx__intern(context, path);
-    if (!submodules || !kept) return FX_E_OOM;
-    module->submodules = submodules;
-    module->submodules[module->n_submodules++] = (struct fx_submodule){kept, submodule, borrowed};
-    module->graph->edits++;
-    return FX_OK;
-}
-
-fx_status fx_module_add_submodule(fx_module *module, const char *path, fx_module *submodule)
-{
-    fx_status status = add_submodule(module, path, submodule, false);
-    if (status != FX_OK) fx_module_free(submodule);
-    return status;
-}
-
-fx_module *fx_module_submodule(const fx_module *module, const char *path)
-{
-    for (int32_t i = 0; i < module->n_submodules; i++)
-        if (strcmp(module->submodules[i].path, path) == 0) return module->submodules[i].module;
-    const char *rest;
-    int32_t at = 0;
-    for (fx_module *inner; (inner = split_path(module, path, at, &at, &rest)) != NULL; at++) {
-        fx_module *found = fx_module_submodule(inner, rest);
-        if (found) return found;
-    }
-    return NULL;
 }
 
 /* ---- A module for a graph without one ---------------------------------------------------------------------------------- */
@@ -204,14 +198,16 @@ static fx_status borrow_tensors(fx_module *to, const fx_module *from, const char
 static fx_status borrow_submodules(fx_module *to, const fx_module *from)
 {
     for (int32_t i = 0; i < from->n_submodules; i++)
-        FX_TRY(add_submodule(to, from->submodules[i].path, from->submodules[i].module, true));
+        FX_TRY(fx__module_attach(to, from->submodules[i].path, from->submodules[i].module, true));
     return FX_OK;
 }
 
 static fx_status borrow_names(fx_module *to, const fx_module *from)
 {
-    for (int32_t i = 0; i < from->n_output_names; i++)
-        if (from->output_names[i]) FX_TRY(fx_module_set_output_name(to, i, from->output_names[i]));
+    for (int32_t i = 0; i < from->input_names.n; i++)
+        if (from->input_names.name[i]) FX_TRY(fx_module_set_input_name(to, i, from->input_names.name[i]));
+    for (int32_t i = 0; i < from->output_names.n; i++)
+        if (from->output_names.name[i]) FX_TRY(fx_module_set_output_name(to, i, from->output_names.name[i]));
     return FX_OK;
 }
 
@@ -255,10 +251,16 @@ int32_t fx_module_input_count(const fx_module *module)
     return n;
 }
 
+static const char *given_name(const fx_name_list *list, int32_t index)
+{
+    return index >= 0 && index < list->n ? list->name[index] : NULL;
+}
+
 const char *fx_module_input_name(const fx_module *module, int32_t index)
 {
     const fx_node *node = index < 0 ? NULL : input_node(module, index);
-    return node ? node->target : NULL;
+    const char *given = node ? given_name(&module->input_names, index) : NULL;
+    return given || !node ? given : node->target;
 }
 
 const fx_type *fx_module_input_type(const fx_module *module, int32_t index)
@@ -293,9 +295,9 @@ int32_t fx_module_output_count(const fx_module *module)
 
 const char *fx_module_output_name(const fx_module *module, int32_t index)
 {
-    if (index >= 0 && index < module->n_output_names && module->output_names[index]) return module->output_names[index];
-    const fx_node *node = find_output(module, index).found;
-    return node ? node->name : NULL;
+    const char *given = given_name(&module->output_names, index);
+    const fx_node *node = given ? NULL : find_output(module, index).found;
+    return node ? node->name : given;
 }
 
 const fx_type *fx_module_output_type(const fx_module *module, int32_t index)
@@ -304,17 +306,27 @@ const fx_type *fx_module_output_type(const fx_module *module, int32_t index)
     return node ? fx_node_type(node, 0) : NULL;
 }
 
-fx_status fx_module_set_output_name(fx_module *module, int32_t index, const char *name)
+/* ---- Names of inputs and outputs --------------------------------------------------------------------------------------- */
+
+static fx_status set_name(fx_module *module, fx_name_list *list, int32_t index, const char *name)
 {
-    if (index < 0 || !name) return fx__diag(module->context, FX_E_ARG, NULL, "module %s: output name", module->name);
-    if (index >= module->n_output_names) {
+    if (index < 0 || !name) return fx__diag(module->context, FX_E_ARG, NULL, "module %s: input or output name", module->name);
+    if (index >= list->n) {
         const char **names = FX_NEW_ARRAY(module->arena, const char *, index + 1);
         if (!names) return FX_E_OOM;
-        if (module->n_output_names)
-            memcpy((void *)names, (const void *)module->output_names, (size_t)module->n_output_names * sizeof *names);
-        module->output_names = names;
-        module->n_output_names = index + 1;
+        if (list->n) memcpy((void *)names, (const void *)list->name, (size_t)list->n * sizeof *names);
+        *list = (fx_name_list){names, index + 1};
     }
-    module->output_names[index] = fx__intern(module->context, name);
-    return module->output_names[index] ? FX_OK : FX_E_OOM;
+    list->name[index] = fx__intern(module->context, name);
+    return list->name[index] ? FX_OK : FX_E_OOM;
+}
+
+fx_status fx_module_set_input_name(fx_module *module, int32_t index, const char *name)
+{
+    return set_name(module, &module->input_names, index, name);
+}
+
+fx_status fx_module_set_output_name(fx_module *module, int32_t index, const char *name)
+{
+    return set_name(module, &module->output_names, index, name);
 }

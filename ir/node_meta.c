@@ -159,6 +159,7 @@ fx_status fx__node_copy_facts(fx_node *to, const fx_node *from, bool types)
 {
     to->annotation = from->annotation;
     FX_TRY(fx__node_copy_meta(to, from));
+    FX_TRY(fx__node_copy_body(to, from));
     if (!types) return FX_OK;
     to->has_order = from->has_order;
     memcpy(to->order, from->order, sizeof to->order);

@@ -300,10 +300,17 @@ FX_API fx_status fx_node_delete_meta(fx_node *node, const char *key);    /* FX_E
 FX_API const fx_type *fx_node_type(const fx_node *node, int32_t index);
 FX_API int32_t fx_node_result_count(const fx_node *node);
 FX_API fx_status fx_node_set_type(fx_node *node, int32_t index, const fx_type *type);
+/* What a call means, as a graph of its own (a function that torch.fx.wrap keeps whole); NULL: the target says it. The body's
+ * placeholders take the node's inputs in the order of fx_node_input, its output gives the node's value; get_attr and call_module
+ * name things of the module around the node. Pass `inline` puts the body in the node's place. set: the body must belong to
+ * nobody (fx_graph_new) and is the node's graph's from now on; FX_E_ARG when it does, or when the node is no call. NULL removes. */
+FX_API fx_graph *fx_node_body(const fx_node *node);
+FX_API fx_status fx_node_set_body(fx_node *node, FX_TAKES fx_graph *body);
 
 /* ---- Modules ----------------------------------------------------------------------------------------------------------- */
 
-/* A module owns a graph and named tensors (parameters and buffers) by dotted path. */
+/* A module owns a graph, named tensors (parameters and buffers) and submodules, all by dotted path. A module whose graph is empty
+ * is a mere container. */
 FX_API FX_GIVES fx_module *fx_module_new(fx_context *context, const char *name);
 FX_API void fx_module_free(FX_TAKES fx_module *module);
 FX_API const char *fx_module_name(const fx_module *module);
@@ -316,10 +323,38 @@ FX_API fx_status fx_module_add_tensor(fx_module *module, const char *path, const
 FX_API const fx_tensor *fx_module_tensor(const fx_module *module, const char *path); /* NULL: no such path */
 FX_API int32_t fx_module_tensor_count(const fx_module *module);
 FX_API const char *fx_module_tensor_path(const fx_module *module, int32_t index);
+FX_API bool fx_module_tensor_is_buffer(const fx_module *module, int32_t index);
+/* FX_E_NOT_FOUND. The memory is released; what borrowed it (compiled code, a copy) must be gone. */
+FX_API fx_status fx_module_delete_tensor(fx_module *module, const char *path);
+/* Modules that are missing on the way are made. FX_E_ARG when the path is taken, has an empty word, or is blocked by a tensor; the
+ * tree is as before then. */
 FX_API fx_status fx_module_add_submodule(fx_module *module, const char *path, FX_TAKES fx_module *submodule);
-FX_API fx_module *fx_module_submodule(const fx_module *module, const char *path);
-/* Grows with every change of the graph: compiled code of an older count is stale. */
+FX_API fx_module *fx_module_submodule(const fx_module *module, const char *path); /* NULL: no such path */
+FX_API fx_status fx_module_delete_submodule(fx_module *module, const char *path); /* with all below; FX_E_NOT_FOUND */
+/* Deletes every submodule that the graph does not need, by torch's rule: needed are the modules on the way to a target of get_attr or
+ * call_module, and all below a called one. Returns how many are gone. */
+FX_API int32_t fx_module_delete_unused(fx_module *module);
+/* Own submodules, in order. */
+FX_API int32_t fx_module_submodule_count(const fx_module *module);
+FX_API const char *fx_module_submodule_path(const fx_module *module, int32_t index);
+/* Every module, this one first with path "", parents before children; every tensor of the whole tree. Paths live for the call of
+ * visit, which must not change the tree. FX_E_OOM. */
+typedef void (*fx_module_visit)(void *user, const char *path, fx_module *module);
+typedef void (*fx_tensor_visit)(void *user, const char *path, const fx_tensor *tensor, bool is_buffer);
+FX_API fx_status fx_module_each(fx_module *module, fx_module_visit visit, void *user);
+FX_API fx_status fx_module_each_tensor(fx_module *module, fx_tensor_visit visit, void *user);
+/* Grows with every change of the graph, of the tree and of all below: compiled code of an older count is stale. */
 FX_API uint64_t fx_module_edits(const fx_module *module);
+/* For people, printing and filters: the qualified name of the class ("torch.nn.modules.conv.Conv2d"; NULL: not known), its facts by
+ * name ("stride": (2, 2)), and whether it was in training mode (set: with all below). Attribute values are constants: no nodes,
+ * symbolic sizes or graphs (FX_E_ARG); they are copied. */
+FX_API const char *fx_module_class(const fx_module *module);
+FX_API fx_status fx_module_set_class(fx_module *module, const char *class_name);
+FX_API const fx_attr *fx_module_attribute(const fx_module *module, const char *name); /* NULL: none of this name */
+FX_API fx_attr fx_module_attributes(const fx_module *module);                         /* DICT in order of setting, or NONE */
+FX_API fx_status fx_module_set_attribute(fx_module *module, const char *name, fx_attr value);
+FX_API bool fx_module_training(const fx_module *module);
+FX_API void fx_module_set_training(fx_module *module, bool training);
 /* Inputs and outputs of the graph, in order; names are node names or, for imported models, the file's names. */
 FX_API int32_t fx_module_input_count(const fx_module *module);
 FX_API int32_t fx_module_output_count(const fx_module *module);
@@ -329,6 +364,7 @@ FX_API const fx_type *fx_module_input_type(const fx_module *module, int32_t inde
 FX_API const fx_type *fx_module_output_type(const fx_module *module, int32_t index); /* after fx_graph_propagate */
 /* Changes every parameter, buffer, input and dtype argument of dtype `from` to `to`, and computes all types anew. */
 FX_API fx_status fx_module_cast(fx_module *module, fx_dtype from, fx_dtype to);
+FX_API fx_status fx_module_set_input_name(fx_module *module, int32_t index, const char *name);
 FX_API fx_status fx_module_set_output_name(fx_module *module, int32_t index, const char *name);
 
 #ifdef __cplusplus
