@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c: fx_load: a model file of any format, told by its content. The file is mapped, and unmapped with the module. */
+/* load.c: fx_load: a model file of any format, told by its content. The file is mapped; a mapping that weights lie in is unmapped with the module. */
+#include "frontend/fxm.h"
 #include "frontend/onnx.h"
 #include "fxjit/compile.h"
 #include <string.h>
@@ -12,6 +13,19 @@ static bool looks_like_text(const unsigned char *data, size_t bytes)
     return bytes > 0;
 }
 
+static bool looks_like_archive(const unsigned char *data, size_t bytes)
+{
+    return bytes >= 4 && memcmp(data, "PK\3\4", 4) == 0;
+}
+
+/* A graph as JSON, without weights. */
+static bool looks_like_json(const unsigned char *data, size_t bytes)
+{
+    size_t i = 0;
+    while (i < bytes && strchr(" \t\n\r", data[i]) && data[i]) i++;
+    return i < bytes && data[i] == '{';
+}
+
 static fx_status load_fx(fx_context *context, const char *path, const void *data, size_t bytes, fx_module **out)
 {
     fx_graph *graph = NULL;
@@ -20,6 +34,12 @@ static fx_status load_fx(fx_context *context, const char *path, const void *data
     if (*out) return FX_OK;
     fx_graph_free(graph);
     return FX_E_OOM;
+}
+
+static fx_status load_text(fx_context *context, const char *path, const void *data, size_t bytes, fx_module **out)
+{
+    if (looks_like_json(data, bytes)) return fx__fxm_read(context, data, bytes, path, NULL, 0, out);
+    return load_fx(context, path, data, bytes, out);
 }
 
 /* The part of the path before the last slash: external weights lie there. */
@@ -46,8 +66,10 @@ fx_status fx_load_fixed(fx_context *context, const char *path, const fx_fixed_in
     if (!store) return FX_E_OOM;
     fx_status status = fx__store_map(store, path, &source.data, &source.bytes);
     if (status == FX_OK && source.bytes == 0) status = fx__diag(context, FX_E_FORMAT, NULL, "%s: the file is empty", path);
+    if (status == FX_OK && looks_like_archive(source.data, source.bytes))
+        return fx__fxm_load(context, store, path, source.data, source.bytes, out);
     if (status == FX_OK && !looks_like_text(source.data, source.bytes)) return load_onnx(context, store, &source, out);
-    if (status == FX_OK) status = load_fx(context, path, source.data, source.bytes, out);
+    if (status == FX_OK) status = load_text(context, path, source.data, source.bytes, out);
     fx__store_free(store);
     return status;
 }

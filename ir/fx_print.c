@@ -268,20 +268,37 @@ static void put_names(fx_text *text, const char *word, const fx_name_list *list)
     }
 }
 
-static void put_module(fx_text *text, const fx_module *module)
+/* All tensors of the tree by their paths: the text has no submodules. A clone's module has those of its submodules itself. */
+static void put_tensors(fx_text *text, const fx_module *top, const fx_module *module, fx_arena *scratch, const char *dotted)
 {
-    put(text, "module ");
-    put_string(text, module->name);
-    put(text, "\n");
     for (int32_t i = 0; i < module->n_tensors; i++) {
         const fx_module_tensor_entry *entry = &module->tensors[i];
+        const char *path = fx__arena_format(scratch, "%s%s", dotted, entry->path);
+        text->failed |= !path;
+        if (!path || (module != top && fx__map_get(&top->tensor_index, fx__intern(top->context, path)))) continue;
         fx_type type = fx__type_of_tensor(&entry->tensor);
         put(text, entry->is_buffer ? "buffer " : "parameter ");
-        put_string(text, entry->path);
+        put_string(text, path);
         put(text, " : ");
         fx__type_print(text, NULL, &type);
         put(text, "\n");
     }
+    for (int32_t i = 0; i < module->n_submodules; i++) {
+        const char *inner = fx__arena_format(scratch, "%s%s.", dotted, module->submodules[i].path);
+        text->failed |= !inner;
+        if (inner) put_tensors(text, top, module->submodules[i].module, scratch, inner);
+    }
+}
+
+static void put_module(fx_text *text, const fx_module *module)
+{
+    fx_arena *scratch = fx__arena_new(module->context);
+    put(text, "module ");
+    put_string(text, module->name);
+    put(text, "\n");
+    text->failed |= !scratch;
+    if (scratch) put_tensors(text, module, module, scratch, "");
+    fx__arena_free(scratch);
     put_names(text, "input_name", &module->input_names);
     put_names(text, "output_name", &module->output_names);
 }

@@ -9,6 +9,7 @@ static const tool_verb verbs[] = {
     {"verify", "compare compiled code, interpreter and expected outputs", tool_verify},
     {"bench", "measure speed, compile time and memory", tool_bench},
     {"compile", "write an object file and its C header", tool_compile},
+    {"convert", "write a model in another format: .fxm or .fx", tool_convert},
     {"ops", "list the operators and what covers ONNX", tool_ops},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };

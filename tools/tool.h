@@ -21,6 +21,7 @@ int tool_run(int argc, char **argv);
 int tool_verify(int argc, char **argv);
 int tool_bench(int argc, char **argv);
 int tool_compile(int argc, char **argv);
+int tool_convert(int argc, char **argv);
 int tool_ops(int argc, char **argv);
 
 /* The one of `names` that is nearest to `word`; NULL: none is near. */

@@ -47,7 +47,7 @@ static const struct argp argp = {options,
                                  parse,
                                  "MODEL|FOLDER...",
                                  "Compares results. A model alone: compiled code against the interpreter, node by node on a "
-                                 "mismatch. A folder with model.onnx and "
+                                 "mismatch. A folder with model.onnx or model.fxm and "
                                  "test_data_set_N (cases of ONNX) or with in, out or sizes (files NAME.npy): both engines against "
                                  "the expected outputs. Any other "
                                  "folder: all such folders inside. A model with an unsupported operator has failed; skipped are "
@@ -146,8 +146,9 @@ static int verify_entries(verify_options *o, const char *folder, int depth)
 static bool verify_folder(verify_options *o, const char *folder, int depth)
 {
     char model[4096];
-    snprintf(model, sizeof model, "%s/model.onnx", folder);
-    if (!exists(folder, "model.onnx")) return verify_entries(o, folder, depth) > 0;
+    const char *name = exists(folder, "model.onnx") ? "model.onnx" : "model.fxm";
+    snprintf(model, sizeof model, "%s/%s", folder, name);
+    if (!exists(folder, name)) return verify_entries(o, folder, depth) > 0;
     bool bench = exists(folder, "in") || exists(folder, "sizes");
     if (bench || exists(folder, "test_data_set_0"))
         verify_one(o, last_part(folder), model, folder, bench ? verify_bench_case : verify_onnx_case);
@@ -163,7 +164,7 @@ static void verify_path(verify_options *o, char *path)
     if (!is_folder(path)) {
         verify_one(o, path, path, NULL, NULL);
     } else if (!verify_folder(o, path, 0)) {
-        fprintf(stderr, "error: %s: no model.onnx in it or below\n", path);
+        fprintf(stderr, "error: %s: no model.onnx or model.fxm in it or below\n", path);
         o->failed++;
     }
 }

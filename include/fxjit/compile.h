@@ -12,8 +12,23 @@ extern "C" {
 
 /* ---- Reading models ---------------------------------------------------------------------------------------------------- */
 
-/* Reads a model by its content: ONNX (.onnx) or fxjit's text (.fx). All problems of the file are reported together. */
+/* Reads a model by its content: fxjit's file (.fxm: graph and weights, docs/FORMAT.md), ONNX (.onnx), fxjit's text (.fx), or a graph
+ * as JSON: graph.json of an .fxm, or torch.fx nodes as {"nodes": [{"name", "op", "target", "args"}]}. All problems of the file are
+ * reported together (FX_E_FORMAT, FX_E_IO, FX_E_TYPE, FX_E_OOM). Weights are mapped with the file, not copied. */
 FX_API fx_status fx_load(fx_context *context, const char *path, FX_GIVES fx_module **out);
+/* Writes a module with its submodules and tensors as .fxm. The file appears when it is whole; one that stands there is replaced.
+ * Tensors that share memory are written once. FX_E_ARG when a tensor has no data or a name is not UTF-8 (all are reported), FX_E_IO. */
+FX_API fx_status fx_module_save(fx_module *module, const char *path);
+/* The text of graph.json, with the keys of fx_module_save; freed with fx_text_free. NULL after a diagnostic. */
+FX_API FX_GIVES char *fx_module_to_json(fx_module *module);
+/* graph.json from memory; its tensors are found by key among those given, whose memory is borrowed and must outlive the module. name
+ * stands in messages. All problems are reported: FX_E_FORMAT, FX_E_OOM. */
+typedef struct fx_named_tensor {
+    const char *name;
+    fx_tensor tensor;
+} fx_named_tensor;
+FX_API fx_status fx_import_graph(fx_context *context, const char *json, size_t bytes, const char *name, const fx_named_tensor *tensors,
+                                 int32_t n_tensors, FX_GIVES fx_module **out);
 /* The same with values for some inputs of an ONNX file, which become constants of the module: for inputs that say shapes, axes or
  * pads, which must be known when importing. Values are copied; names that are no inputs are ignored. */
 typedef struct fx_fixed_input {
