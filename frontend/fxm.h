@@ -29,6 +29,7 @@ bool fx__fxm_dict(fx_fxm_scope *scope, const fx_json_at *at, const json_t *objec
 bool fx__fxm_items(fx_fxm_scope *scope, const fx_json_at *at, const json_t *list, fx_attr_kind kind, fx_attr *out);
 bool fx__fxm_type(fx_fxm_scope *scope, const fx_json_at *at, const json_t *value, fx_type *out);
 bool fx__fxm_symbols(fx_fxm_scope *scope, const fx_json_at *at, const json_t *graph);
+bool fx__fxm_assumptions(fx_fxm_scope *scope, const fx_json_at *at, const json_t *graph);
 
 /* fxm_read.c */
 bool fx__fxm_graph(fx_fxm *fxm, const fx_json_at *at, const json_t *value, fx_graph *graph);

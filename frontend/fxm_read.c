@@ -62,6 +62,22 @@ static bool read_types(fx_fxm_scope *scope, const fx_json_at *at, const json_t *
     return !bad;
 }
 
+static bool read_meta(fx_fxm_scope *scope, const fx_json_at *at, const json_t *value, fx_node *node)
+{
+    fx_json *json = &scope->fxm->json;
+    const char *annotation = NULL;
+    fx_attr meta = {.kind = FX_ATTR_DICT};
+    const json_t *facts = json_object_get(value, "meta");
+    fx_json_at place = fx__json_key(at, "meta");
+    if (!fx__json_text(json, at, value, "annotation", false, &annotation)) return false;
+    if (facts && !json_is_null(facts) && !fx__fxm_dict(scope, &place, facts, &meta)) return false;
+    if (annotation && fx_node_set_annotation(node, annotation) != FX_OK) return fx__json_oom(json);
+    for (int32_t i = 0; i < meta.n; i++)
+        if (fx_node_set_meta(node, meta.keys[i], meta.u.items[i]) != FX_OK)
+            return fx__json_error(json, &place, "the node refuses \"%.80s\"", meta.keys[i]);
+    return true;
+}
+
 static bool read_body(fx_fxm_scope *scope, const fx_json_at *at, const json_t *value, fx_node *node)
 {
     fx_json *json = &scope->fxm->json;
@@ -112,6 +128,7 @@ static bool read_node(fx_fxm_scope *scope, fx_json_at *at, const json_t *value)
     if (!kept || !fx__map_put(&scope->nodes, kept, meaning)) return fx__json_oom(json);
     if (!node) return false;
     bool good = read_types(scope, at, value, node);
+    good &= read_meta(scope, at, value, node);
     return read_body(scope, at, value, node) && good;
 }
 
@@ -141,6 +158,8 @@ bool fx__fxm_graph(fx_fxm *fxm, const fx_json_at *at, const json_t *value, fx_gr
         fx_json_at place = fx__json_item(&at_nodes, i);
         bad |= !read_node(&scope, &place, json_array_get(nodes, i));
     }
+    /* Last: what is assumed makes later expressions simpler, and the nodes' were written without it. */
+    bad = bad || !fx__fxm_assumptions(&scope, at, value);
     return !bad && check_order(fxm, at, graph);
 }
 

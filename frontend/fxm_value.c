@@ -342,13 +342,20 @@ bool fx__fxm_symbols(fx_fxm_scope *scope, const fx_json_at *at, const json_t *gr
 {
     bool bad = false;
     const json_t *symbols = fx__json_list(&scope->fxm->json, at, graph, "symbols", &bad);
-    const json_t *guards = fx__json_list(&scope->fxm->json, at, graph, "assume", &bad);
-    fx_json_at at_symbols = fx__json_key(at, "symbols"), at_guards = fx__json_key(at, "assume");
+    fx_json_at at_symbols = fx__json_key(at, "symbols");
     for (size_t i = 0; i < json_array_size(symbols); i++) {
         fx_json_at place = fx__json_item(&at_symbols, i);
         bad |= !read_symbol(scope, &place, json_array_get(symbols, i));
     }
-    for (size_t i = 0; i < json_array_size(guards) && !bad; i++) {
+    return !bad;
+}
+
+bool fx__fxm_assumptions(fx_fxm_scope *scope, const fx_json_at *at, const json_t *graph)
+{
+    bool bad = false;
+    const json_t *guards = fx__json_list(&scope->fxm->json, at, graph, "assume", &bad);
+    fx_json_at at_guards = fx__json_key(at, "assume");
+    for (size_t i = 0; i < json_array_size(guards); i++) {
         fx_json_at place = fx__json_item(&at_guards, i);
         bad |= !read_guard(scope, &place, json_array_get(guards, i));
     }

@@ -220,6 +220,19 @@ static void put_loc(writing *w, const fx_loc *loc)
     put(w, "}");
 }
 
+static void put_meta(writing *w, const fx_node *node)
+{
+    put(w, "{");
+    for (int32_t i = 0; i < node->n_meta; i++) {
+        const char *key = fx_node_meta_key(node, i);
+        if (i) put(w, ", ");
+        put_text(w, key);
+        put(w, ": ");
+        put_value(w, node->graph, fx_node_meta(node, key), 0);
+    }
+    put(w, "}");
+}
+
 static void put_node(writing *w, const fx_node *node, int indent)
 {
     bool first = true;
@@ -235,9 +248,14 @@ static void put_node(writing *w, const fx_node *node, int indent)
         put_key(w, &first, "kwargs");
         put_dict(w, node->graph, &node->kwargs, indent);
     }
+    if (node->annotation) put_member(w, &first, "annotation", node->annotation);
     if (node->n_result) {
         put_key(w, &first, "types");
         put_types(w, node);
+    }
+    if (node->n_meta) {
+        put_key(w, &first, "meta");
+        put_meta(w, node);
     }
     if (node->loc.file || node->loc.line || node->loc.function) {
         put_key(w, &first, "loc");
