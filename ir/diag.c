@@ -157,6 +157,18 @@ void fx__diag_clear(fx_context *context)
     context->oom_noted = false;
 }
 
+fx_diag_mark fx__diag_mark(const fx_context *context)
+{
+    return (fx_diag_mark){context->n_diags, context->status};
+}
+
+void fx__diag_rewind(fx_context *context, fx_diag_mark mark)
+{
+    if (context->oom_noted) return;
+    while (context->n_diags > mark.n) fx__free(context, context->diags[--context->n_diags].text);
+    context->status = mark.status;
+}
+
 /* ---- Reading them ------------------------------------------------------------------------------------------------------ */
 
 int32_t fx_context_diag_count(const fx_context *context)

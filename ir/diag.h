@@ -15,6 +15,13 @@ void fx__diag_warn(fx_context *context, const fx_loc *loc, const char *format, .
 fx_status fx__diag_oom(fx_context *context);
 /* What a failure is that came without a status: FX_E_OOM when memory has run out in this context, else `otherwise`. */
 fx_status fx__diag_failure(const fx_context *context, fx_status otherwise);
+/* A trial: what is reported after the mark is forgotten again, all but the end of memory. */
+typedef struct fx_diag_mark {
+    int32_t n;
+    fx_status status;
+} fx_diag_mark;
+fx_diag_mark fx__diag_mark(const fx_context *context);
+void fx__diag_rewind(fx_context *context, fx_diag_mark mark);
 /* The context's allocator. */
 void *fx__alloc(fx_context *context, size_t bytes); /* zeroed; NULL notes FX_E_OOM */
 void fx__free(fx_context *context, void *memory);

@@ -146,6 +146,8 @@ bool fx__node_is_in_place(const fx_node *node);
 /* The module behind a graph's get_attr nodes. A graph without one, or whose module has another graph (a clone), gets one of its own
  * that borrows the other's tensors, so that passes may add constants. NULL: out of memory. */
 fx_module *fx__module_ensure(fx_graph *graph);
+/* A copy with memory of its own: tensors, submodules and graph. NULL after a diagnostic. */
+FX_GIVES fx_module *fx__module_copy(const fx_module *module);
 /* Adds a tensor under an unused path that begins with `stem` ("folded" gives "folded_0"), and returns the path; NULL on error. */
 const char *fx__module_add_constant(fx_module *module, const char *stem, const fx_tensor *tensor, fx_release release, void *user);
 /* The own submodule, from index `from` on, whose path is followed by a dot in `path`, and the rest after it; NULL: none. */

@@ -152,6 +152,13 @@ static fx_status check_inputs(const interp *it)
     return check_guards(it);
 }
 
+fx_status fx__interp_check_inputs(const fx_graph *graph, const fx_tensor *inputs, int32_t n_inputs, int64_t *syms)
+{
+    const interp it = {
+        .context = graph->context, .graph = (fx_graph *)(intptr_t)graph, .syms = syms, .inputs = inputs, .n_inputs = n_inputs};
+    return check_inputs(&it);
+}
+
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
 static fx_status value_new(const interp *it, value *v, const fx_node *node, int32_t n)

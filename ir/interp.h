@@ -33,6 +33,10 @@ fx_status fx__interp_node(const fx_node *node, const fx_tensor *inputs, fx_tenso
  * in: tensors in the order in which the arguments name them, repetitions included; results: allocated. */
 fx_status fx__interp_kernel(const fx_node *node, const fx_dims *dims, const fx_tensor *in, const int64_t *syms, fx_tensor *results);
 
+/* Checks the inputs of a graph, one per placeholder, against their types and the guards, and gives every symbol of the dimension
+ * table its value. */
+fx_status fx__interp_check_inputs(const fx_graph *graph, const fx_tensor *inputs, int32_t n_inputs, int64_t *syms);
+
 /* ---- Error bounds (interp_bound.c) ---------------------------------------------------------------------------------------- */
 
 /* Fills errors (f64, allocated) of the results of one call: op->bound, or first order by finite differences of the reference. */

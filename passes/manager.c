@@ -87,8 +87,7 @@ fx_status fx_pass_manager_require(fx_pass_manager *manager, const char *first, c
 
 fx_status fx_pass_manager_add(fx_pass_manager *manager, const fx_pass *pass)
 {
-    if (!pass || !pass->name || !pass->run)
-        return fx__diag(manager->context, FX_E_ARG, NULL, "a pass has no name or no function");
+    if (!pass || !pass->name || !pass->run) return fx__diag(manager->context, FX_E_ARG, NULL, "a pass has no name or no function");
     fx_pass *passes = fx__arena_grow(manager->arena, manager->passes, &manager->cap_passes, manager->n_passes, sizeof *passes);
     const char *name = fx__intern(manager->context, pass->name);
     if (!passes || !name) return FX_E_OOM;

@@ -89,7 +89,8 @@ static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, co
         fx_graph_free(pattern);
         return fx__diag_failure(graph->context, FX_E_INTERNAL);
     }
-    fx_rewrite rewrite = {text, pattern, replacement, rule->filter, rule->build, NULL, !exact, exact};
+    fx_rewrite rewrite = {.name = text, .pattern = pattern, .replacement = replacement, .filter = rule->filter, .build = rule->build,
+                          .ignore_literals = !exact, .round_literals = exact};
     int32_t count = 0;
     fx_status status = fx_graph_rewrite(graph, &rewrite, &count);
     *out_modified |= count > 0;

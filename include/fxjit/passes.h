@@ -57,11 +57,17 @@ FX_API fx_status fx_pass_manager_run(fx_pass_manager *manager, fx_graph *graph, 
 /* Built-in passes by name ("normalise", "fold", "cse", "dce", ...); NULL: no such pass. */
 FX_API const fx_pass *fx_pass_find(const char *name);
 
-/* ---- Patterns. A pattern is a graph: its placeholders match any value, its output names what is replaced. Operands of operators
- * that commute match in either order. ---------------------------------------------------------------------------------------- */
+/* ---- Patterns ------------------------------------------------------------------------------------------------------------
+ *
+ * A pattern is a graph: read from text, built, or traced from a C function (fx_module_graph of what fx_trace gives). Its placeholders
+ * match any value, its output names what is replaced: one value, or several as a tuple. A node matches a node of the same operator
+ * however both are spelled (function, method, a leaf module that is one such call), with arguments bound to the operator's schema, in
+ * either order where it commutes; where there is no operator, a node of the same opcode and target with equal arguments. A get_attr
+ * matches any get_attr. Constants match when kind and value are equal (floats by bits). What a match computes on the way to its
+ * outputs has no users outside it. ---- */
 
 typedef struct fx_match {
-    fx_node *anchor;         /* node matched by the pattern's output value */
+    fx_node *anchor;         /* node matched by the first pattern output that no other one needs */
     fx_node **nodes;         /* [pattern nodes], by position in the pattern; placeholders give the matched inputs */
     int32_t n_nodes;
     const fx_graph *pattern;
@@ -73,20 +79,41 @@ FX_API fx_node *fx_match_node(const fx_match *match, const char *pattern_name);
 FX_API const fx_attr *fx_match_value(const fx_match *match, const char *pattern_name);
 
 typedef bool (*fx_match_filter)(void *user, const fx_match *match);
-/* Builds the replacement before match->anchor and returns it; NULL keeps the match as it is. */
+/* Builds the replacement before match->anchor and returns it; NULL keeps the match as it is. Patterns of one output only. */
 typedef fx_node *(*fx_match_build)(void *user, fx_graph *graph, const fx_match *match);
+/* The replacement graph for this match, which lives until the rewriting is done; NULL keeps the match as it is. */
+typedef const fx_graph *(*fx_match_choose)(void *user, const fx_match *match);
 typedef struct fx_rewrite {
-    const char *name;
+    const char *name;            /* for messages */
     const fx_graph *pattern;
-    const fx_graph *replacement; /* placeholders by position; or NULL and build */
+    const fx_graph *replacement; /* as many placeholders and outputs as the pattern, by position; or NULL and build, or choose */
     fx_match_filter filter;      /* may be NULL */
     fx_match_build build;
     void *user;
     bool ignore_literals; /* constants in the pattern match any constant */
     bool round_literals;  /* numbers match when they are equal in single precision, whole or not: 3, 3.0 and 3.00000001 */
+    fx_match_choose choose; /* fx_graph_replace_pattern only */
 } fx_rewrite;
-/* Rewrites every non-overlapping match; inner nodes of a match have no users outside it. Returns the number through out_count. */
+/* Rewrites in one walk: each replacement is in place when what follows is looked at. Patterns of one output. Returns the number
+ * through out_count (may be NULL). FX_E_ARG, and the graph unchanged: the pattern has no output, or dead code, or the replacement
+ * other inputs. */
 FX_API fx_status fx_graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, int32_t *out_count);
+
+/* torch.fx's replace_pattern: finds all matches in the graph as it is, those that share no node with an earlier one, then replaces
+ * them; where the input of one match is the output of another, it takes what replaced it. The replacement is inserted before the
+ * first user of the outputs. Parameters and submodules of the replacement's module that the graph's module has not are copied to
+ * it. Works on any graph, typed or not, normalised or not; types are inferred where inputs have some. FX_E_ARG, and the graph
+ * unchanged: as for fx_graph_rewrite, and other numbers of outputs. */
+typedef struct fx_replacements fx_replacements; /* all matches, in order of their anchors */
+typedef struct fx_replaced {
+    fx_match match; /* its nodes are erased from the graph, and may still be read while the graph lives */
+    fx_node *const *made; /* [n_made] nodes that were inserted, in order */
+    int32_t n_made;
+} fx_replaced;
+FX_API fx_status fx_graph_replace_pattern(fx_graph *graph, const fx_rewrite *rewrite, FX_GIVES fx_replacements **out /* may be NULL */);
+FX_API int32_t fx_replacements_count(const fx_replacements *replacements);
+FX_API const fx_replaced *fx_replacements_get(const fx_replacements *replacements, int32_t index); /* NULL: no such one */
+FX_API void fx_replacements_free(FX_TAKES fx_replacements *replacements); /* before the graph's context; NULL is allowed */
 
 #ifdef __cplusplus
 }
