@@ -78,6 +78,16 @@ fx_dim fx__check_product(const fx_call *call, const fx_type *type, int32_t from,
     return product;
 }
 
+bool fx__check_uses(const fx_call *call, int32_t result)
+{
+    for (int32_t i = 0; i < call->node->n_users; i++) {
+        const fx_node *user = call->node->users[i];
+        bool selects = fx__op_is(user, FX_OP_getitem) && user->args.n == 2 && user->args.u.items[1].kind == FX_ATTR_INT;
+        if (!selects || user->args.u.items[1].u.i == result) return true;
+    }
+    return false;
+}
+
 fx_node *fx__check_insert(fx_graph *graph, const fx_call *call, fx_op_code op, const fx_attr *args, int32_t n_args)
 {
     fx_point point = fx_graph_insert_before(graph, (fx_node *)call->node);

@@ -23,6 +23,8 @@ fx_status fx__check_dtypes_equal(fx_call *call);
 fx_status fx__check_vector(const fx_call *call, int32_t index, fx_dim length);
 /* Product of dims [from, to). */
 fx_dim fx__check_product(const fx_call *call, const fx_type *type, int32_t from, int32_t to);
+/* Whether anybody may read this result of several. */
+bool fx__check_uses(const fx_call *call, int32_t result);
 /* A node of a table operator before call->node, all arguments given, with its types; NULL after a diagnostic. */
 fx_node *fx__check_insert(fx_graph *graph, const fx_call *call, fx_op_code op, const fx_attr *args, int32_t n_args);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors made from numbers: full, zeros, ones and what is shaped like another tensor, arange, eye; and triangles of matrices. One
- * MAP over the result; where sizes are constants it runs once, when compiling. */
+/* Tensors made from numbers: full, zeros, ones, what is shaped or typed like another tensor, arange, eye; and triangles of
+ * matrices. One MAP over the result; where sizes are constants it runs once, when compiling. What torch leaves undefined (empty) is
+ * 0. */
 #include "ir/lower.h"
 #include "ir/ops/check.h"
 #include <math.h>
 
 fx_status fx__full_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__new_full_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__zeros_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__ones_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__arange_ref(const fx_rt_arg *args, fx_tensor *results);
@@ -54,6 +56,30 @@ static fx_status shape_size(fx_call *call)
     fx_type *out = &call->result[0];
     out->rank = fx__call_dims(call, 0, 0, out->dim);
     return out->rank < 0 ? FX_E_ARG : FX_OK;
+}
+
+/* new_zeros(self, size, ...), new_full(self, size, fill_value, ...): element type of self, sizes of their own. */
+static fx_status dtype_new(fx_call *call)
+{
+    return dtype_full_like(call);
+}
+static fx_status dtype_new_full(fx_call *call)
+{
+    if (!fx__call_dtype(call, 3, &call->result[0].dtype)) return fx__rule_dtype_same(call);
+    return FX_OK;
+}
+
+static fx_status shape_new(fx_call *call)
+{
+    fx_type *out = &call->result[0];
+    out->rank = fx__call_dims(call, 1, 0, out->dim);
+    return out->rank < 0 ? FX_E_ARG : FX_OK;
+}
+
+static fx_status lower_new_full(fx_lower *lower, const fx_call *call)
+{
+    fx_pw pw = fx__pw_begin(lower, call);
+    return fx__pw_finish(&pw, fx__pw_operand(&pw, 2, call->result[0].dtype));
 }
 
 static fx_status shape_like(fx_call *call)
@@ -258,6 +284,18 @@ static const fx_case cases_like[] = {
     {"(f32[s0, 3])", "symbolic"},
     {NULL, NULL},
 };
+static const fx_case cases_new[] = {
+    {"(f32[4, 5], [2, 3])", NULL},
+    {"(i32[17], [], bool, None, None, None)", "dtype, a scalar"},
+    {"(f32[s0, 3], [s0, 2])", "symbolic"},
+    {NULL, NULL},
+};
+static const fx_case cases_new_full[] = {
+    {"(f32[4, 5], [2, 3], 2.5)", NULL},
+    {"(i32[2], [17], 3)", "integers"},
+    {"(f32[2], [0, 2], 1, f64)", "dtype, empty"},
+    {NULL, NULL},
+};
 static const fx_case cases_arange[] = {
     {"(10)", "below an end"},
     {"(3, 20, 4)", "steps"},
@@ -281,12 +319,24 @@ static const fx_case cases_triangle[] = {
 CREATION(arange, "start_step", "(Scalar start, Scalar? end=None, Scalar step=1, *, " MADE ")", dtype_arange, shape_arange,
          fx__arange_ref, lower_arange, cases_arange, "torch.ops.aten.arange.default torch.ops.aten.arange.start torch.arange",
          "Range");
+CREATION(empty, "memory_format", "(SymInt[] size, *, " MADE ", MemoryFormat? memory_format=None)", dtype_filled, shape_size,
+         fx__zeros_ref, lower_zeros, cases_filled, "torch.empty", "");
+CREATION(empty_like, "default", "(Tensor self, *, " MADE ", MemoryFormat? memory_format=None)", dtype_filled_like, shape_like,
+         fx__zeros_ref, lower_zeros, cases_like, "torch.empty_like", "");
 CREATION(eye, "m", "(SymInt n, SymInt? m=None, *, " MADE ")", dtype_eye, shape_eye, fx__eye_ref, lower_eye, cases_eye,
          "torch.ops.aten.eye.default torch.eye", "EyeLike");
 CREATION(full, "default", "(SymInt[] size, Scalar fill_value, *, " MADE ")", dtype_full, shape_size, fx__full_ref, lower_full,
          cases_full, "torch.full", "ConstantOfShape");
 CREATION(full_like, "default", "(Tensor self, Scalar fill_value, *, " MADE ", MemoryFormat? memory_format=None)", dtype_full_like,
          shape_like, fx__full_ref, lower_full, cases_full_like, "torch.full_like", "");
+CREATION(new_empty, "default", "(Tensor self, SymInt[] size, *, " MADE ")", dtype_new, shape_new, fx__zeros_ref, lower_zeros,
+         cases_new, "method:new_empty", "");
+CREATION(new_full, "default", "(Tensor self, SymInt[] size, Scalar fill_value, *, " MADE ")", dtype_new_full, shape_new,
+         fx__new_full_ref, lower_new_full, cases_new_full, "method:new_full", "");
+CREATION(new_ones, "default", "(Tensor self, SymInt[] size, *, " MADE ")", dtype_new, shape_new, fx__ones_ref, lower_ones,
+         cases_new, "method:new_ones", "");
+CREATION(new_zeros, "default", "(Tensor self, SymInt[] size, *, " MADE ")", dtype_new, shape_new, fx__zeros_ref, lower_zeros,
+         cases_new, "method:new_zeros", "");
 CREATION(ones, "default", "(SymInt[] size, *, " MADE ")", dtype_filled, shape_size, fx__ones_ref, lower_ones, cases_filled,
          "torch.ones", "");
 CREATION(ones_like, "default", "(Tensor self, *, " MADE ", MemoryFormat? memory_format=None)", dtype_filled_like, shape_like,

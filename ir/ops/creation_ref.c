@@ -22,6 +22,11 @@ fx_status fx__full_ref(const fx_rt_arg *args, fx_tensor *results)
 {
     return fill(results, number(&args[1], results->dtype));
 }
+/* new_full(self, size, fill_value, ...) */
+fx_status fx__new_full_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return fill(results, number(&args[2], results->dtype));
+}
 fx_status fx__zeros_ref(const fx_rt_arg *args, fx_tensor *results)
 {
     (void)args;

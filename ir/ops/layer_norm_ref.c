@@ -8,10 +8,11 @@ typedef struct norm {
     const fx_rt_arg *x, *weight, *bias; /* weight and bias may be absent */
     const fx_rt_arg *x_error, *weight_error, *bias_error;
     double eps;
-    int32_t outer;     /* layer_norm: leading dims; group_norm: 1 */
-    int64_t per_group; /* group_norm: channels of a group; layer_norm: 0 */
-    bool about_zero;   /* rms_norm */
-    double round;      /* bound: rounding step of the result; 0: compute values */
+    int32_t outer;          /* layer_norm: leading dims; group_norm: 1 */
+    int64_t per_group;      /* group_norm: channels of a group; layer_norm: 0 */
+    bool about_zero;        /* rms_norm */
+    fx_tensor *mean, *rstd; /* of each row; NULL: not wanted */
+    double round;           /* bound: rounding step of the result; 0: compute values */
 } norm;
 
 /* Sums over a row. */
@@ -116,6 +117,14 @@ static void store_bound(const norm *p, row *r, const int64_t *at, const int64_t 
     fx__ref_set(out, at, (double)(weight * z_error + own + parameters));
 }
 
+/* The row's mean and 1 / sqrt(var + eps), or their errors. */
+static void store_row(const norm *p, const row *r, const int64_t *at)
+{
+    double s = (double)inverse(p, r), round = p->round, n = (double)r->n;
+    fx__ref_set(p->mean, at, round != 0 ? (double)r->error + (n + 2) * round * (double)r->magnitude : (double)r->mean);
+    fx__ref_set(p->rstd, at, round != 0 ? s * (s * (double)r->weighted + (n + 8) * round) : s);
+}
+
 static void one_row(const norm *p, const int64_t *start, fx_tensor *out)
 {
     row r = {0};
@@ -128,6 +137,8 @@ static void one_row(const norm *p, const int64_t *start, fx_tensor *out)
     if (p->round != 0) each(p, start, &r, NULL, add_weighted);
     r.weighted /= r.n;
     each(p, start, &r, out, p->round != 0 ? store_bound : store_value);
+    int64_t group[2] = {start[0], p->per_group ? start[1] / p->per_group : 0};
+    if (p->mean) store_row(p, &r, p->per_group ? group : start);
 }
 
 static fx_status each_row(const norm *p, fx_tensor *out)
@@ -210,4 +221,51 @@ fx_status fx__rms_norm_bound(const fx_rt_bound *call)
 fx_status fx__group_norm_bound(const fx_rt_bound *call)
 {
     return bound(call, group(call->args));
+}
+
+/* ---- With the statistics of each row ------------------------------------------------------------------------------------------
+ */
+
+static fx_status with_statistics(norm p, fx_tensor *results)
+{
+    p.mean = &results[1];
+    p.rstd = &results[2];
+    return each_row(&p, results);
+}
+
+/* native_layer_norm(input, normalized_shape, weight, bias, eps) */
+fx_status fx__native_layer_norm_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return with_statistics(layer(args), results);
+}
+
+/* native_group_norm(input, weight, bias, N, C, HxW, group, eps) */
+static norm native_group(const fx_rt_arg *args)
+{
+    norm p = {.x = &args[0], .weight = &args[1], .bias = &args[2], .eps = args[7].u.f, .outer = 1};
+    p.per_group = args[0].u.tensor->dim[1] / args[6].u.i;
+    return p;
+}
+
+fx_status fx__native_group_norm_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return with_statistics(native_group(args), results);
+}
+
+static fx_status native_bound(const fx_rt_bound *call, norm p, int32_t weight)
+{
+    p.x_error = &call->arg_errors[0];
+    p.weight_error = &call->arg_errors[weight];
+    p.bias_error = &call->arg_errors[weight + 1];
+    p.round = call->eps;
+    return with_statistics(p, call->errors);
+}
+
+fx_status fx__native_layer_norm_bound(const fx_rt_bound *call)
+{
+    return native_bound(call, layer(call->args), 2);
+}
+fx_status fx__native_group_norm_bound(const fx_rt_bound *call)
+{
+    return native_bound(call, native_group(call->args), 1);
 }

@@ -261,18 +261,38 @@ const fx_op fx_op_constant_pad_nd = {
 
 enum { FPAD_MODE = 2, FPAD_VALUE };
 
+/* The row of a mode that repeats elements of the tensor; NULL: constant, or after a diagnostic. */
+static const fx_op *row_of_mode(const fx_call *call)
+{
+    static const struct {
+        const char *mode;
+        fx_op_code by_dims[3];
+    } rows[] = {{"reflect", {FX_OP_reflection_pad1d, FX_OP_reflection_pad2d, FX_OP_reflection_pad3d}},
+                {"replicate", {FX_OP_replication_pad1d, FX_OP_replication_pad2d, FX_OP_replication_pad3d}},
+                {"circular", {FX_OP_pad_circular, FX_OP_pad_circular, FX_OP_pad_circular}}};
+    const char *mode = call->arg[FPAD_MODE].u.s;
+    int32_t dims = fx__call_list_count(call, PAD_PAD) / 2;
+    if (strcmp(mode, "constant") == 0) return NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(mode, rows[i].mode) == 0 && dims >= 1 && dims <= 3) return fx__op(rows[i].by_dims[dims - 1]);
+    fx__call_error(call, FX_E_UNSUPPORTED, "mode '%s' over %d dimensions", mode, dims);
+    return NULL;
+}
+
 static fx_status shape_functional_pad(fx_call *call)
 {
-    const char *mode = call->arg[FPAD_MODE].u.s;
-    if (strcmp(mode, "constant") != 0)
-        return fx__call_error(call, FX_E_UNSUPPORTED, "mode '%s': only 'constant' is supported", mode);
-    return shape_pad(call);
+    const fx_op *row = row_of_mode(call);
+    if (row) return row->shape(call);
+    return strcmp(call->arg[FPAD_MODE].u.s, "constant") == 0 ? shape_pad(call) : FX_E_UNSUPPORTED;
 }
 
 static fx_node *decompose_pad(fx_graph *graph, const fx_call *call)
 {
+    const fx_op *row = row_of_mode(call);
     fx_attr value = fx__call_is_none(call, FPAD_VALUE) ? fx_int(0) : call->arg[FPAD_VALUE];
-    return fx__check_insert(graph, call, FX_OP_constant_pad_nd, (fx_attr[]){call->arg[PAD_SELF], call->arg[PAD_PAD], value}, 3);
+    fx_attr args[] = {call->arg[PAD_SELF], call->arg[PAD_PAD], value};
+    if (row) return fx__check_insert(graph, call, (fx_op_code)fx__op_code(row), args, 2);
+    return fx__check_insert(graph, call, FX_OP_constant_pad_nd, args, 3);
 }
 
 const fx_op fx_op_pad = {
@@ -286,8 +306,12 @@ const fx_op fx_op_pad = {
     .shape = shape_functional_pad,
     .reference = fx__pad_ref,
     .decompose = decompose_pad,
-    .cases =
-        (const fx_case[]){{"(f32[2, 3], [1, 2, 0, 1])", NULL}, {"(f32[2, 3], [1, -2], 'constant', 2.5)", "value"}, {NULL, NULL}},
+    .cases = (const fx_case[]){{"(f32[2, 3], [1, 2, 0, 1])", NULL},
+                               {"(f32[2, 3], [1, -2], 'constant', 2.5)", "value"},
+                               {"(f32[2, 3, 4], [1, 2], 'reflect')", "mirrored"},
+                               {"(f32[2, 3, 4], [1, 2, 1, 1], 'replicate')", "the outermost again"},
+                               {"(f32[2, 3, 4], [1, 2], 'circular')", "round"},
+                               {NULL, NULL}},
 };
 
 /* ---- The identity --------------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reference kernels of operators that move elements: cat, stack, constant_pad_nd, copies. */
 #include "runtime/ref.h"
+#include <string.h>
+
+fx_status fx__pad_reflect_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__pad_replicate_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__pad_circular_ref(const fx_rt_arg *args, fx_tensor *results);
 
 fx_status fx__copy_ref(const fx_rt_arg *args, fx_tensor *results)
 {
@@ -87,5 +92,8 @@ fx_status fx__constant_pad_nd_ref(const fx_rt_arg *args, fx_tensor *results)
 /* pad(self, pad, mode, value) */
 fx_status fx__pad_ref(const fx_rt_arg *args, fx_tensor *results)
 {
+    if (strcmp(args[2].u.s, "reflect") == 0) return fx__pad_reflect_ref(args, results);
+    if (strcmp(args[2].u.s, "replicate") == 0) return fx__pad_replicate_ref(args, results);
+    if (strcmp(args[2].u.s, "circular") == 0) return fx__pad_circular_ref(args, results);
     return pad(args, &args[3], results);
 }

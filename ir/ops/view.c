@@ -349,6 +349,23 @@ VIEW(view, "view.default", "view(Tensor self, SymInt[] size) -> Tensor",
      "torch.ops.aten._unsafe_view.default torch.ops.aten.view_copy.default method:view", "Reshape", reshape, renumber,
      lower_renumber, cases_view)
 
+/* What a view becomes when torch is traced below autograd; the strides follow from the sizes. */
+const fx_op fx_op_reshape_alias = {
+    .name = "reshape_alias",
+    .target = "torch.ops.aten._reshape_alias.default",
+    .schema = "_reshape_alias(Tensor self, SymInt[] size, SymInt[] stride) -> Tensor",
+    .names = "",
+    .family = "views",
+    .dtypes = FX_ANY,
+    .shape = shape_view,
+    .reference = fx__reshape_ref,
+    .view = view_renumber,
+    .lower = lower_renumber,
+    .cases = (const fx_case[]){{"(f32[2, 3, 4], [6, 4], [4, 1])", NULL},
+                               {"(f32[s0, 6], [s0, 2, 3], [6, 3, 1])", "symbolic"},
+                               {NULL, NULL}},
+};
+
 const fx_op fx_op_reshape = {
     .name = "reshape",
     .target = "torch.ops.aten.reshape.default",
