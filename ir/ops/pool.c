@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pooling over one to three spatial dims: maximum, average, adaptive average. Each lowers to one kernel with the channel axis
- * last among the outer ones: a REDUCE over the window, whose loads outside the input give the identity, and a MAP. */
+/* Pooling over one to three spatial dims: maximum, average, and both over windows that cover the image evenly. Each lowers to one
+ * kernel with the channel axis last among the outer ones: a REDUCE over the window, whose loads outside the input give the
+ * identity, and a MAP. */
 #include "ir/ops/check.h"
 #include "ir/ops/window.h"
 #include <math.h>
@@ -17,7 +18,12 @@ DECLARE(avg_pool3d)
 DECLARE(adaptive_avg_pool1d)
 DECLARE(adaptive_avg_pool2d)
 DECLARE(adaptive_avg_pool3d)
-fx_status fx__max_pool2d_with_indices_ref(const fx_rt_arg *args, fx_tensor *results);
+DECLARE(max_pool1d_with_indices)
+DECLARE(max_pool2d_with_indices)
+DECLARE(max_pool3d_with_indices)
+DECLARE(adaptive_max_pool1d)
+DECLARE(adaptive_max_pool2d)
+DECLARE(adaptive_max_pool3d)
 
 /* Argument positions. */
 enum { SELF, KERNEL, STRIDE, PADDING };
@@ -93,6 +99,7 @@ static fx_status shape_avg(fx_call *call)
     return shape_pool(call, &w);
 }
 
+/* Averages, or largest values and where they stand. */
 static fx_status shape_adaptive(fx_call *call)
 {
     int32_t n = spatial(call);
@@ -107,6 +114,11 @@ static fx_status shape_adaptive(fx_call *call)
     for (int32_t d = lead; d < x->rank; d++)
         if (!fx__dims_assume(call->dims, FX_GUARD_LE, 1, x->dim[d], "an average needs an element"))
             return fx__call_error(call, FX_E_SHAPE, "self is %s, which has no elements to average", fx__check_type(call, x).s);
+    for (int32_t r = 1; r < call->n_results; r++) {
+        fx_dtype dtype = call->result[r].dtype;
+        call->result[r] = *out;
+        call->result[r].dtype = dtype;
+    }
     return FX_OK;
 }
 
@@ -151,6 +163,60 @@ static double lowest(fx_dtype dtype)
     return fx_dtype_is_signed(dtype) ? -ldexp(1, (int)(8 * fx_dtype_bytes(dtype) - 1)) : 0;
 }
 
+static uint16_t i64(fx_kb *k, int64_t value)
+{
+    return fx__kb_imm_int(k, FX_I64, value);
+}
+
+/* The input position of this step of the window, as i64, and whether it lies inside (FX_NO_EXPR: always). */
+typedef struct place {
+    uint16_t at[FX_WINDOW_DIMS], inside;
+} place;
+
+static place window_place(const pool_kernel *p, const fx_call *call, const fx_window *w)
+{
+    fx_kb *k = p->k;
+    place here = {.inside = FX_NO_EXPR};
+    for (int32_t i = 0; i < p->n; i++) {
+        uint16_t first = fx__kb_scalar(k, FX_SCALAR_MUL, fx__kb_coord(k, p->position[i]), i64(k, w->stride[i]));
+        uint16_t step = fx__kb_scalar(k, FX_SCALAR_MUL, fx__kb_coord(k, p->red[i]), i64(k, w->dilation[i]));
+        uint16_t at = fx__kb_scalar(k, FX_SCALAR_SUB, fx__kb_scalar(k, FX_SCALAR_ADD, first, step), i64(k, w->begin[i]));
+        uint16_t size = fx__kb_dim(k, fx__call_type(call, SELF)->dim[p->lead + i]);
+        uint16_t within = fx__kb_scalar(k, FX_SCALAR_AND, fx__kb_scalar(k, FX_SCALAR_LE, i64(k, 0), at),
+                                        fx__kb_scalar(k, FX_SCALAR_LT, at, size));
+        here.inside = here.inside == FX_NO_EXPR ? within : fx__kb_scalar(k, FX_SCALAR_AND, here.inside, within);
+        here.at[i] = at;
+    }
+    return here;
+}
+
+/* Where x is the largest value m, in row-major order of the image: the first such place, but the last NaN, as torch has it. The
+ * smallest key is sought: the place, or -1 - place for a NaN. */
+static void store_index(const pool_kernel *p, fx_lower *lw, const fx_call *call, const place *here, uint16_t x, fx_kresult m)
+{
+    fx_kb *k = p->k;
+    uint16_t flat = here->at[0], none = i64(k, INT64_MAX), one = i64(k, 1), zero = i64(k, 0);
+    for (int32_t i = 1; i < p->n; i++) {
+        uint16_t size = fx__kb_dim(k, fx__call_type(call, SELF)->dim[p->lead + i]);
+        flat = fx__kb_scalar(k, FX_SCALAR_ADD, fx__kb_scalar(k, FX_SCALAR_MUL, flat, size), here->at[i]);
+    }
+    uint16_t key = fx__kb_select(k, fx__kb_scalar(k, FX_SCALAR_EQ, x, fx__kb_result(k, m)), flat, none);
+    uint16_t behind = fx__kb_scalar(k, FX_SCALAR_SUB, fx__kb_scalar(k, FX_SCALAR_SUB, zero, flat), one);
+    if (fx_dtype_is_float(call->result[0].dtype)) key = fx__kb_select(k, fx__kb_scalar(k, FX_SCALAR_NE, x, x), behind, key);
+    if (here->inside != FX_NO_EXPR) key = fx__kb_select(k, here->inside, key, none);
+    uint16_t least = fx__kb_result(k, fx__kb_reduce(k, "p", FX_COMBINE_MIN, p->red, (uint8_t)p->n, key));
+    none = i64(k, INT64_MAX), one = i64(k, 1), zero = i64(k, 0);
+    uint16_t back = fx__kb_scalar(k, FX_SCALAR_SUB, fx__kb_scalar(k, FX_SCALAR_SUB, zero, least), one);
+    uint16_t index = fx__kb_select(k, fx__kb_scalar(k, FX_SCALAR_LT, least, zero), back, least);
+    index = fx__kb_select(k, fx__kb_scalar(k, FX_SCALAR_EQ, least, none), i64(k, -1), index);
+    fx__kb_store(k, fx__lower_result(lw, call, 1), p->out, index);
+}
+
+static bool wants_index(const fx_call *call)
+{
+    return call->n_results == 2 && fx__check_uses(call, 1);
+}
+
 static fx_status lower_max(fx_lower *lw, const fx_call *call)
 {
     pool_kernel p = {0};
@@ -159,6 +225,11 @@ static fx_status lower_max(fx_lower *lw, const fx_call *call)
     make_axes(&p, lw, call, &w);
     uint16_t x = load_window(&p, lw, call, &w, lowest(call->result[0].dtype));
     fx_kresult m = fx__kb_reduce(p.k, "m", FX_COMBINE_MAX, p.red, (uint8_t)p.n, x);
+    if (wants_index(call)) {
+        place here = window_place(&p, call, &w);
+        x = load_window(&p, lw, call, &w, lowest(call->result[0].dtype));
+        store_index(&p, lw, call, &here, x, m);
+    }
     fx__kb_store(p.k, fx__lower_result(lw, call, 0), p.out, fx__kb_result(p.k, m));
     return fx__kb_finish(p.k);
 }
@@ -166,11 +237,6 @@ static fx_status lower_max(fx_lower *lw, const fx_call *call)
 static fx_dtype sum_dtype(fx_dtype dtype)
 {
     return dtype == FX_F64 ? FX_F64 : FX_F32;
-}
-
-static uint16_t i64(fx_kb *k, int64_t value)
-{
-    return fx__kb_imm_int(k, FX_I64, value);
 }
 
 /* Positions of dim i that count at this point, as i64: up to the padded end, or within the input. */
@@ -299,6 +365,47 @@ static void adaptive_window(fx_dims *dims, const fx_call *call, fx_window *w, ad
         w->stride[i] = w->size[i];
         w->dilation[i] = 1;
     }
+}
+
+/* An element of the window; steps beyond its end see its last position again. */
+static uint16_t load_adaptive(pool_kernel *p, fx_lower *lw, const fx_call *call, const adaptive_dim *dim, place *out_here)
+{
+    fx_kb *k = p->k;
+    bool gathers = false;
+    uint16_t ignored = FX_NO_EXPR, start, end;
+    *out_here = (place){.inside = FX_NO_EXPR};
+    for (int32_t i = 0; i < p->n; i++) {
+        if (!dim[i].equal) {
+            p->in[p->lead + i] = gathered(p, i, &dim[i], &ignored);
+            out_here->at[i] = (uint16_t)p->in[p->lead + i].value;
+            gathers = true;
+        } else {
+            window_ends(p, i, &dim[i], &start, &end);
+            out_here->at[i] = fx__kb_scalar(k, FX_SCALAR_ADD, start, fx__kb_coord(k, p->red[i]));
+        }
+    }
+    fx_lvalue x = fx__lower_arg(lw, call, SELF);
+    return gathers ? fx__kb_load_gather(k, x, p->in) : fx__kb_load(k, x, p->in);
+}
+
+static fx_status lower_adaptive_max(fx_lower *lw, const fx_call *call)
+{
+    fx_window w = {.n = spatial(call)};
+    adaptive_dim dim[FX_WINDOW_DIMS];
+    pool_kernel p = {0};
+    place here;
+    for (int32_t d = 0; d < call->result[0].rank; d++)
+        if (call->result[0].dim[d] == 0) return FX_OK; /* nothing to store */
+    adaptive_window(fx__lower_dims(lw), call, &w, dim);
+    make_axes(&p, lw, call, &w);
+    uint16_t x = load_adaptive(&p, lw, call, dim, &here);
+    fx_kresult m = fx__kb_reduce(p.k, "m", FX_COMBINE_MAX, p.red, (uint8_t)p.n, x);
+    if (wants_index(call)) {
+        x = load_adaptive(&p, lw, call, dim, &here);
+        store_index(&p, lw, call, &here, x, m);
+    }
+    fx__kb_store(p.k, fx__lower_result(lw, call, 0), p.out, fx__kb_result(p.k, m));
+    return fx__kb_finish(p.k);
 }
 
 static fx_status lower_adaptive(fx_lower *lw, const fx_call *call)
@@ -436,18 +543,46 @@ ADAPTIVE_POOL(
     3, "torch.nn.functional.adaptive_avg_pool3d torch._C._nn.adaptive_avg_pool3d torch.ops.aten._adaptive_avg_pool3d.default",
     cases_adaptive3)
 
-const fx_op fx_op_max_pool2d_with_indices = {
-    .name = "max_pool2d_with_indices",
-    .target = "torch.ops.aten.max_pool2d_with_indices.default",
-    .schema = "max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, int[2] dilation=1, "
-              "bool ceil_mode=False) -> (Tensor, Tensor)",
-    .names = "torch.nn.functional.max_pool2d_with_indices torch._C._nn.max_pool2d_with_indices",
-    .family = "pooling",
-    .dtypes = FX_NUMBERS,
-    .dtype = dtype_max_indices,
-    .shape = shape_max_indices,
-    .reference = fx__max_pool2d_with_indices_ref,
-    .cases = (const fx_case[]){{"(f32[2, 3, 6, 8], 2)", "stride is the window"},
-                               {"(f32[1, 2, 7, 7], 3, 2, 1, 1, True)", "padding"},
-                               {NULL, NULL}},
-};
+#define MAX_POOL_INDICES(n, names_, cases_)                                                                                        \
+    const fx_op fx_op_max_pool##n##d_with_indices = {                                                                              \
+        .name = "max_pool" #n "d_with_indices",                                                                                    \
+        .target = "torch.ops.aten.max_pool" #n "d_with_indices.default",                                                           \
+        .schema = "max_pool" #n "d_with_indices(Tensor self, int[" #n "] kernel_size, int[" #n "]? stride=None, int[" #n           \
+                  "] padding=0, int[" #n "] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)",                                \
+        .names = names_,                                                                                                           \
+        .family = "pooling",                                                                                                       \
+        .dtypes = FX_NUMBERS,                                                                                                      \
+        .dtype = dtype_max_indices,                                                                                                \
+        .shape = shape_max_indices,                                                                                                \
+        .reference = fx__max_pool##n##d_with_indices_ref,                                                                          \
+        .bound = fx__max_pool##n##d_with_indices_bound,                                                                            \
+        .lower = lower_max,                                                                                                        \
+        .cases = cases_,                                                                                                           \
+    }
+#define ADAPTIVE_MAX_POOL(n, names_, cases_)                                                                                       \
+    const fx_op fx_op_adaptive_max_pool##n##d = {                                                                                  \
+        .name = "adaptive_max_pool" #n "d",                                                                                        \
+        .target = "torch.ops.aten.adaptive_max_pool" #n "d.default",                                                               \
+        .schema = "adaptive_max_pool" #n "d(Tensor self, int[" #n "] output_size) -> (Tensor, Tensor)",                            \
+        .names = names_,                                                                                                           \
+        .family = "pooling",                                                                                                       \
+        .dtypes = FX_NUMBERS,                                                                                                      \
+        .dtype = dtype_max_indices,                                                                                                \
+        .shape = shape_adaptive,                                                                                                   \
+        .reference = fx__adaptive_max_pool##n##d_ref,                                                                              \
+        .bound = fx__adaptive_max_pool##n##d_bound,                                                                                \
+        .lower = lower_adaptive_max,                                                                                               \
+        .cases = cases_,                                                                                                           \
+    }
+
+MAX_POOL_INDICES(1, "torch.nn.functional.max_pool1d_with_indices torch._C._nn.max_pool1d_with_indices",
+                 ((const fx_case[]){{"(f32[2, 3, 9], 3, 2, 1)", NULL}, {NULL, NULL}}));
+MAX_POOL_INDICES(2, "torch.nn.functional.max_pool2d_with_indices torch._C._nn.max_pool2d_with_indices",
+                 ((const fx_case[]){{"(f32[2, 3, 6, 8], 2)", "stride is the window"},
+                                    {"(f32[1, 2, 7, 7], 3, 2, 1, 1, True)", "padding"},
+                                    {NULL, NULL}}));
+MAX_POOL_INDICES(3, "torch.nn.functional.max_pool3d_with_indices torch._C._nn.max_pool3d_with_indices",
+                 ((const fx_case[]){{"(f32[1, 2, 4, 6, 5], [2, 3, 2], 2, [1, 1, 0])", NULL}, {NULL, NULL}}));
+ADAPTIVE_MAX_POOL(1, "torch.nn.functional.adaptive_max_pool1d_with_indices", cases_adaptive1);
+ADAPTIVE_MAX_POOL(2, "torch.nn.functional.adaptive_max_pool2d_with_indices torch._C._nn.adaptive_max_pool2d", cases_adaptive2);
+ADAPTIVE_MAX_POOL(3, "torch.nn.functional.adaptive_max_pool3d_with_indices torch._C._nn.adaptive_max_pool3d", cases_adaptive3);

@@ -43,6 +43,8 @@ static region region_at(const pool *p, const int64_t *at)
     return r;
 }
 
+typedef region (*region_fn)(const pool *p, const int64_t *at);
+
 /* Coordinates of position k in the input, whose leading ones are those of the result; false: padding. */
 static bool position(const pool *p, const region *r, const int64_t *at, const int64_t *k, int64_t *in)
 {
@@ -68,9 +70,8 @@ static bool replaces(fx_dtype dtype, fx_imm value, fx_imm best)
 }
 
 /* Largest value of a region and its flat spatial index (-1: nothing but padding). A NaN wins. */
-static fx_imm largest(const pool *p, const int64_t *at, int64_t *out_index)
+static fx_imm largest(const pool *p, region r, const int64_t *at, int64_t *out_index)
 {
-    region r = region_at(p, at);
     fx_imm best = lowest(p->x->dtype);
     int64_t k[FX_RANK] = {0}, in[FX_RANK];
     *out_index = -1;
@@ -86,12 +87,12 @@ static fx_imm largest(const pool *p, const int64_t *at, int64_t *out_index)
 }
 
 /* indices may be NULL */
-static fx_status max_pool(const pool *p, fx_tensor *out, fx_tensor *indices)
+static fx_status max_pool(const pool *p, region_fn where, fx_tensor *out, fx_tensor *indices)
 {
     if (fx__ref_empty(out->rank, out->dim)) return FX_OK;
     int64_t at[FX_RANK] = {0}, index;
     do {
-        fx__ref_store(out, at, largest(p, at, &index));
+        fx__ref_store(out, at, largest(p, where(p, at), at, &index));
         if (indices) fx__ref_store(indices, at, (fx_imm){.i = index});
     } while (fx__ref_next(out->rank, out->dim, at));
     return FX_OK;
@@ -100,7 +101,7 @@ static fx_status max_pool(const pool *p, fx_tensor *out, fx_tensor *indices)
 static fx_status max_pool_n(const fx_rt_arg *args, fx_tensor *results, int32_t n)
 {
     pool p = read_pool(args, &results[0], n, &args[4]);
-    return max_pool(&p, &results[0], NULL);
+    return max_pool(&p, region_at, &results[0], NULL);
 }
 
 fx_status fx__max_pool1d_ref(const fx_rt_arg *args, fx_tensor *results)
@@ -116,10 +117,23 @@ fx_status fx__max_pool3d_ref(const fx_rt_arg *args, fx_tensor *results)
     return max_pool_n(args, results, 3);
 }
 
+static fx_status max_pool_indices(const fx_rt_arg *args, fx_tensor *results, int32_t n)
+{
+    pool p = read_pool(args, &results[0], n, &args[4]);
+    return max_pool(&p, region_at, &results[0], &results[1]);
+}
+
+fx_status fx__max_pool1d_with_indices_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return max_pool_indices(args, results, 1);
+}
 fx_status fx__max_pool2d_with_indices_ref(const fx_rt_arg *args, fx_tensor *results)
 {
-    pool p = read_pool(args, &results[0], 2, &args[4]);
-    return max_pool(&p, &results[0], &results[1]);
+    return max_pool_indices(args, results, 2);
+}
+fx_status fx__max_pool3d_with_indices_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return max_pool_indices(args, results, 3);
 }
 
 /* ---- Average ------------------------------------------------------------------------------------------------------------- */
@@ -236,19 +250,23 @@ fx_status fx__avg_pool3d_bound(const fx_rt_bound *call)
 }
 
 /* The largest of values that are each off by at most their errors is off by at most the largest error. */
-static fx_status max_pool_bound(const fx_rt_bound *call, int32_t n)
+static fx_status bound_largest(const fx_rt_bound *call, pool p, region_fn where)
 {
     const fx_tensor *error = input_error(call);
     fx_tensor *out = call->errors;
     if (fx__ref_empty(out->rank, out->dim)) return FX_OK;
     int64_t at[FX_RANK] = {0}, index;
-    pool p = read_pool(call->args, out, n, &call->args[4]);
     if (error) p.x = error;
     do {
-        double worst = error ? fx__scalar_to_double(FX_F64, largest(&p, at, &index)) : 0;
+        double worst = error ? fx__scalar_to_double(FX_F64, largest(&p, where(&p, at), at, &index)) : 0;
         fx__ref_set(out, at, error && index >= 0 ? worst : 0);
     } while (fx__ref_next(out->rank, out->dim, at));
     return FX_OK;
+}
+
+static fx_status max_pool_bound(const fx_rt_bound *call, int32_t n)
+{
+    return bound_largest(call, read_pool(call->args, call->errors, n, &call->args[4]), region_at);
 }
 
 fx_status fx__max_pool1d_bound(const fx_rt_bound *call)
@@ -262,6 +280,38 @@ fx_status fx__max_pool2d_bound(const fx_rt_bound *call)
 fx_status fx__max_pool3d_bound(const fx_rt_bound *call)
 {
     return max_pool_bound(call, 3);
+}
+
+/* Where inputs are not exact, any element may be the largest. */
+static fx_status indices_bound(const fx_rt_bound *call, pool p, region_fn where)
+{
+    const fx_tensor *error = input_error(call), *x = call->args[0].u.tensor;
+    double elements = 1;
+    int64_t at[FX_RANK] = {0};
+    for (int32_t i = 0; i < p.w.n; i++) elements *= (double)x->dim[x->rank - 1 - i];
+    fx_status status = bound_largest(call, p, where);
+    if (status != FX_OK || !error || fx__ref_empty(call->errors[1].rank, call->errors[1].dim)) return status;
+    do fx__ref_set(&call->errors[1], at, elements);
+    while (fx__ref_next(call->errors[1].rank, call->errors[1].dim, at));
+    return FX_OK;
+}
+
+static fx_status max_indices_bound(const fx_rt_bound *call, int32_t n)
+{
+    return indices_bound(call, read_pool(call->args, call->errors, n, &call->args[4]), region_at);
+}
+
+fx_status fx__max_pool1d_with_indices_bound(const fx_rt_bound *call)
+{
+    return max_indices_bound(call, 1);
+}
+fx_status fx__max_pool2d_with_indices_bound(const fx_rt_bound *call)
+{
+    return max_indices_bound(call, 2);
+}
+fx_status fx__max_pool3d_with_indices_bound(const fx_rt_bound *call)
+{
+    return max_indices_bound(call, 3);
 }
 
 /* ---- Adaptive average ----------------------------------------------------------------------------------------------------- */
@@ -323,4 +373,44 @@ fx_status fx__adaptive_avg_pool2d_bound(const fx_rt_bound *call)
 fx_status fx__adaptive_avg_pool3d_bound(const fx_rt_bound *call)
 {
     return adaptive_pool(call->args[0].u.tensor, call->errors, 3, call);
+}
+
+/* ---- Adaptive maximum: the same regions ---------------------------------------------------------------------------------------
+ */
+
+static fx_status adaptive_max(const fx_rt_arg *args, fx_tensor *results, int32_t n)
+{
+    pool p = pool_of(args[0].u.tensor, results, n);
+    return max_pool(&p, adaptive_region, &results[0], &results[1]);
+}
+
+fx_status fx__adaptive_max_pool1d_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return adaptive_max(args, results, 1);
+}
+fx_status fx__adaptive_max_pool2d_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return adaptive_max(args, results, 2);
+}
+fx_status fx__adaptive_max_pool3d_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return adaptive_max(args, results, 3);
+}
+
+static fx_status adaptive_max_bound(const fx_rt_bound *call, int32_t n)
+{
+    return indices_bound(call, pool_of(call->args[0].u.tensor, call->errors, n), adaptive_region);
+}
+
+fx_status fx__adaptive_max_pool1d_bound(const fx_rt_bound *call)
+{
+    return adaptive_max_bound(call, 1);
+}
+fx_status fx__adaptive_max_pool2d_bound(const fx_rt_bound *call)
+{
+    return adaptive_max_bound(call, 2);
+}
+fx_status fx__adaptive_max_pool3d_bound(const fx_rt_bound *call)
+{
+    return adaptive_max_bound(call, 3);
 }
