@@ -16,6 +16,7 @@
 
 #include "fxjit/compile.h"
 #include "fxjit/graph.h"
+#include "fxjit/interp.h"
 #include "fxjit/ops.h"
 #include "fxjit/passes.h"
 #include "fxjit/rt.h"
