@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The installed library serves a stranger: README's program builds through pkg-config and through the CMake package, and runs.
+# The installed library serves a stranger: README's program builds through pkg-config and through the CMake package, and runs; the
+# Python package finds the library beside it.
 # Usage: install.sh BUILD_DIR SOURCE_DIR
 set -eu
 work=$(mktemp -d)
@@ -25,3 +26,7 @@ cmake --build "$work/project/build" >/dev/null
 cmp "$work/one" "$work/two"
 [ "$(wc -l <"$work/one")" = 2 ]
 "$work/prefix/bin/fxjit" --version
+if /usr/bin/python3 -c "import numpy" 2>/dev/null; then
+    PYTHONPATH=$(dirname "$(find "$work/prefix" -path '*/fxjit/__init__.py' -exec dirname {} +)") \
+        /usr/bin/python3 -c "import sys, fxjit, fxjit._library as l; assert l.find().startswith(sys.argv[1]); print(fxjit.version())" "$work/prefix"
+fi

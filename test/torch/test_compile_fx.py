@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""compile_fx and the backend: calling convention, pytrees, shapes, fallbacks, errors, memory."""
+from __future__ import annotations
+
+import gc
+import resource
+import threading
+import unittest
+import warnings
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import fxjit
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+        self.register_buffer("scale", torch.tensor([1.0, 2.0, 3.0]))
+
+    def forward(self, x: torch.Tensor, y: Any = None, gain: float = 2.0) -> torch.Tensor:
+        return F.relu(self.linear(x) * self.scale) * gain + torch.tensor([0.5, 0.0, 0.0])
+
+
+def function(code: Any, **concrete: Any) -> torch.fx.GraphModule:
+    """A traced function."""
+    return torch.fx.symbolic_trace(code, concrete_args=concrete or None)
+
+
+class Calling(unittest.TestCase):
+    def setUp(self) -> None:
+        torch.manual_seed(1)
+        self.net, self.x = Net().eval(), torch.randn(2, 4)
+        self.graph = torch.fx.symbolic_trace(self.net)
+
+    def close(self, got: Any, want: Any) -> None:
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
+
+    def test_positional_keyword_and_default(self) -> None:
+        fast = fxjit.compile_fx(self.graph, (self.x,))
+        want = self.net(self.x).detach()
+        self.close(fast(self.x), want)
+        self.close(fast(x=self.x), want)
+        self.close(fast(self.x, None, gain=2.0), want)
+        with self.assertRaises(TypeError):
+            fast(self.x, colour=1)
+        with self.assertRaises(TypeError):
+            fast()
+
+    def test_other_constants_are_guarded_or_compiled(self) -> None:
+        with self.assertRaises(fxjit.Error) as caught:
+            fxjit.compile_fx(self.graph, (self.x,))(self.x, gain=3.0)
+        self.assertEqual(caught.exception.status, "E_GUARD")
+        fast = fxjit.compile_fx(self.graph, (self.x,), dynamic=False)
+        self.close(fast(self.x, gain=3.0), self.net(self.x, gain=3.0).detach())
+        self.assertEqual(fast.variants, 2)
+
+    def test_weights_are_borrowed(self) -> None:
+        from fxjit.exporter import describe
+        tensors = describe(self.graph, (self.x,)).tensors
+        self.assertEqual(tensors["linear.weight"].data_ptr(), self.net.linear.weight.data_ptr())
+
+    def test_strided_inputs_and_no_copies(self) -> None:
+        fast = fxjit.compile_fx(self.graph, (self.x,))
+        wide = torch.randn(4, 2)
+        self.close(fast(wide.t()), self.net(wide.t()).detach())
+
+    def test_other_shapes(self) -> None:
+        other = torch.randn(5, 4)
+        with self.assertRaisesRegex(fxjit.Error, "dimension 0 of input `x` is 5, expected 2"):
+            fxjit.compile_fx(self.graph, (self.x,))(other)
+        anew = fxjit.compile_fx(self.graph, (self.x,), dynamic=False)
+        for shape in (5, 7, 5):
+            x = torch.randn(shape, 4)
+            self.close(anew(x), self.net(x).detach())
+        self.assertEqual(anew.variants, 3)
+
+    def test_symbolic_sizes(self) -> None:
+        fast = fxjit.compile_fx(self.graph, (self.x,), dynamic={"x": {0: fxjit.Dim("batch", 1, 64)}})
+        for size in (1, 5, 64):
+            x = torch.randn(size, 4)
+            self.close(fast(x), self.net(x).detach())
+        with self.assertRaises(fxjit.Error) as caught:
+            fast(torch.randn(65, 4))
+        self.assertEqual(caught.exception.status, "E_GUARD")
+        with self.assertRaisesRegex(fxjit.Error, "no tensor input"):
+            fxjit.compile_fx(self.graph, (self.x,), dynamic={"z": {0: "n"}})
+        with self.assertRaisesRegex(fxjit.Error, "dimensions"):
+            fxjit.compile_fx(self.graph, (self.x,), dynamic={"x": {2: "n"}})
+
+    def test_structured_inputs_and_outputs(self) -> None:
+        def code(d: dict, pair: tuple) -> dict:
+            return {"sum": d["a"] + pair[0], "rest": [pair[1] * 2, (d["a"], None, 3)]}
+        d, pair = {"a": torch.randn(3)}, (torch.randn(3), torch.randn(2))
+        fast = fxjit.compile_fx(function(code), (d, pair))
+        self.same_structure(fast(d, pair), code(d, pair))
+
+    def test_a_graph_that_flattens_its_inputs(self) -> None:
+        def code(d: dict) -> list:
+            return [d["a"] + d["b"], {"c": d["a"] * 2}]
+        graph = torch.fx.symbolic_trace(code, concrete_args={"d": {"a": torch.fx.PH, "b": torch.fx.PH}})
+        d = {"a": torch.randn(3), "b": torch.randn(3)}
+        self.same_structure(fxjit.compile_fx(graph, (d,))(d), code(d))
+
+    def same_structure(self, got: Any, want: Any) -> None:
+        self.assertIs(type(got), type(want))
+        if isinstance(want, dict):
+            self.assertEqual(list(got), list(want))
+            got, want = list(got.values()), list(want.values())
+        if isinstance(want, (list, tuple)):
+            self.assertEqual(len(got), len(want))
+            for one, other in zip(got, want):
+                self.same_structure(one, other)
+        elif isinstance(want, torch.Tensor):
+            self.close(got, want)
+        else:
+            self.assertEqual(got, want)
+
+    def test_sizes_as_arguments(self) -> None:
+        def code(x: torch.Tensor) -> torch.Tensor:
+            batch, width = x.size(0), x.shape[1]
+            return x.view(batch, width // 2, 2).flatten(1) + x.size(1)
+        self.close(fxjit.compile_fx(function(code), (self.x,))(self.x), code(self.x))
+
+    def test_one_result_twice_and_a_number(self) -> None:
+        def code(x: torch.Tensor, n: int) -> tuple:
+            y = x + n
+            return y, y, n + 1
+        one, two, three = fxjit.compile_fx(function(code), (self.x, 4))(self.x, 4)
+        self.close(one, self.x + 4)
+        self.close(two, one)
+        self.assertEqual(three, 5)
+
+    def test_element_types(self) -> None:
+        for dtype in (torch.float64, torch.float16, torch.bfloat16, torch.int32, torch.bool):
+            x = torch.ones(2, 3).to(dtype)
+            graph = function(lambda x: torch.logical_not(x)) if dtype is torch.bool else function(lambda x: x + x)
+            got = fxjit.compile_fx(graph, (x,))(x)
+            self.assertEqual(got.dtype, dtype)
+            self.assertTrue(torch.equal(got, graph(x)))
+
+    def test_options_are_checked(self) -> None:
+        for wrong in ({"speed": 1}, {"fallback": "maybe"}, {"dynamic": True}, {"precision": "double"}):
+            with self.assertRaises(fxjit.Error):
+                fxjit.compile_fx(self.graph, (self.x,), **wrong)
+
+    def test_modules_are_traced(self) -> None:
+        self.close(fxjit.compile_fx(self.net, (self.x,), threads=2)(self.x), self.net(self.x).detach())
+
+
+@torch.fx.wrap
+def halve(x: torch.Tensor, by: float = 2.0) -> torch.Tensor:
+    """A function that torch.fx does not look into."""
+    if x.shape[0] > 1:
+        return x / by
+    return x
+
+
+class Parts(unittest.TestCase):
+    def test_wrapped_functions_are_traced_with_their_shapes(self) -> None:
+        graph, x = function(lambda x: halve(x + 1) * 3), torch.randn(4)
+        self.assertIn("halve", str(graph.graph))
+        fast = fxjit.compile_fx(graph, (x,))
+        self.assertEqual(fast.fallbacks, [])
+        torch.testing.assert_close(fast(x), (x + 1) / 2 * 3)
+
+    def test_unknown_operators_run_in_torch(self) -> None:
+        graph, x = function(lambda x: torch.linalg.inv(torch.relu(x) + 1).abs() * 2), torch.eye(3) * 4
+        with self.assertRaises(fxjit.Error) as caught:
+            fxjit.compile_fx(graph, (x,), fallback="raise")
+        self.assertEqual(caught.exception.status, "E_UNSUPPORTED")
+        self.assertIn("inv", str(caught.exception))
+        fast = fxjit.compile_fx(graph, (x,))
+        self.assertEqual(len(fast.fallbacks), 1)
+        self.assertIn("inv", fast.fallbacks[0])
+        torch.testing.assert_close(fast(x), graph(x))
+
+    def test_all_unsupported_nodes_are_told(self) -> None:
+        graph = function(lambda x: torch.linalg.inv(x) + torch.linalg.det(x))
+        with self.assertRaises(fxjit.Error) as caught:
+            fxjit.compile_fx(graph, (torch.eye(3),), fallback="raise")
+        self.assertIn("inv", str(caught.exception))
+        self.assertIn("det", str(caught.exception))
+
+
+class Backend(unittest.TestCase):
+    def test_called_as_dynamo_calls_it(self) -> None:
+        graph, x = function(lambda x, y: (torch.relu(x @ y), x.sum())), torch.randn(3, 3)
+        run = fxjit.backend(graph, [x, x])
+        for size in (3, 5):
+            x = torch.randn(size, size)
+            for got, want in zip(run(x, x), graph(x, x)):
+                torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+
+    def test_gradients_are_torch_s(self) -> None:
+        net, x = Net(), torch.randn(2, 4)
+        run = fxjit.backend(torch.fx.symbolic_trace(net), [x])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            run(x).sum().backward()
+        self.assertEqual(len(caught), 1)
+        self.assertIsNotNone(net.linear.weight.grad)
+        with torch.no_grad():
+            torch.testing.assert_close(run(x), net(x), rtol=1e-5, atol=1e-6)
+
+    @unittest.skipUnless(hasattr(torch, "compile"), "torch.compile came with torch 2")
+    def test_torch_compile(self) -> None:
+        net, x = Net().eval(), torch.randn(2, 4)
+        with torch.no_grad():
+            torch.testing.assert_close(torch.compile(net, backend=fxjit.backend)(x), net(x), rtol=1e-5, atol=1e-6)
+
+
+class Resources(unittest.TestCase):
+    def test_memory_comes_back(self) -> None:
+        x = torch.randn(2, 4)
+
+        def work() -> None:
+            fast = fxjit.compile_fx(torch.fx.symbolic_trace(Net()), (x,), threads=1)
+            fast(x)
+            with self.assertRaises(fxjit.Error):
+                fast(x[:1])
+        for _ in range(5):
+            work()
+        gc.collect()
+        before = resident_bytes()
+        for _ in range(30):
+            work()
+        gc.collect()
+        self.assertLess(resident_bytes() - before, 10 << 20)
+
+    def test_threads_share_a_function(self) -> None:
+        net = Net().eval()
+        fast = fxjit.compile_fx(torch.fx.symbolic_trace(net), (torch.zeros(1, 4),), dynamic=False, threads=1)
+        failures: list[int] = []
+
+        def work(size: int) -> None:
+            x = torch.randn(size, 4)
+            want = net(x).detach()
+            failures.extend(size for _ in range(50) if not torch.allclose(fast(x), want, atol=1e-5))
+        threads = [threading.Thread(target=work, args=(size,)) for size in (1, 2, 3, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+
+def resident_bytes() -> int:
+    """Memory of this process."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    unittest.main()
