@@ -45,6 +45,8 @@ fx_status fx__pass_plan(fx_program *program, const fx_pass_options *options);
 /* Independent checker: no two live roots overlap, slices lie inside, offsets are aligned. */
 fx_status fx__plan_check(const fx_program *program);
 
+/* Brings a graph into core form, with all types; nothing is simplified. */
+fx_status fx__pipeline_core(fx_graph *graph, const fx_pass_options *options);
 /* Runs the graph passes on graph (which becomes a core graph). */
 fx_status fx__pipeline_graph(fx_graph *graph, const fx_pass_options *options);
 /* Lowers the core graph and runs the program passes. */

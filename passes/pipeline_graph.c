@@ -35,13 +35,18 @@ static void forget_types(fx_graph *graph)
     if (node->opcode != FX_PLACEHOLDER && node->opcode != FX_GET_ATTR) fx_node_set_type(node, 0, NULL);
 }
 
-fx_status fx__pipeline_graph(fx_graph *graph, const fx_pass_options *options)
+fx_status fx__pipeline_core(fx_graph *graph, const fx_pass_options *options)
 {
     if (!fx__module_ensure(graph)) return FX_E_OOM;
     forget_types(graph);
     FX_TRY(fx_graph_lint(graph));
     FX_TRY(run_passes(graph, to_core, options, 1));
-    FX_TRY(fx_graph_propagate(graph));
+    return fx_graph_propagate(graph);
+}
+
+fx_status fx__pipeline_graph(fx_graph *graph, const fx_pass_options *options)
+{
+    FX_TRY(fx__pipeline_core(graph, options));
     FX_TRY(run_passes(graph, simplify, options, ROUNDS));
     return run_passes(graph, finish, options, 1);
 }

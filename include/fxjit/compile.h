@@ -54,6 +54,11 @@ FX_API fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_
 FX_API fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                                     fx_tensor *bounds, int32_t n_outputs);
 
+/* The module in core form, as a module of its own that borrows the tensors of the first: submodules, bodies, methods and changes in
+ * place have become calls of operators, which fx_interpret runs; nothing is simplified. Types as for fx_compile. FX_E_UNSUPPORTED
+ * lists all nodes without an operator; FX_E_GRAPH, FX_E_SHAPE, FX_E_TYPE, FX_E_ARG, FX_E_OOM. */
+FX_API fx_status fx_module_core(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, FX_GIVES fx_module **out);
+
 /* ---- Compiling --------------------------------------------------------------------------------------------------------- */
 
 typedef enum fx_precision { FX_PRECISION_DEFAULT, FX_PRECISION_STRICT, FX_PRECISION_FAST } fx_precision;

@@ -83,6 +83,7 @@ _PROTOTYPES = {
     "fx_graph_to_fx": (P, [P]),
     "fx_graph_to_dot": (P, [P]),
     "fx_interpret": (STATUS, [P, _TENSORS, I32, _TENSORS, I32]),
+    "fx_module_core": (STATUS, [P, _TENSORS, I32, _OUT]),
     "fx_compile": (STATUS, [P, _TENSORS, I32, _OPTIONS, _OUT]),
     "fx_compile_text": (STATUS, [P, _TENSORS, I32, _OPTIONS, ctypes.c_int, _OUT, ctypes.POINTER(ctypes.c_size_t)]),
     "fx_compiled_free": (None, [P]),

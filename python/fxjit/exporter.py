@@ -270,9 +270,8 @@ def _symbolic_body(function: Any, node: torch.fx.Node) -> torch.fx.GraphModule:
     flat = bodies.of_nodes(function, node.args, node.kwargs, inputs, {})
     names = ", ".join(source.name for source in inputs)
     scope: dict[str, Any] = {"flat": flat}
-    exec(f"def body({names}): return flat({names})", scope)  # torch.fx names placeholders after parameters
-    holder = nn.Module()
-    holder.forward = scope["body"]
+    exec(f"def forward(self, {names}): return flat({names})", scope)  # torch.fx names placeholders after parameters
+    holder = type("Body", (nn.Module,), {"forward": scope["forward"]})()
     if isinstance(function, nn.Module):
         holder.inner = function
     try:

@@ -254,11 +254,16 @@ class Module:
     def interpret(self, *inputs: Any) -> Any:
         """Runs the graph node by node with reference kernels: slow, and the meaning of the graph."""
         given, alive = borrow_all(inputs)
-        n_outputs = len(self.outputs)
-        out = (c.Tensor * max(n_outputs, 1))()
+        core = c.P()
         with self._context.lock:
             self._context.clear()
-            self._context.check(c.lib().fx_interpret(self._handle, given, len(inputs), out, n_outputs))
+            self._context.check(c.lib().fx_module_core(self._handle, given, len(inputs), ctypes.byref(core)))
+            try:
+                n_outputs = c.lib().fx_module_output_count(core)
+                out = (c.Tensor * max(n_outputs, 1))()
+                self._context.check(c.lib().fx_interpret(core, given, len(inputs), out, n_outputs))
+            finally:
+                c.lib().fx_module_free(core)
         del alive
         as_torch = any(is_torch(value) for value in inputs)
         results = [present(adopt(out[index]), as_torch) for index in range(n_outputs)]

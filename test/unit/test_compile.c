@@ -51,6 +51,37 @@ static void end(setup *s)
     fx_context_free(s->context);
 }
 
+/* relu_add as a submodule, called by a graph that has methods besides. */
+START_TEST(core_of_modules_and_methods)
+{
+    fx_context *context = fx_context_new();
+    fx_module *outer = fx_module_new(context, "outer"), *core;
+    fx_graph *graph = fx_module_graph(outer);
+    CHECK_OK(context, fx_module_add_submodule(outer, "inner", relu_add(context, 2)));
+    fx_attr args[2] = {fx_node_attr(fx_graph_placeholder(graph, "a", NULL)), fx_node_attr(fx_graph_placeholder(graph, "b", NULL))};
+    fx_attr call = fx_tuple(graph, args, 2);
+    fx_node_spec inner = {FX_CALL_MODULE, "inner", call, fx_none(), NULL, false, FX_HERE};
+    fx_attr value = fx_node_attr(fx_graph_create_node(graph, &inner));
+    fx_node_spec method = {FX_CALL_METHOD, "neg", fx_tuple(graph, &value, 1), fx_none(), NULL, false, FX_HERE};
+    fx_graph_output(graph, fx_node_attr(fx_graph_create_node(graph, &method)));
+
+    float a[2][COLUMNS] = {{1, -3}}, b[COLUMNS] = {1, 1};
+    fx_tensor in[2] = {fx_tensor_view(a, FX_F32, 2, (int64_t[]){2, COLUMNS}), fx_tensor_view(b, FX_F32, 1, (int64_t[]){COLUMNS})};
+    fx_tensor out = {0};
+    ck_assert_int_eq(fx_module_core(outer, NULL, 0, &core), FX_E_ARG); /* nothing tells the types */
+    ck_assert_ptr_null(core);
+    fx_context_clear(context);
+    CHECK_OK(context, fx_module_core(outer, in, 2, &core));
+    CHECK_OK(context, fx_interpret(core, in, 2, &out, 1));
+    ck_assert_float_eq((float)fx_tensor_get(&out, 0), -2);
+    ck_assert_float_eq((float)fx_tensor_get(&out, 1), 0);
+    fx_tensor_release(&out);
+    fx_module_free(core);
+    fx_module_free(outer);
+    fx_context_free(context);
+}
+END_TEST
+
 static fx_compiled *compile(setup *s)
 {
     fx_compiled *compiled;
@@ -282,4 +313,4 @@ END_TEST
 
 FX_TESTS("compile", every_way_in_gives_the_same, the_prototype_is_c, strided_inputs_are_copied, wrong_calls_are_refused_in_words,
          many_threads_run_one_compiled_graph, the_module_may_be_freed_after_compiling, every_form_has_a_text,
-         untyped_inputs_take_the_types_of_examples, progress_can_cancel)
+         untyped_inputs_take_the_types_of_examples, progress_can_cancel, core_of_modules_and_methods)
