@@ -38,6 +38,7 @@ FX_GIVES char *fx__text_finish(fx_text *text); /* malloc'ed: freed with fx_text_
 void fx__text_double(fx_text *text, double value);
 /* Reads digits with point and exponent, "inf" or "nan", whatever the locale; false when that is not all there is. */
 bool fx__text_read_double(const char *text, size_t bytes, double *out);
+bool fx__text_is_word(const char *text, size_t bytes); /* as below, for the first bytes of a text */
 bool fx__text_is_identifier(const char *word); /* letters, digits, underscores; no digit first; not empty */
 /* The same for a value of dtype f32: shortest text that reads back to the same float. */
 void fx__text_float(fx_text *text, double value, fx_dtype dtype);

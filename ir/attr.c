@@ -170,8 +170,7 @@ static fx_status map_items(fx_graph *graph, const fx_attr *value, fx_attr_map_fn
     if (!items) return FX_E_OOM;
     for (int32_t i = 0; i < value->n; i++) FX_TRY(map_value(graph, &value->u.items[i], map, user, depth + 1, &items[i]));
     bool keyed = value->kind == FX_ATTR_DICT;
-    *out = keyed ? fx_dict(graph, value->keys, items, value->n)
-                 : (fx_attr){.kind = value->kind, .n = value->n, .u.items = items};
+    *out = keyed ? fx_dict(graph, value->keys, items, value->n) : (fx_attr){.kind = value->kind, .n = value->n, .u.items = items};
     return out->kind == value->kind ? FX_OK : FX_E_OOM;
 }
 

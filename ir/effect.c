@@ -52,7 +52,8 @@ bool fx__node_is_in_place(const fx_node *node)
         return is_in_place_name(packet, strcspn(packet, "."));
     }
     for (int32_t i = 0; i < node->kwargs.n; i++)
-        if (strcmp(node->kwargs.keys[i], "inplace") == 0 && node->kwargs.u.items[i].kind == FX_ATTR_BOOL && node->kwargs.u.items[i].u.i)
+        if (strcmp(node->kwargs.keys[i], "inplace") == 0 && node->kwargs.u.items[i].kind == FX_ATTR_BOOL &&
+            node->kwargs.u.items[i].u.i)
             return true;
     return is_in_place_name(target, strlen(target));
 }

@@ -236,6 +236,8 @@ typedef struct meta {
     fx_type type[FX_RESULTS];
     int32_t n_types, n_order, order[FX_RANK];
     bool has_order;
+    const char *annotation;
+    fx_attr facts; /* DICT, or NONE */
 } meta;
 
 static bool read_types(scope *s, meta *m)
@@ -277,6 +279,12 @@ static bool read_loc(fx_reader *r, fx_loc *loc)
     return !r->bad;
 }
 
+static bool read_facts(scope *s, fx_attr *out)
+{
+    if (!read_value(s, 1, out)) return false;
+    return out->kind == FX_ATTR_DICT || fx__lex_error(s->r, "meta is no dict");
+}
+
 static bool read_opcode(fx_reader *r, fx_opcode *out)
 {
     const char *word = fx__lex_word(r);
@@ -284,6 +292,13 @@ static bool read_opcode(fx_reader *r, fx_opcode *out)
     for (int i = 0; i < FX_OPCODE_COUNT; i++)
         if (strcmp(word, fx_opcode_name((fx_opcode)i)) == 0) return *out = (fx_opcode)i, true;
     return fx__lex_error(r, "'%.40s' is no opcode", word);
+}
+
+static bool set_facts(fx_node *node, const meta *m)
+{
+    for (int32_t i = 0; m->facts.kind == FX_ATTR_DICT && i < m->facts.n; i++)
+        if (fx_node_set_meta(node, m->facts.keys[i], m->facts.u.items[i]) != FX_OK) return false;
+    return fx_node_set_annotation(node, m->annotation) == FX_OK;
 }
 
 static bool make_node(scope *s, const fx_node_spec *spec, const meta *m)
@@ -299,7 +314,7 @@ static bool make_node(scope *s, const fx_node_spec *spec, const meta *m)
     }
     for (int32_t d = 0; good && d < FX_RANK && d < m->n_order; d++) node->order[d] = (int8_t)m->order[d];
     if (good) node->has_order = m->has_order;
-    if (good) return true;
+    if (good && set_facts(node, m)) return true;
     if (fx_context_diag_count(s->r->context) > before)
         fx__diag_note(s->r->context, &(fx_loc){.file = s->r->name, .line = s->r->line}, "in this statement");
     s->r->n_errors++;
@@ -319,6 +334,8 @@ static bool read_rest(scope *s, fx_node_spec *spec, meta *m)
         m->has_order = true;
         if (!read_order(r, m)) return false;
     }
+    if (fx__lex_accept_word(r, "as") && !(m->annotation = fx__lex_string(r))) return false;
+    if (fx__lex_accept_word(r, "meta") && !read_facts(s, &m->facts)) return false;
     return !fx__lex_accept(r, "@") || read_loc(r, &spec->loc);
 }
 

@@ -7,14 +7,16 @@
  *   graph    = "graph" ["core"] "{" { symbol | guard | node | output } "}"
  *   symbol   = "symbol" IDENT "[" INT "," INT "]" "hint" INT "multiple" INT ["input" INT "axis" INT]
  *   guard    = "assume" dim ("==" | "!=" | "<=") dim [STRING]
- *   node     = NAME "=" opcode STRING ["(" args ")"] [types] ["order" "[" INTs "]"] ["@" STRING [":" INT] ["in" STRING]]
+ *   node     = NAME "=" opcode STRING ["(" args ")"] [types] ["order" "[" INTs "]"] ["as" STRING] ["meta" dict]
+ *              ["@" STRING [":" INT] ["in" STRING]]                   (as: the type annotation)
  *   output   = NAME "=" "output" "(" args ")" ...                     (as a node; its target is always "output")
  *   opcode   = "placeholder" | "get_attr" | "call_function" | "call_method" | "call_module"
  *   args     = { value "," } { KEY "=" value "," }                    (the last comma may be missing)
  *   types    = ":" type { "," type };  type = DTYPE "[" dims "]" | "?"
  *   value    = "None" | "..." | "True" | "False" | INT | FLOAT | STRING | NAME | "dtype(" DTYPE ")" | "device(" STRING ")"
  *            | "name(" STRING ")" | "complex(" FLOAT "," FLOAT ")" | "dim(" dim ")" | "(" values ")" | "[" values "]"
- *            | "{" { KEY ":" value "," } "}" | "slice(" value "," value "," value ")" | "range(" ... ")" | graph
+ *            | dict | "slice(" value "," value "," value ")" | "range(" ... ")" | graph
+ *   dict     = "{" { KEY ":" value "," } "}"
  *   NAME     = "%" (IDENT | STRING);  KEY = IDENT | STRING;  dim as in ir/dim_text.c
  *
  * INT has no point and FLOAT has one, or an exponent, or is inf or nan; nan("0x...") keeps the bits of any other NaN. STRING is
@@ -194,6 +196,23 @@ static void put_types(fx_text *text, const fx_node *node)
     put(text, "]");
 }
 
+static void put_facts(fx_text *text, const fx_node *node, int indent)
+{
+    if (node->annotation) {
+        put(text, " as ");
+        put_string(text, node->annotation);
+    }
+    int32_t n = fx_node_meta_count(node);
+    for (int32_t i = 0; i < n; i++) {
+        const char *key = fx_node_meta_key(node, i);
+        put(text, i ? ", " : " meta {");
+        put_word(text, key);
+        put(text, ": ");
+        put_value(text, node->graph, fx_node_meta(node, key), indent);
+    }
+    if (n) put(text, "}");
+}
+
 static void put_loc(fx_text *text, const fx_loc *loc)
 {
     if (!loc->file) return;
@@ -217,6 +236,7 @@ static void put_node(fx_text *text, const fx_node *node, int indent)
     }
     put_args(text, node, indent);
     put_types(text, node);
+    put_facts(text, node, indent);
     put_loc(text, &node->loc);
     put(text, "\n");
 }

@@ -113,6 +113,15 @@ const char *fx_graph_dim_text(const fx_graph *graph, fx_dim dim)
     return kept;
 }
 
+fx_dim fx_graph_parse_dim(fx_graph *graph, const char *text)
+{
+    const char *at = text;
+    fx_dim dim = fx__dim_parse(graph->dims, &at);
+    if (dim != FX_DIM_BAD && !*at) return dim;
+    fx__diag(graph->context, FX_E_ARG, NULL, "'%s' is no size; expected numbers and symbols of the graph", text);
+    return FX_DIM_BAD;
+}
+
 int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim)
 {
     return fx__dim_hint(graph->dims, dim);

@@ -99,6 +99,7 @@ fx_status fx__graph_check_core(const fx_graph *graph);
 
 /* The names of ir/names.c: torch.fx's rule. Returns an interned unused name for a candidate and marks it used. */
 const char *fx__names_create(struct fx_names *names, const char *candidate, bool exact); /* exact and taken: NULL */
+const char *fx__names_peek(const struct fx_names *names, const char *candidate); /* what create would return; nothing is marked */
 struct fx_names *fx__names_new(fx_arena *arena);
 struct fx_names *fx__names_clone(fx_arena *arena, const struct fx_names *names); /* of the same context */
 bool fx__names_is_used(const struct fx_names *names, const char *name);
@@ -112,6 +113,9 @@ fx_attr fx__attr_copy(fx_graph *graph, const fx_attr *value, fx_node_map map, vo
 /* torch.fx's printed form (strings unquoted, nodes with %) and Python's repr (strings quoted, nodes bare). */
 void fx__attr_print(fx_text *text, const fx_graph *graph, const fx_attr *value);
 void fx__attr_repr(fx_text *text, const fx_graph *graph, const fx_attr *value);
+/* The repr with names that name_of gives to the nodes. */
+typedef const char *(*fx_name_of)(void *user, const fx_node *node);
+void fx__attr_repr_named(fx_text *text, const fx_graph *graph, const fx_attr *value, fx_name_of name_of, void *user);
 
 /* Values with items[n]. */
 bool fx__attr_has_items(fx_attr_kind kind);

@@ -60,8 +60,8 @@ fx_node *fx_graph_copy_node(fx_graph *graph, fx_node *node, fx_node_map map, voi
 typedef struct copying {
     fx_graph *to;
     const fx_graph *from;
-    fx_node **map;      /* [ids of from] */
-    fx_node **made;     /* those copied, in order */
+    fx_node **map;  /* [ids of from] */
+    fx_node **made; /* those copied, in order */
     int32_t n_made;
     const fx_node *node; /* being copied; NULL: the output */
     fx_status status;    /* of the first problem */
@@ -142,7 +142,8 @@ static fx_status check_map(const copying *c)
     {
         const fx_node *there = c->map[node->id];
         if (there && (there->graph != c->to || there->erased))
-            return fx__diag_node(node, FX_E_GRAPH, "the counterpart %s of %s is not in the graph copied to", there->name, node->name);
+            return fx__diag_node(node, FX_E_GRAPH, "the counterpart %s of %s is not in the graph copied to", there->name,
+                                 node->name);
     }
     return FX_OK;
 }

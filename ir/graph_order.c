@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/graph_order.c: the list of nodes: linking, insertion points, moving, comparing and mending their order. Erased nodes keep their
- * `next`, so that insertion points that name them stay meaningful. */
+/* ir/graph_order.c: the list of nodes: linking, insertion points, moving, comparing and mending their order. Erased nodes keep
+ * their `next`, so that insertion points that name them stay meaningful. */
 #include "ir/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +118,8 @@ fx_status fx_graph_push_after(fx_graph *graph, fx_node *node)
 
 fx_status fx_graph_pop_point(fx_graph *graph)
 {
-    if (graph->n_points == 0) return fx__diag(graph->context, FX_E_GRAPH, NULL, "there is no earlier insertion point to go back to");
+    if (graph->n_points == 0)
+        return fx__diag(graph->context, FX_E_GRAPH, NULL, "there is no earlier insertion point to go back to");
     fx_graph_set_point(graph, graph->points[--graph->n_points]);
     return FX_OK;
 }

@@ -95,11 +95,7 @@ static bool is_function_name(const char *target)
 {
     for (const char *at = target;; at++) {
         size_t bytes = strcspn(at, ".");
-        char word[128];
-        if (bytes >= sizeof word) return true; /* longer than what anybody writes: not worth a refusal */
-        memcpy(word, at, bytes);
-        word[bytes] = 0;
-        if (!fx__text_is_identifier(word) && strcmp(word, "<lambda>") != 0) return false;
+        if (!fx__text_is_word(at, bytes) && !(bytes == 8 && strncmp(at, "<lambda>", 8) == 0)) return false;
         at += bytes;
         if (!*at) return true;
     }
@@ -108,7 +104,8 @@ static bool is_function_name(const char *target)
 static void check_target(lint *l, const fx_node *node)
 {
     if (node->opcode == FX_CALL_FUNCTION && !is_function_name(node->target))
-        note(l, fx__diag_node(node, FX_E_ARG, "target %s is no function; expected a qualified name such as torch.relu", node->target));
+        note(l,
+             fx__diag_node(node, FX_E_ARG, "target %s is no function; expected a qualified name such as torch.relu", node->target));
     if (node->opcode == FX_CALL_METHOD && !fx__text_is_identifier(node->target))
         note(l, fx__diag_node(node, FX_E_ARG, "target %s is no method; expected one word such as relu", node->target));
     check_path(l, node);

@@ -298,13 +298,10 @@ static const char *mark_used(struct fx_names *names, const char *name)
     return fx__map_put(&names->used, name, (void *)(intptr_t)name) ? name : NULL;
 }
 
-const char *fx__names_create(struct fx_names *names, const char *candidate, bool exact)
+/* The free name like `candidate`, its base, and the number that it uses up. */
+static const char *choose(const struct fx_names *names, const char *candidate, const char **out_base, int64_t *out_number)
 {
     fx_context *context = fx__arena_context(names->arena);
-    if (exact) {
-        const char *name = fx__intern(context, candidate);
-        return !name || fx__map_get(&names->used, name) ? NULL : mark_used(names, name);
-    }
     const char *whole = make_identifier(names->arena, candidate), *name = whole ? fx__intern(context, whole) : NULL;
     if (!name) return NULL;
     int64_t number;
@@ -315,9 +312,29 @@ const char *fx__names_create(struct fx_names *names, const char *candidate, bool
         if (is_reserved(name)) name = numbered(names, base, n_base, ++number);
     }
     while (name && fx__map_get(&names->used, name)) name = numbered(names, base, n_base, ++number);
-    const char *counted = name ? fx__intern_n(context, base, n_base) : NULL;
-    if (!counted || !fx__map_put(&names->count, counted, (void *)(intptr_t)number)) return NULL;
+    *out_base = name ? fx__intern_n(context, base, n_base) : NULL;
+    *out_number = number;
+    return *out_base ? name : NULL;
+}
+
+const char *fx__names_create(struct fx_names *names, const char *candidate, bool exact)
+{
+    if (exact) {
+        const char *name = fx__intern(fx__arena_context(names->arena), candidate);
+        return !name || fx__map_get(&names->used, name) ? NULL : mark_used(names, name);
+    }
+    const char *base;
+    int64_t number;
+    const char *name = choose(names, candidate, &base, &number);
+    if (!name || !fx__map_put(&names->count, base, (void *)(intptr_t)number)) return NULL;
     return mark_used(names, name);
+}
+
+const char *fx__names_peek(const struct fx_names *names, const char *candidate)
+{
+    const char *base;
+    int64_t number;
+    return choose(names, candidate, &base, &number);
 }
 
 /* ---- The candidate of a target ----------------------------------------------------------------------------------------- */

@@ -43,11 +43,14 @@ static const fx_attr *keyword(const fx_node *node, const char *name)
 static fx_status bind_placeholder(fx_node *node, const fx_node *placeholder, bound *b)
 {
     const char *name = placeholder->target;
-    if (name[0] == '*') return fx__diag_node(node, FX_E_UNSUPPORTED, "submodule %s takes any number of arguments (%s)", node->target, name);
-    if (b->n == FX_PARAMS) return fx__diag_node(node, FX_E_UNSUPPORTED, "submodule %s has more than %d inputs", node->target, FX_PARAMS);
+    if (name[0] == '*')
+        return fx__diag_node(node, FX_E_UNSUPPORTED, "submodule %s takes any number of arguments (%s)", node->target, name);
+    if (b->n == FX_PARAMS)
+        return fx__diag_node(node, FX_E_UNSUPPORTED, "submodule %s has more than %d inputs", node->target, FX_PARAMS);
     const fx_attr *named = keyword(node, name), *value = named;
     if (b->n < node->args.n) value = fx__arg(node, b->n);
-    if (named && value != named) return fx__diag_node(node, FX_E_ARG, "input %s of submodule %s is given twice", name, node->target);
+    if (named && value != named)
+        return fx__diag_node(node, FX_E_ARG, "input %s of submodule %s is given twice", name, node->target);
     if (!value && placeholder->args.n) value = fx__arg(placeholder, 0);
     if (!value) return fx__diag_node(node, FX_E_ARG, "input %s of submodule %s is missing", name, node->target);
     b->name[b->n] = name;

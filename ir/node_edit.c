@@ -61,7 +61,8 @@ fx_status fx_node_set_kwarg(fx_node *node, const char *key, fx_attr value)
 fx_status fx_node_delete_kwarg(fx_node *node, const char *key)
 {
     int32_t n = node->kwargs.n, at = key ? find_key(&node->kwargs, key) : n, left = 0;
-    if (at == n) return fx__diag_node(node, FX_E_NOT_FOUND, "%s has no keyword argument %s", node->name, key ? key : "without a name");
+    if (at == n)
+        return fx__diag_node(node, FX_E_NOT_FOUND, "%s has no keyword argument %s", node->name, key ? key : "without a name");
     fx_attr *items = FX_NEW_ARRAY(node->graph->arena, fx_attr, n);
     const char **keys = FX_NEW_ARRAY(node->graph->arena, const char *, n);
     if (!items || !keys) return FX_E_OOM;
@@ -86,6 +87,19 @@ const char *fx_node_rename(fx_node *node, const char *name)
     return node->name = unused;
 }
 
+fx_status fx_node_set_name(fx_node *node, const char *name)
+{
+    if (!name || !*name) return fx__diag_node(node, FX_E_ARG, "the new name of %s is empty", node->name);
+    if (strcmp(name, node->name) == 0) return FX_OK;
+    if (fx__names_is_used(node->graph->names, name))
+        return fx__diag_node(node, FX_E_ARG, "%s cannot be called %s: the name is taken", node->name, name);
+    const char *kept = fx__names_create(node->graph->names, name, true);
+    if (!kept) return FX_E_OOM;
+    node->name = kept;
+    node->graph->edits++;
+    return FX_OK;
+}
+
 /* ---- Replacing values -------------------------------------------------------------------------------------------------- */
 
 struct replacement {
@@ -102,7 +116,8 @@ static fx_status check_replacement(const fx_node *node, const fx_node *with)
 {
     if (!with) return fx__diag_node(node, FX_E_GRAPH, "uses of %s cannot become uses of nothing", node->name);
     if (with->graph != node->graph)
-        return fx__diag_node(node, FX_E_GRAPH, "uses of %s cannot become uses of %s, a node of another graph", node->name, with->name);
+        return fx__diag_node(node, FX_E_GRAPH, "uses of %s cannot become uses of %s, a node of another graph", node->name,
+                             with->name);
     if (with->erased)
         return fx__diag_node(node, FX_E_GRAPH, "uses of %s cannot become uses of %s, which was erased", node->name, with->name);
     return FX_OK;

@@ -7,7 +7,7 @@ struct fx_observers {
     struct {
         fx_observer call;
         int32_t id;
-    } *item;
+    } * item;
     int32_t n, capacity, next_id;
 };
 

@@ -6,8 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-/* How nodes and texts are written: torch.fx's _format_arg (%x, bare text), Python's repr (x, 'text'). */
-typedef enum style { FORMAT, REPR } style;
+/* How nodes and texts are written: torch.fx's _format_arg (%x, bare text), or Python's repr (x, 'text') with names of its own. */
+typedef struct style {
+    bool repr;
+    fx_name_of name_of; /* NULL: the nodes' names */
+    void *user;
+} style;
+static const style FORMAT = {.repr = false}, REPR = {.repr = true};
 
 static void put(fx_text *text, const char *bytes)
 {
@@ -56,10 +61,10 @@ static void put_complex(fx_text *text, const double c[2])
 }
 
 /* device(type='cuda', index=0) for "cuda:0". */
-static void put_device(fx_text *text, const char *device, style how)
+static void put_device(fx_text *text, const char *device, const style *how)
 {
     const char *colon = strchr(device, ':');
-    if (how == FORMAT)
+    if (!how->repr)
         put(text, device);
     else if (colon)
         fx__text_append(text, "device(type='%.*s', index=%s)", (int)(colon - device), device, colon + 1);
@@ -67,7 +72,7 @@ static void put_device(fx_text *text, const char *device, style how)
         fx__text_append(text, "device(type='%s')", device);
 }
 
-static void put_leaf(fx_text *text, const fx_graph *graph, const fx_attr *value, style how)
+static void put_leaf(fx_text *text, const fx_graph *graph, const fx_attr *value, const style *how)
 {
     switch (value->kind) {
     case FX_ATTR_NONE:
@@ -89,7 +94,7 @@ static void put_leaf(fx_text *text, const fx_graph *graph, const fx_attr *value,
         put_complex(text, value->u.c);
         break;
     case FX_ATTR_STR:
-        if (how == FORMAT)
+        if (!how->repr)
             put(text, value->u.s);
         else
             put_quoted(text, value->u.s);
@@ -104,7 +109,8 @@ static void put_leaf(fx_text *text, const fx_graph *graph, const fx_attr *value,
         put(text, value->u.s);
         break;
     case FX_ATTR_NODE:
-        fx__text_append(text, "%s%s", how == FORMAT ? "%" : "", value->u.node->name);
+        fx__text_append(text, "%s%s", !how->repr ? "%" : "",
+                        how->name_of ? how->name_of(how->user, value->u.node) : value->u.node->name);
         break;
     case FX_ATTR_SYMINT:
         fx__dim_print(graph->dims, value->u.dim, text);
@@ -120,18 +126,18 @@ static void put_leaf(fx_text *text, const fx_graph *graph, const fx_attr *value,
 
 /* ---- Containers -------------------------------------------------------------------------------------------------------- */
 
-static void put_value(fx_text *text, const fx_graph *graph, const fx_attr *value, style how);
+static void put_value(fx_text *text, const fx_graph *graph, const fx_attr *value, const style *how);
 
-static void put_key(fx_text *text, const char *key, style how)
+static void put_key(fx_text *text, const char *key, const style *how)
 {
-    if (how == FORMAT)
+    if (!how->repr)
         put(text, key);
     else
         put_quoted(text, key);
     put(text, ": ");
 }
 
-static void put_items(fx_text *text, const fx_graph *graph, const fx_attr *value, int32_t n, style how)
+static void put_items(fx_text *text, const fx_graph *graph, const fx_attr *value, int32_t n, const style *how)
 {
     for (int32_t i = 0; i < n; i++) {
         if (i) put(text, ", ");
@@ -145,7 +151,7 @@ static bool is_one(const fx_attr *value)
     return value->kind == FX_ATTR_NONE || (value->kind == FX_ATTR_INT && value->u.i == 1);
 }
 
-static void put_value(fx_text *text, const fx_graph *graph, const fx_attr *value, style how)
+static void put_value(fx_text *text, const fx_graph *graph, const fx_attr *value, const style *how)
 {
     static const char *const open[FX_ATTR_KIND_COUNT] = {
         [FX_ATTR_TUPLE] = "(", [FX_ATTR_LIST] = "[", [FX_ATTR_DICT] = "{", [FX_ATTR_SLICE] = "slice(", [FX_ATTR_RANGE] = "range("};
@@ -158,26 +164,31 @@ static void put_value(fx_text *text, const fx_graph *graph, const fx_attr *value
     bool is_plain_range = value->kind == FX_ATTR_RANGE && is_one(&value->u.items[2]);
     bool is_python = value->kind == FX_ATTR_SLICE || value->kind == FX_ATTR_RANGE; /* torch.fx leaves these to str() */
     put(text, open[value->kind]);
-    put_items(text, graph, value, is_plain_range ? 2 : value->n, is_python ? REPR : how);
+    put_items(text, graph, value, is_plain_range ? 2 : value->n, is_python && !how->repr ? &REPR : how);
     if (value->kind == FX_ATTR_TUPLE && value->n == 1) put(text, ",");
     put(text, close[value->kind]);
 }
 
 void fx__attr_print(fx_text *text, const fx_graph *graph, const fx_attr *value)
 {
-    put_value(text, graph, value, FORMAT);
+    put_value(text, graph, value, &FORMAT);
 }
 
 void fx__attr_repr(fx_text *text, const fx_graph *graph, const fx_attr *value)
 {
-    put_value(text, graph, value, REPR);
+    put_value(text, graph, value, &REPR);
+}
+
+void fx__attr_repr_named(fx_text *text, const fx_graph *graph, const fx_attr *value, fx_name_of name_of, void *user)
+{
+    put_value(text, graph, value, &(style){true, name_of, user});
 }
 
 /* Python's str(): a text is bare only when it is the whole value. */
 static void put_str(fx_text *text, const fx_graph *graph, const fx_attr *value)
 {
     bool bare = value->kind == FX_ATTR_STR || value->kind == FX_ATTR_DEVICE;
-    put_value(text, graph, value, bare ? FORMAT : REPR);
+    put_value(text, graph, value, bare ? &FORMAT : &REPR);
 }
 
 /* ---- Nodes and graphs -------------------------------------------------------------------------------------------------- */
@@ -189,8 +200,8 @@ static void put_node(fx_text *text, const fx_node *node)
         put_str(text, node->graph, &node->args.u.items[0]);
         return;
     }
-    fx__text_append(text, "%%%s : [num_users=%d] = %s[target=%s]", node->name, node->n_users, fx_opcode_name(node->opcode),
-                    node->target);
+    fx__text_append(text, "%%%s : %s%s[num_users=%d] = %s[target=%s]", node->name, node->annotation ? node->annotation : "",
+                    node->annotation ? " " : "", node->n_users, fx_opcode_name(node->opcode), node->target);
     if (node->opcode == FX_GET_ATTR) return;
     if (node->opcode == FX_PLACEHOLDER) {
         if (node->args.n == 0) return;
@@ -198,9 +209,9 @@ static void put_node(fx_text *text, const fx_node *node)
         put_str(text, node->graph, &node->args.u.items[0]);
     } else {
         put(text, "(args = ");
-        put_value(text, node->graph, &node->args, FORMAT);
+        put_value(text, node->graph, &node->args, &FORMAT);
         put(text, ", kwargs = ");
-        put_value(text, node->graph, &node->kwargs, FORMAT);
+        put_value(text, node->graph, &node->kwargs, &FORMAT);
     }
     put(text, ")");
 }

@@ -176,8 +176,13 @@ bool fx__text_read_double(const char *text, size_t bytes, double *out)
     return *end == 0;
 }
 
+bool fx__text_is_word(const char *text, size_t bytes)
+{
+    if (bytes == 0 || (*text >= '0' && *text <= '9')) return false;
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") >= bytes;
+}
+
 bool fx__text_is_identifier(const char *word)
 {
-    if (!*word || (*word >= '0' && *word <= '9')) return false;
-    return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0;
+    return fx__text_is_word(word, strlen(word));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_show.c: `fxjit show`: the text of any form of a model. */
+#include "fxjit/source.h"
 #include "tool.h"
 #include <errno.h>
 #include <signal.h>
@@ -9,8 +10,8 @@
 #include <unistd.h>
 
 static const char *const stages[] = {"fx", "core", "program", "llvm", "asm", "obj", NULL};
-static const char *const formats[] = {"text", "table", "dot", "svg", "fx", NULL};
-enum { FORMAT_TEXT, FORMAT_TABLE, FORMAT_DOT, FORMAT_SVG, FORMAT_FX };
+static const char *const formats[] = {"text", "table", "dot", "svg", "fx", "python", "readable", "module", "c", NULL};
+enum { FORMAT_TEXT, FORMAT_TABLE, FORMAT_DOT, FORMAT_SVG, FORMAT_FX, FORMAT_PYTHON, FORMAT_READABLE, FORMAT_MODULE, FORMAT_C };
 enum { KEY_STAGE = 512, KEY_FORMAT };
 
 typedef struct show_options {
@@ -21,7 +22,10 @@ typedef struct show_options {
 
 static const struct argp_option options[] = {
     {"stage", KEY_STAGE, "FORM", 0, "fx (the graph as it was read, the default), core, program, llvm, asm or obj", 0},
-    {"format", KEY_FORMAT, "FORMAT", 0, "of the graph: text (the default), table, dot, svg or fx (which is read back)", 0},
+    {"format", KEY_FORMAT, "FORMAT", 0,
+     "of the graph: text (the default), table, dot, svg, fx (which is read back), python (torch.fx's code), readable (the "
+     "same with shapes and submodules), module (a Python file of classes) or c (which traces it again)",
+     0},
     {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
     {0}};
 
@@ -130,9 +134,18 @@ static int draw(const char *path, const char *text)
 /* ---- Forms ----------------------------------------------------------------------------------------------------------------------
  */
 
-static char *graph_text(const fx_graph *graph, int format)
+static char *graph_text(const fx_module *module, int format)
 {
+    const fx_graph *graph = fx_module_graph(module);
     switch (format) {
+    case FORMAT_PYTHON:
+        return fx_graph_to_python(graph, NULL);
+    case FORMAT_READABLE:
+        return fx_module_to_readable(module);
+    case FORMAT_MODULE:
+        return fx_module_to_python(module, NULL);
+    case FORMAT_C:
+        return fx_graph_to_c(graph, NULL);
     case FORMAT_TABLE:
         return fx_graph_to_table(graph);
     case FORMAT_DOT:
@@ -147,8 +160,8 @@ static char *graph_text(const fx_graph *graph, int format)
 
 static int show_graph(fx_context *context, fx_module *module, const show_options *o)
 {
-    char *text = graph_text(fx_module_graph(module), o->format);
-    if (!text) return tool_fail(context, FX_E_OOM, false);
+    char *text = graph_text(module, o->format);
+    if (!text) return tool_fail(context, fx_context_status(context), false);
     int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
     fx_text_free(text);
     if (result == TOOL_OK && !o->output && o->format != FORMAT_SVG) putchar('\n');

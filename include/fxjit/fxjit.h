@@ -20,6 +20,7 @@
 #include "fxjit/ops.h"
 #include "fxjit/passes.h"
 #include "fxjit/rt.h"
+#include "fxjit/source.h"
 #include "fxjit/trace.h"
 #include "fxjit/types.h"
 

@@ -126,6 +126,8 @@ FX_API fx_module *fx_graph_module(const fx_graph *graph); /* owning module or NU
 FX_API fx_dim fx_graph_symbol(fx_graph *graph, const char *name, int64_t lo, int64_t hi, int64_t hint, int64_t multiple);
 /* "s0*2"; the text belongs to the graph. */
 FX_API const char *fx_graph_dim_text(const fx_graph *graph, fx_dim dim);
+/* Reads such a text; FX_DIM_BAD and an error for unknown symbols and other text. */
+FX_API fx_dim fx_graph_parse_dim(fx_graph *graph, const char *text);
 FX_API int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim);
 
 /* What fx_graph_create_node is told. name NULL: derived from target by torch.fx's rule; args kind TUPLE or NONE (empty);
@@ -253,6 +255,8 @@ FX_API fx_status fx_node_delete_kwarg(fx_node *node, const char *key);          
 FX_API fx_status fx_node_set_target(fx_node *node, const char *target);
 /* Gives a node the name, or the next free one like it, and returns it; NULL when memory ends. The old name is not released. */
 FX_API const char *fx_node_rename(fx_node *node, const char *name);
+/* The same with just this name; FX_E_ARG when it is taken. */
+FX_API fx_status fx_node_set_name(fx_node *node, const char *name);
 /* Moves `moved` before / after node, both of one graph (else FX_E_GRAPH). A node before or after itself: a warning, no effect. */
 FX_API fx_status fx_node_prepend(fx_node *node, fx_node *moved);
 FX_API fx_status fx_node_append(fx_node *node, fx_node *moved);
@@ -289,8 +293,8 @@ FX_API void fx_node_set_loc(fx_node *node, fx_loc loc);
 FX_API const char *fx_node_annotation(const fx_node *node);
 FX_API fx_status fx_node_set_annotation(fx_node *node, const char *annotation);
 /* Facts about a node by name, for passes and people: any value without nodes and graphs inside (FX_E_ARG), copied. In order of first
- * setting. Copies of a node have copies of them. "stack_trace" (text) is the traceback of Python's tracer, shown in verbose sources;
- * "is_wrapped" (bool) marks functions that torch.fx.wrap made leaves. */
+ * setting. Copies of a node have copies of them. "stack_trace" (text) is the traceback of Python's tracer, newest frame first, shown
+ * in verbose sources; "is_wrapped" (bool) marks functions that torch.fx.wrap made leaves. */
 FX_API fx_status fx_node_set_meta(fx_node *node, const char *key, fx_attr value);
 FX_API const fx_attr *fx_node_meta(const fx_node *node, const char *key); /* NULL: not set; valid until the next change */
 FX_API int32_t fx_node_meta_count(const fx_node *node);

@@ -3,66 +3,20 @@
  *     gen_ops HEADER SOURCE
  * Tensors (optional ones too) and parameters without default are positional; the others are fields of an options structure whose
  * zero value means the schema's defaults. */
-#include "ir/op.h"
-#include <ctype.h>
+#include "ir/op_c.h"
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Names and roles of parameters ----------------------------------------------------------------------------------------- */
-
-static bool is_hidden(const fx_param *p)
-{
-    return p->kind == FX_PARAM_OTHER;
-}
-static bool is_positional(const fx_param *p)
-{
-    return !is_hidden(p) && (!p->has_default || p->kind == FX_PARAM_TENSOR);
-}
-static bool is_option(const fx_param *p)
-{
-    return !is_hidden(p) && !is_positional(p);
-}
 static bool is_number(const fx_param *p)
 {
     return p->kind == FX_PARAM_OPERAND || p->kind == FX_PARAM_SCALAR || p->kind == FX_PARAM_INT || p->kind == FX_PARAM_FLOAT;
-}
-/* A flag that is false unless given needs no third state. */
-static bool is_flag(const fx_param *p)
-{
-    return p->kind == FX_PARAM_BOOL && p->fallback.kind == FX_ATTR_BOOL && !p->fallback.u.i;
 }
 
 static bool has_options(const fx_param *params, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
-        if (is_option(&params[i])) return true;
+        if (fx__op_c_is_option(&params[i])) return true;
     return false;
-}
-
-/* fxjit/graph.h has these names already; the overload tells them apart: fx_slice_tensor. */
-static bool is_taken(const char *name)
-{
-    static const char *const taken[] = {"slice", "list", "tuple", "dict",  "range", "index",
-                                        "none",  "bool", "int",   "float", "str",   "at"};
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        if (strcmp(taken[i], name) == 0) return true;
-    return false;
-}
-
-/* "relu"; "_to_copy" is written "to_copy". */
-static const char *function_name(const fx_op *op, char out[96])
-{
-    const char *name = op->name[0] == '_' ? op->name + 1 : op->name;
-    const char *overload = strrchr(op->target, '.');
-    snprintf(out, 96, is_taken(name) && overload ? "%s_%s" : "%s", name, overload ? overload + 1 : "");
-    for (char *c = out; *c; c++) *c = (char)tolower((unsigned char)*c);
-    return out;
-}
-
-/* ATen's _softmax beside softmax: one C function is enough. */
-static bool is_double(const fx_op *op)
-{
-    return op->name[0] == '_' && fx__op_find(op->name + 1) != NULL;
 }
 
 /* ---- Header ---------------------------------------------------------------------------------------------------------------- */
@@ -95,7 +49,7 @@ static const char *option_type(const fx_param *p)
     case FX_PARAM_INTS:
         return "fx_int_list ";
     case FX_PARAM_BOOL:
-        return is_flag(p) ? "bool " : "fx_arg_value ";
+        return fx__op_c_is_flag(p) ? "bool " : "fx_arg_value ";
     case FX_PARAM_DTYPE:
         return "const fx_dtype *";
     case FX_PARAM_STR:
@@ -109,7 +63,7 @@ static void write_options(FILE *out, const char *name, const fx_param *params, i
 {
     fprintf(out, "typedef struct fx_%s_options {\n", name);
     for (int32_t i = 0; i < n; i++)
-        if (is_option(&params[i])) fprintf(out, "    %s%s;\n", option_type(&params[i]), params[i].name);
+        if (fx__op_c_is_option(&params[i])) fprintf(out, "    %s%s;\n", option_type(&params[i]), params[i].name);
     fprintf(out, "} fx_%s_options;\n", name);
 }
 
@@ -117,7 +71,7 @@ static void write_prototype(FILE *out, const char *name, const fx_param *params,
 {
     fprintf(out, "fx_value fx_%s_at(fx_loc loc", name);
     for (int32_t i = 0; i < n; i++)
-        if (is_positional(&params[i])) fprintf(out, ", %s%s", positional_type(&params[i]), params[i].name);
+        if (fx__op_c_is_positional(&params[i])) fprintf(out, ", %s%s", positional_type(&params[i]), params[i].name);
     if (has_options(params, n)) fprintf(out, ", const fx_%s_options *options", name);
     fprintf(out, ")");
 }
@@ -128,11 +82,11 @@ static void write_macro(FILE *out, const char *name, const fx_param *params, int
     const char *comma = "";
     fprintf(out, "#define fx_%s(", name);
     for (int32_t i = 0; i < n; i++)
-        if (is_positional(&params[i])) fprintf(out, "%s%s_", comma, params[i].name), comma = ", ";
+        if (fx__op_c_is_positional(&params[i])) fprintf(out, "%s%s_", comma, params[i].name), comma = ", ";
     if (has_options(params, n)) fprintf(out, "%s...", comma);
     fprintf(out, ") fx_%s_at(FX_HERE", name);
     for (int32_t i = 0; i < n; i++)
-        if (is_positional(&params[i])) fprintf(out, is_number(&params[i]) ? ", FX_ARG(%s_)" : ", (%s_)", params[i].name);
+        if (fx__op_c_is_positional(&params[i])) fprintf(out, is_number(&params[i]) ? ", FX_ARG(%s_)" : ", (%s_)", params[i].name);
     if (has_options(params, n)) fprintf(out, ", FX_OPTIONS(fx_%s, __VA_ARGS__)", name);
     fprintf(out, ")\n\n");
 }
@@ -142,7 +96,7 @@ static void write_declaration(FILE *out, const fx_op *op)
     char name[96];
     int32_t n;
     const fx_param *params = fx__op_params(op, &n);
-    function_name(op, name);
+    fx__op_c_name(op, name);
     fprintf(out, "/* %s */\n", op->schema);
     if (has_options(params, n)) write_options(out, name, params, n);
     fprintf(out, "FX_API ");
@@ -210,9 +164,9 @@ static const char *source_of(const fx_param *p)
     case FX_PARAM_INTS:
         return "fx__apply_ints";
     case FX_PARAM_BOOL:
-        return is_option(p) && !is_flag(p) ? "fx__apply_number" : "fx__apply_bool";
+        return fx__op_c_is_option(p) && !fx__op_c_is_flag(p) ? "fx__apply_number" : "fx__apply_bool";
     case FX_PARAM_DTYPE:
-        return is_option(p) ? "fx__apply_dtype_option" : "fx__apply_dtype";
+        return fx__op_c_is_option(p) ? "fx__apply_dtype_option" : "fx__apply_dtype";
     case FX_PARAM_STR:
         return "fx__apply_str";
     default:
@@ -225,15 +179,16 @@ static void write_body(FILE *out, const fx_op *op)
     char name[96];
     int32_t n;
     const fx_param *params = fx__op_params(op, &n);
-    function_name(op, name);
+    fx__op_c_name(op, name);
     write_prototype(out, name, params, n);
     fprintf(out, "\n{\n    fx_apply_args a;\n    fx__apply_begin(&a, &fx_op_%s);\n", op->name);
     if (has_options(params, n)) fprintf(out, "    static const fx_%s_options none;\n    if (!options) options = &none;\n", name);
     for (int32_t i = 0; i < n; i++) {
-        if (is_hidden(&params[i]))
+        if (fx__op_c_is_hidden(&params[i]))
             fprintf(out, "    fx__apply_default(&a);\n");
         else
-            fprintf(out, "    %s(&a, %s%s);\n", source_of(&params[i]), is_option(&params[i]) ? "options->" : "", params[i].name);
+            fprintf(out, "    %s(&a, %s%s);\n", source_of(&params[i]), fx__op_c_is_option(&params[i]) ? "options->" : "",
+                    params[i].name);
     }
     fprintf(out, "    return fx__apply_end(&a, loc);\n}\n\n");
 }
@@ -241,7 +196,7 @@ static void write_body(FILE *out, const fx_op *op)
 static void write_all(FILE *out, void (*write)(FILE *out, const fx_op *op))
 {
     for (int32_t i = 0; i < FX_OP_COUNT; i++)
-        if (!is_double(fx__op((fx_op_code)i))) write(out, fx__op((fx_op_code)i));
+        if (!fx__op_c_is_double(fx__op((fx_op_code)i))) write(out, fx__op((fx_op_code)i));
 }
 
 static bool write_file(const char *path, const char *start, void (*write)(FILE *out, const fx_op *op), const char *end)

@@ -178,6 +178,9 @@ static void random_node(maker *m, fx_dim symbol)
     if (spec.keep_name && fx__names_is_used(m->g->names, name)) spec.keep_name = false;
     fx_node *node = fx_graph_create_node(m->g, &spec);
     ck_assert_ptr_nonnull(node);
+    if (pick(m, 4) == 0) ck_assert_int_eq(fx_node_set_annotation(node, "typing.List[int]"), FX_OK);
+    if (pick(m, 4) == 0) ck_assert_int_eq(fx_node_set_meta(node, pick(m, 2) ? "a key" : "key", fx_str(m->g, name)), FX_OK);
+    if (pick(m, 4) == 0) ck_assert_int_eq(fx_node_set_meta(node, "more", fx_ints(m->g, (int64_t[]){1, -2}, 2)), FX_OK);
     for (uint64_t i = pick(m, 3); i > 0; i--) {
         fx_type type = {(fx_dtype)pick(m, FX_DTYPE_COUNT), 2, {(int64_t)pick(m, 100), symbol}};
         CHECK_OK(context, fx_node_set_type(node, (int32_t)pick(m, 3), &type));

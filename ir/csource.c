@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ir/csource.c: a graph as a C function that traces it again: the module's tensors, symbols, one statement per node, the end. A
+ * node gets its own name by the tracer's rule where that gives it, else by fx_node_set_name; the names are played through
+ * beforehand. */
+#include "ir/csource.h"
+#include "ir/op.h"
+#include <inttypes.h>
+#include <string.h>
+
+static void put(fx_csource *c, const char *bytes)
+{
+    fx__text_put(c->text, bytes, strlen(bytes));
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------------------- */
+
+/* What a variable cannot be called beside Python's words, which fx__names_create avoids. */
+static const char *const c_words[] = {
+    "auto",     "case",     "char",     "const",    "default", "do",     "double", "enum",   "extern", "goto",    "inline",
+    "long",     "register", "restrict", "short",    "signed",  "sizeof", "static", "struct", "switch", "typedef", "union",
+    "unsigned", "void",     "volatile", "context",  "tensors", "out",    "scope",  "graph",  "status", "main",    "true",
+    "false",    "NULL",     "NAN",      "INFINITY", "y0",      "y1",     "j0",     "j1",     "linux",  "unix",
+};
+
+static bool begin(fx_csource *c)
+{
+    c->variable = FX_NEW_ARRAY(c->arena, const char *, c->graph->next_id);
+    c->words = fx__names_new(c->arena);
+    c->names = fx__names_new(c->arena);
+    if (!c->variable || !c->words || !c->names) return false;
+    for (size_t i = 0; i < sizeof c_words / sizeof c_words[0]; i++)
+        if (!fx__names_create(c->words, c_words[i], true)) return false;
+    return true;
+}
+
+static bool is_ours(const char *name)
+{
+    return strncmp(name, "fx_", 3) == 0 || strncmp(name, "FX_", 3) == 0 || name[0] == '_';
+}
+
+const char *fx__csource_variable(fx_csource *c, const fx_node *node)
+{
+    const char **variable = &c->variable[node->id];
+    if (*variable) return *variable;
+    const char *wanted = is_ours(node->name) ? fx__arena_format(c->arena, "v_%s", node->name) : node->name;
+    *variable = wanted ? fx__names_create(c->words, wanted, false) : NULL;
+    if (!*variable) c->text->failed = true;
+    return *variable ? *variable : "?";
+}
+
+/* ---- Statements -------------------------------------------------------------------------------------------------------- */
+
+static void put_tensors(fx_csource *c)
+{
+    const fx_module *module = c->graph->module;
+    for (int32_t i = 0; module && i < module->n_tensors; i++) {
+        const fx_module_tensor_entry *entry = &module->tensors[i];
+        put(c, "    fx_module_add_tensor(fx_graph_module(graph), ");
+        fx__csource_string(c, entry->path);
+        fx__text_append(c->text, ", &tensors[%d], %s, NULL, NULL);\n", (int)i, entry->is_buffer ? "true" : "false");
+    }
+}
+
+static void put_symbols(fx_csource *c)
+{
+    for (int32_t i = 0; i < fx__dims_param_count(c->graph->dims); i++) {
+        const fx_sym *sym = fx__dims_sym(c->graph->dims, i);
+        put(c, "    fx_graph_symbol(graph, ");
+        fx__csource_string(c, sym->name);
+        fx__text_append(c->text, ", %" PRId64 ", INT64_C(%" PRId64 "), %" PRId64 ", %" PRId64 ");\n", sym->lo, sym->hi, sym->hint,
+                        sym->multiple);
+    }
+}
+
+static const char *opcode_word(fx_opcode opcode)
+{
+    static const char *const words[FX_OPCODE_COUNT] = {"FX_PLACEHOLDER", "FX_GET_ATTR",    "FX_CALL_FUNCTION",
+                                                       "FX_CALL_METHOD", "FX_CALL_MODULE", "FX_OUTPUT"};
+    return words[opcode];
+}
+
+/* fx_graph_create_node with everything that the node is. */
+static void put_spec(fx_csource *c, const fx_node *node, bool keep_name)
+{
+    fx__text_append(c->text,
+                    "fx_graph_create_node(\n        graph, &(fx_node_spec){.opcode = %s, .target = ", opcode_word(node->opcode));
+    fx__csource_string(c, node->target);
+    if (node->args.n) {
+        put(c, ",\n                                .args = ");
+        fx__csource_value(c, &node->args);
+    }
+    if (node->kwargs.n) {
+        put(c, ",\n                                .kwargs = ");
+        fx__csource_value(c, &node->kwargs);
+    }
+    if (keep_name) {
+        put(c, ",\n                                .name = ");
+        fx__csource_string(c, node->name);
+        put(c, ", .keep_name = true");
+    }
+    put(c, ", .loc = FX_HERE})");
+}
+
+static void put_types(fx_csource *c, const fx_node *node)
+{
+    for (int32_t i = 0; i < node->n_result; i++) {
+        const fx_type *type = fx_node_type(node, i);
+        if (!type) continue;
+        fx__text_append(c->text, "    fx_node_set_type(fx_value_node(%s), %d, &", fx__csource_variable(c, node), (int)i);
+        fx__csource_type(c, type);
+        put(c, ");\n");
+    }
+}
+
+static void put_facts(fx_csource *c, const fx_node *node)
+{
+    const char *variable = fx__csource_variable(c, node);
+    if (node->annotation) {
+        fx__text_append(c->text, "    fx_node_set_annotation(fx_value_node(%s), ", variable);
+        fx__csource_string(c, node->annotation);
+        put(c, ");\n");
+    }
+    for (int32_t i = 0; i < fx_node_meta_count(node); i++) {
+        const char *key = fx_node_meta_key(node, i);
+        fx__text_append(c->text, "    fx_node_set_meta(fx_value_node(%s), ", variable);
+        fx__csource_string(c, key);
+        put(c, ", ");
+        fx__csource_value(c, fx_node_meta(node, key));
+        put(c, ");\n");
+    }
+}
+
+/* ---- Nodes ------------------------------------------------------------------------------------------------------------- */
+
+static bool is_used_later(const fx_node *node)
+{
+    return node->n_users || node->annotation || fx_node_meta_count(node) || node->n_result;
+}
+
+static void put_declaration(fx_csource *c, const fx_node *node, bool wanted)
+{
+    put(c, "    ");
+    if (wanted) fx__text_append(c->text, "fx_value %s = ", fx__csource_variable(c, node));
+}
+
+/* By fxjit/ops.h, which names the node after the operator. */
+static void put_function(fx_csource *c, const fx_node *node)
+{
+    const char *name = fx__names_create(c->names, node->op->name, false);
+    put_declaration(c, node, true);
+    fx__csource_call(c, node);
+    put(c, ";\n");
+    if (name && strcmp(name, node->name) == 0) return;
+    fx__names_create(c->names, node->name, true);
+    fx__text_append(c->text, "    fx_node_set_name(fx_value_node(%s), ", fx__csource_variable(c, node));
+    fx__csource_string(c, node->name);
+    put(c, ");\n");
+}
+
+static bool is_own(const fx_module *module, const char *path)
+{
+    for (int32_t i = 0; i < module->n_tensors; i++)
+        if (strcmp(module->tensors[i].path, path) == 0) return true;
+    return false;
+}
+
+/* A typed input, or a tensor of the module, whose type it has: there is a shorter call. */
+static bool put_short(fx_csource *c, const fx_node *node)
+{
+    const fx_type *type = fx_node_type(node, 0);
+    if (!type || node->n_result != 1 || node->has_order || node->args.n || node->kwargs.n) return false;
+    if (node->opcode == FX_PLACEHOLDER) {
+        fx__text_append(c->text, "    fx_value %s = fx_trace_input(scope, ", fx__csource_variable(c, node));
+        fx__csource_string(c, node->target);
+        put(c, ", &");
+        fx__csource_type(c, type);
+        put(c, ");\n");
+        return true;
+    }
+    const fx_tensor *tensor = c->graph->module ? fx_module_tensor(c->graph->module, node->target) : NULL;
+    if (node->opcode != FX_GET_ATTR || !tensor || !is_own(c->graph->module, node->target)) return false;
+    fx__text_append(c->text, "    fx_value %s = fx_value_of_node(scope, fx_graph_get_attr(graph, ", fx__csource_variable(c, node));
+    fx__csource_string(c, node->target);
+    put(c, "));\n");
+    return true;
+}
+
+static void put_plain(fx_csource *c, const fx_node *node)
+{
+    const char *candidate = fx__names_candidate(c->arena, node->opcode, node->target);
+    const char *name = candidate ? fx__names_peek(c->names, candidate) : NULL;
+    bool keep_name = !name || strcmp(name, node->name) != 0, used = is_used_later(node);
+    fx__names_create(c->names, keep_name ? node->name : candidate, keep_name);
+    if (!keep_name && put_short(c, node)) return;
+    put_declaration(c, node, used);
+    if (used) put(c, "fx_value_of_node(scope, ");
+    put_spec(c, node, keep_name);
+    put(c, used ? ");\n" : ";\n");
+    put_types(c, node);
+}
+
+/* Not when the tracer's name for it is that of another node, which would find it taken. */
+static bool is_by_function(const fx_csource *c, const fx_node *node)
+{
+    if (!fx__csource_has_function(node)) return false;
+    const char *name = fx__names_peek(c->names, node->op->name);
+    return name && (strcmp(name, node->name) == 0 || !fx_graph_find(c->graph, name));
+}
+
+static void put_statement(fx_csource *c, const fx_node *node)
+{
+    if (is_by_function(c, node))
+        put_function(c, node);
+    else
+        put_plain(c, node);
+    put_facts(c, node);
+}
+
+/* ---- The function ------------------------------------------------------------------------------------------------------ */
+
+static void put_heading(fx_csource *c, const char *name)
+{
+    const fx_module *module = c->graph->module;
+    fx__text_append(c->text, "/* Traces %s again. Written by fxjit.", module ? module->name : "a graph");
+    for (int32_t i = 0; module && i < module->n_tensors; i++) {
+        const fx_module_tensor_entry *entry = &module->tensors[i];
+        fx_type type = fx__type_of_tensor(&entry->tensor);
+        fx__text_append(c->text, "\n *   tensors[%d]  ", (int)i);
+        fx__type_print(c->text, c->graph->dims, &type);
+        put(c, "  ");
+        for (const char *at = entry->path; *at; at++) fx__text_put(c->text, *at == '*' ? "_" : at, 1); /* no end of comment */
+    }
+    fx__text_append(c->text,
+                    " */\n#include <fxjit/fxjit.h>\n#include <math.h>\n\n"
+                    "fx_status %s(fx_context *context, const fx_tensor *tensors, fx_module **out);\n\n"
+                    "fx_status %s(fx_context *context, const fx_tensor *tensors, fx_module **out)\n{\n"
+                    "    fx_scope *scope = fx_trace_begin(context, ",
+                    name, name);
+    fx__csource_string(c, module ? module->name : "GraphModule");
+    put(c, ");\n    fx_graph *graph = fx_scope_graph(scope);\n    *out = NULL;\n    if (!graph) return FX_E_OOM;\n");
+    if (!module || module->n_tensors == 0) put(c, "    (void)tensors;\n");
+}
+
+static bool is_no_graph(void *user, const fx_attr *value)
+{
+    (void)user;
+    return value->kind != FX_ATTR_GRAPH;
+}
+
+static fx_status check_values(const fx_graph *graph)
+{
+    FX_EACH_NODE(node, graph)
+    if (node->body || !fx_attr_each(&node->args, is_no_graph, NULL) || !fx_attr_each(&node->kwargs, is_no_graph, NULL))
+        return fx__diag_node(node, FX_E_UNSUPPORTED, "a graph inside a node has no form in C source");
+    return FX_OK;
+}
+
+static void put_end(fx_csource *c)
+{
+    bool ended = fx_graph_output_node(c->graph) != NULL;
+    put(c, ended ? "    return fx_trace_finish(scope, NULL, 0, out);\n}\n"
+                 : "    fx_graph_output(graph, fx_none());\n    return fx_trace_finish(scope, NULL, 0, out);\n}\n");
+}
+
+static bool put_function_of(fx_csource *c, const char *name)
+{
+    if (!begin(c) || !fx__names_create(c->words, name, true)) return false;
+    put_heading(c, name);
+    put_tensors(c);
+    put_symbols(c);
+    FX_EACH_NODE(node, c->graph) put_statement(c, node);
+    put_end(c);
+    return true;
+}
+
+char *fx_graph_to_c(const fx_graph *graph, const char *name)
+{
+    if (!name) name = "build";
+    if (!fx__text_is_identifier(name)) {
+        fx__diag(graph->context, FX_E_ARG, NULL, "'%s' is no name of a C function", name);
+        return NULL;
+    }
+    if (check_values(graph) != FX_OK) return NULL;
+    fx_text text;
+    fx__text_init(&text, graph->context);
+    fx_csource c = {.graph = graph, .arena = fx__arena_new(graph->context), .text = &text};
+    bool good = c.arena && put_function_of(&c, name);
+    fx__arena_free(c.arena);
+    char *whole = fx__text_finish(&text);
+    if (good) return whole;
+    fx_text_free(whole);
+    return NULL;
+}
