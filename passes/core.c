@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/core.c: what graph passes share: making nodes of a core graph, and asking about them. */
 #include "passes/core.h"
+#include <string.h>
 
 static bool is_bound(const fx_node *node, const fx_attr *bound, int32_t n)
 {
@@ -63,6 +64,53 @@ fx_node *fx__core_call(fx_node *before, const char *target, const fx_attr *args,
 fx_status fx__core_replace(fx_node *node, fx_node *with)
 {
     if (fx_node_replace_all_uses(node, with) < 0) return FX_E_GRAPH;
+    return fx_graph_erase(node->graph, node);
+}
+
+struct giving {
+    const fx_node *node;
+    const fx_attr *value;
+};
+
+static fx_attr give(void *user, const fx_attr *value)
+{
+    const struct giving *g = user;
+    return value->kind == FX_ATTR_NODE && value->u.node == g->node ? *g->value : *value;
+}
+
+/* The item that a getitem node takes from a value; NULL: it is no such node, or takes something else. */
+static const fx_attr *item_taken(const fx_node *user, const fx_node *node, const fx_attr *value)
+{
+    bool is_getitem = user->opcode == FX_CALL_FUNCTION && strcmp(user->target, "operator.getitem") == 0 && user->args.n == 2;
+    if (!is_getitem || fx__arg(user, 0)->kind != FX_ATTR_NODE || fx__arg(user, 0)->u.node != node) return NULL;
+    const fx_attr *index = fx__arg(user, 1);
+    if (value->kind == FX_ATTR_DICT && index->kind == FX_ATTR_STR) {
+        for (int32_t i = 0; i < value->n; i++)
+            if (strcmp(value->keys[i], index->u.s) == 0) return &value->u.items[i];
+        return NULL;
+    }
+    if ((value->kind != FX_ATTR_TUPLE && value->kind != FX_ATTR_LIST) || index->kind != FX_ATTR_INT) return NULL;
+    int64_t at = index->u.i < 0 ? index->u.i + value->n : index->u.i;
+    return at >= 0 && at < value->n ? &value->u.items[at] : NULL;
+}
+
+static fx_status give_to_user(fx_node *user, const fx_node *node, const fx_attr *value)
+{
+    struct giving g = {node, value};
+    fx_attr args, kwargs;
+    FX_TRY(fx_attr_map(user->graph, &user->args, give, &g, &args));
+    FX_TRY(fx_attr_map(user->graph, &user->kwargs, give, &g, &kwargs));
+    return fx_node_set_args(user, args, kwargs);
+}
+
+fx_status fx__core_give(fx_node *node, const fx_attr *value)
+{
+    if (value->kind == FX_ATTR_NODE) return fx__core_replace(node, value->u.node);
+    while (node->n_users) {
+        fx_node *user = node->users[0];
+        const fx_attr *item = item_taken(user, node, value);
+        FX_TRY(item ? fx__core_give(user, item) : give_to_user(user, node, value));
+    }
     return fx_graph_erase(node->graph, node);
 }
 

@@ -17,6 +17,10 @@ fx_node *fx__core_call(fx_node *before, const char *target, const fx_attr *args,
 /* Replaces a node by an earlier one everywhere and erases it. */
 fx_status fx__core_replace(fx_node *node, fx_node *with);
 
+/* The same by a value of any kind: items of tuples, lists and dicts go to the getitem nodes that take them, everything else has the
+ * value itself as argument. */
+fx_status fx__core_give(fx_node *node, const fx_attr *value);
+
 /* The value depends on constants only: a get_attr node, or a few calls on such. */
 bool fx__core_is_constant(const fx_node *node);
 bool fx__core_same_type(const fx_node *a, const fx_node *b); /* both known and equal */

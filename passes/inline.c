@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does:    puts the graphs of submodules in the place of call_module nodes, and functions in the place of methods.
+/* Does:    puts the graphs of submodules in the place of call_module nodes, bodies in the place of calls that have one, and functions
+ *          in the place of methods.
  * Needs:   a linted graph; submodules with graphs of their own.
- * Ensures: no call_module is left; a method is left only when the operator table does not know it.
- * Cost:    linear in the nodes of graph and submodules. */
+ * Ensures: no call_module and no body is left; a method is left only when the operator table does not know it.
+ * Cost:    linear in the nodes of graph, submodules and bodies. */
 #include "passes/core.h"
 #include "passes/pass.h"
 #include <string.h>
@@ -11,14 +12,23 @@ enum { INLINE_DEPTH = 64 }; /* a module that holds itself would never end */
 
 typedef struct inlining {
     fx_graph *graph;
+    const fx_graph *inner;
     fx_node *call;
+    const char *prefix; /* of the inner graph's paths: "conv1."; NULL: they are those of this graph */
     fx_arena *scratch;
-    fx_map here; /* node of the submodule -> node here */
+    fx_map here;         /* node of the inner graph -> fx_attr: its value here */
+    fx_status status;    /* of a value that could not be taken over */
+    const fx_node *node; /* being copied */
 } inlining;
 
-static fx_node *node_here(void *user, fx_node *there)
+/* ---- Inputs ------------------------------------------------------------------------------------------------------------- */
+
+static fx_status set_value(inlining *in, const fx_node *there, const fx_attr *value)
 {
-    return fx__map_get(user, there);
+    fx_attr *kept = FX_NEW(in->scratch, fx_attr);
+    if (!kept || !fx__map_put(&in->here, there, kept)) return FX_E_OOM;
+    *kept = *value;
+    return FX_OK;
 }
 
 /* The argument of the call for the submodule's i-th input: by position, by keyword, or the input's default. */
@@ -28,74 +38,156 @@ static const fx_attr *find_argument(const inlining *in, const fx_node *placehold
     if (index < args->n) return &args->u.items[index];
     for (int32_t i = 0; i < kwargs->n; i++)
         if (strcmp(kwargs->keys[i], placeholder->target) == 0) return &kwargs->u.items[i];
-    return NULL;
+    return placeholder->args.n ? fx__arg(placeholder, 0) : NULL;
 }
 
-static fx_status bind_input(inlining *in, fx_node *placeholder, int32_t index)
+static fx_status bind_input(inlining *in, const fx_node *placeholder, int32_t index)
 {
     const fx_attr *value = find_argument(in, placeholder, index);
-    if (value && value->kind == FX_ATTR_NODE) return fx__map_put(&in->here, placeholder, value->u.node) ? FX_OK : FX_E_OOM;
+    if (value) return set_value(in, placeholder, value);
     if (placeholder->n_users == 0) return FX_OK;
-    return fx__diag_node(in->call, FX_E_UNSUPPORTED, value ? "input %s of the submodule is not a tensor" : "input %s is missing",
-                         placeholder->target);
+    return fx__diag_node(in->call, FX_E_ARG, "input %s of the submodule is missing", placeholder->target);
 }
 
-static fx_status copy_inner(inlining *in, fx_node *there)
+/* A body's inputs are the nodes that the call uses. */
+static fx_status bind_body_input(inlining *in, const fx_node *placeholder, int32_t index)
 {
-    fx_node *copy = fx_graph_copy_node(in->graph, there, node_here, &in->here);
-    if (!copy || !fx__map_put(&in->here, there, copy)) return FX_E_GRAPH;
-    if (there->opcode != FX_GET_ATTR && there->opcode != FX_CALL_MODULE) return FX_OK;
-    const char *path = fx__arena_format(in->scratch, "%s.%s", in->call->target, there->target);
-    return path ? fx_node_set_target(copy, path) : FX_E_OOM;
+    if (index >= in->call->n_inputs)
+        return fx__diag_node(in->call, FX_E_GRAPH, "its body has more inputs than the call uses nodes (%d)", in->call->n_inputs);
+    const fx_attr value = fx_node_attr(in->call->inputs[index]);
+    return set_value(in, placeholder, &value);
 }
 
-/* A tuple of values is taken apart by getitem nodes only. */
-static fx_status replace_items(inlining *in, const fx_attr *value)
+static fx_status bind_inputs(inlining *in)
 {
-    while (in->call->n_users) {
-        fx_node *user = in->call->users[0];
-        bool is_item = user->opcode == FX_CALL_FUNCTION && strcmp(user->target, "operator.getitem") == 0 && user->args.n == 2;
-        const fx_attr *index = is_item ? fx__arg(user, 1) : NULL;
-        if (!index || index->kind != FX_ATTR_INT || index->u.i < -value->n || index->u.i >= value->n)
-            return fx__diag_node(user, FX_E_UNSUPPORTED, "the outputs of submodule %s are used as a whole", in->call->target);
-        const fx_attr *item = &value->u.items[index->u.i < 0 ? index->u.i + value->n : index->u.i];
-        if (item->kind != FX_ATTR_NODE) return fx__diag_node(user, FX_E_UNSUPPORTED, "this output of the submodule is no tensor");
-        FX_TRY(fx__core_replace(user, fx__map_get(&in->here, item->u.node)));
+    int32_t n = 0;
+    FX_EACH_NODE(node, in->inner)
+    if (node->opcode == FX_PLACEHOLDER) FX_TRY(in->prefix ? bind_input(in, node, n++) : bind_body_input(in, node, n++));
+    if (in->prefix && in->call->args.n > n)
+        return fx__diag_node(in->call, FX_E_ARG, "the submodule has %d inputs, %d arguments are given", n, in->call->args.n);
+    return FX_OK;
+}
+
+/* ---- Values and nodes --------------------------------------------------------------------------------------------------- */
+
+static void note(inlining *in, fx_status status)
+{
+    if (in->status == FX_OK) in->status = status;
+}
+
+/* Symbols of the same name are the same size. */
+static fx_attr size_here(inlining *in, const fx_attr *value)
+{
+    const char *text = fx_graph_dim_text(in->inner, value->u.dim);
+    fx_dim dim = text ? fx__dim_parse(in->graph->dims, &text) : FX_DIM_BAD;
+    if (dim == FX_DIM_BAD) note(in, fx__diag_node(in->node, FX_E_UNSUPPORTED, "a symbolic size of the inner graph is not known outside"));
+    return fx_dim_attr(dim);
+}
+
+static fx_attr value_here(void *user, const fx_attr *value)
+{
+    inlining *in = user;
+    if (value->kind == FX_ATTR_SYMINT) return size_here(in, value);
+    if (value->kind == FX_ATTR_NODE) {
+        const fx_attr *here = fx__map_get(&in->here, value->u.node);
+        if (!here) note(in, fx__diag_node(in->node, FX_E_ARG, "it uses input %s, which the call leaves out", value->u.node->name));
+        return here ? *here : fx_none();
     }
-    return fx_graph_erase(in->graph, in->call);
+    fx_attr copy = fx__attr_copy(in->graph, value, NULL, NULL);
+    if (copy.kind != value->kind) note(in, FX_E_OOM);
+    return copy;
 }
 
-static fx_status replace_call(inlining *in, const fx_node *output)
+/* Paths of a graph that came from a submodule, and of the graphs inside it. */
+static fx_status prefix_paths(inlining *in, fx_graph *graph)
 {
-    if (!output) return fx__diag_node(in->call, FX_E_GRAPH, "the submodule's graph has no output");
-    const fx_attr *value = fx__arg(output, 0);
-    if (value->kind == FX_ATTR_NODE) return fx__core_replace(in->call, fx__map_get(&in->here, value->u.node));
-    if (value->kind == FX_ATTR_TUPLE || value->kind == FX_ATTR_LIST) return replace_items(in, value);
-    return fx__diag_node(in->call, FX_E_UNSUPPORTED, "the submodule's output is neither a tensor nor a tuple of tensors");
-}
-
-static fx_status copy_graph(inlining *in, const fx_graph *inner)
-{
-    int32_t n_inputs = 0;
-    FX_EACH_NODE(node, inner)
+    FX_EACH_NODE(node, graph)
     {
-        if (node->opcode == FX_PLACEHOLDER)
-            FX_TRY(bind_input(in, node, n_inputs++));
-        else if (node->opcode != FX_OUTPUT)
-            FX_TRY(copy_inner(in, node));
+        if (node->opcode != FX_GET_ATTR && node->opcode != FX_CALL_MODULE) continue;
+        const char *path = fx__arena_format(in->scratch, "%s%s", in->prefix, node->target);
+        FX_TRY(path ? fx_node_set_target(node, path) : FX_E_OOM);
     }
-    return replace_call(in, fx_graph_output_node(inner));
+    for (fx_graph *region = graph->regions; region; region = region->next_region) FX_TRY(prefix_paths(in, region));
+    return FX_OK;
 }
 
-static fx_status inline_module(fx_node *call)
+static fx_status prefix_regions(inlining *in, const fx_attr *value)
 {
+    if (value->kind == FX_ATTR_GRAPH) return prefix_paths(in, value->u.graph);
+    for (int32_t i = 0; fx__attr_has_items(value->kind) && i < value->n; i++) FX_TRY(prefix_regions(in, &value->u.items[i]));
+    return FX_OK;
+}
+
+static fx_status prefix_node(inlining *in, fx_node *node)
+{
+    if (!in->prefix) return FX_OK;
+    if (node->body) FX_TRY(prefix_paths(in, node->body));
+    FX_TRY(prefix_regions(in, &node->args));
+    FX_TRY(prefix_regions(in, &node->kwargs));
+    if (node->opcode != FX_GET_ATTR && node->opcode != FX_CALL_MODULE) return FX_OK;
+    const char *path = fx__arena_format(in->scratch, "%s%s", in->prefix, node->target);
+    return path ? fx_node_set_target(node, path) : FX_E_OOM;
+}
+
+static fx_status copy_inner(inlining *in, const fx_node *there)
+{
+    fx_loc loc = there->loc.file ? there->loc : in->call->loc;
+    fx_node_spec spec = {.opcode = there->opcode, .target = there->target, .name = there->name, .loc = loc};
+    in->node = there;
+    FX_TRY(fx_attr_map(in->graph, &there->args, value_here, in, &spec.args));
+    FX_TRY(fx_attr_map(in->graph, &there->kwargs, value_here, in, &spec.kwargs));
+    FX_TRY(in->status);
+    fx_node *copy = fx_graph_create_node(in->graph, &spec);
+    if (!copy) return fx__diag_failure(in->graph->context, FX_E_GRAPH);
+    FX_TRY(fx__node_copy_facts(copy, there, false));
+    FX_TRY(prefix_node(in, copy));
+    const fx_attr value = fx_node_attr(copy);
+    return set_value(in, there, &value);
+}
+
+/* ---- One call ----------------------------------------------------------------------------------------------------------- */
+
+static fx_status replace_call(inlining *in)
+{
+    const fx_node *output = fx_graph_output_node(in->inner);
+    if (!output) return fx__diag_node(in->call, FX_E_GRAPH, "the graph that it stands for has no output");
+    fx_attr value;
+    in->node = output;
+    FX_TRY(fx_attr_map(in->graph, fx__arg(output, 0), value_here, in, &value));
+    FX_TRY(in->status);
+    return fx__core_give(in->call, &value);
+}
+
+static fx_status copy_graph(inlining *in)
+{
+    FX_TRY(bind_inputs(in));
+    FX_EACH_NODE(node, in->inner)
+    if (node->opcode != FX_PLACEHOLDER && node->opcode != FX_OUTPUT) FX_TRY(copy_inner(in, node));
+    return replace_call(in);
+}
+
+/* The graph that a call stands for, and the prefix of its paths; NULL after a diagnostic. */
+static const fx_graph *graph_behind(inlining *in)
+{
+    fx_node *call = in->call;
+    if (call->body) return call->body;
     const fx_module *module = call->graph->module ? fx_module_submodule(call->graph->module, call->target) : NULL;
-    if (!module) return fx__diag_node(call, FX_E_NOT_FOUND, "no submodule %s", call->target);
+    if (!module) {
+        fx__diag_node(call, FX_E_NOT_FOUND, "no submodule %s", call->target);
+        return NULL;
+    }
+    in->prefix = fx__arena_format(in->scratch, "%s.", call->target);
+    return in->prefix ? module->graph : NULL;
+}
+
+static fx_status inline_call(fx_node *call)
+{
     inlining in = {.graph = call->graph, .call = call, .scratch = fx__arena_new(call->graph->context)};
     if (!in.scratch) return FX_E_OOM;
     fx__map_init(&in.here, in.scratch);
+    in.inner = graph_behind(&in);
     fx_point point = fx_graph_insert_before(call->graph, call);
-    fx_status status = copy_graph(&in, module->graph);
+    fx_status status = in.inner ? copy_graph(&in) : fx__diag_failure(call->graph->context, FX_E_NOT_FOUND);
     fx_graph_set_point(call->graph, point);
     fx__arena_free(in.scratch);
     return status;
@@ -114,15 +206,15 @@ static fx_status replace_method(fx_node *node, bool *out_modified)
     return fx__core_replace(node, call);
 }
 
-/* One level of submodules; *out_found says whether there was any. */
+/* One level of submodules and bodies; *out_found says whether there was any. */
 static fx_status inline_level(fx_graph *graph, bool *out_found)
 {
     fx_status first = FX_OK;
     for (fx_node *node = graph->first, *next; node; node = next) {
         next = node->next;
-        if (node->opcode != FX_CALL_MODULE) continue;
+        if (node->opcode != FX_CALL_MODULE && !node->body) continue;
         *out_found = true;
-        fx_status status = inline_module(node);
+        fx_status status = inline_call(node);
         if (first == FX_OK) first = status;
     }
     return first;
