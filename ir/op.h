@@ -126,6 +126,8 @@ const fx_op *fx__op_of(const fx_node *node);
 fx_status fx__op_bind(fx_graph *graph, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS]);
 /* The same for a node of a pattern, whose placeholders may also stand for numbers and lists. */
 fx_status fx__op_bind_pattern(fx_graph *pattern, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS]);
+/* The same to the parameters of any schema (ir/op_schema.h), without a word: false when the arguments do not fit. */
+bool fx__op_fits(fx_graph *graph, const fx_node *node, const fx_param *params, int32_t n, fx_attr out[FX_PARAMS]);
 /* Computes result types of a node whose inputs have types: bind, check dtypes, dtype rule, shape rule. Sets node's results. */
 fx_status fx__op_infer(fx_node *node);
 /* Fills call for a node of a core graph (arguments bound, results known). */

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/op_bind.c: from the args and kwargs of any spelling to one value per parameter of the schema. */
 #include "ir/op.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct binding {
     fx_graph *graph;
     const fx_node *node;
-    const fx_op *op;
+    const char *name; /* of the operator */
     const fx_param *param;
     int32_t n;
     const fx_attr *given[FX_PARAMS]; /* NULL: not given */
     fx_attr gathered;                /* sizes given one by one */
     fx_status status;                /* of the first problem */
     bool pattern;                    /* placeholders fit every parameter */
+    bool quiet;                      /* problems are not reported */
 } binding;
 
-static void fail(binding *b, fx_status status)
+static void fail(binding *b, fx_status status, const char *format, ...) FX_PRINTF(3, 4);
+static void fail(binding *b, fx_status status, const char *format, ...)
 {
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (!b->quiet) fx__diag_node(b->node, status, "%s", what);
     if (b->status == FX_OK) b->status = status;
 }
 
@@ -54,7 +64,7 @@ static void bind_positional(binding *b)
     int32_t last = n_positional - 1;
     bool gathers = n_args > n_positional && last >= 0 && gather_ints(b, last, args, n_args);
     if (n_args > n_positional && !gathers) {
-        fail(b, fx__diag_node(b->node, FX_E_ARG, "%s takes %d positional arguments, not %d", b->op->name, n_positional, n_args));
+        fail(b, FX_E_ARG, "%s takes %d positional arguments, not %d", b->name, n_positional, n_args);
         n_args = n_positional;
     }
     for (int32_t i = 0; i < (gathers ? last : n_args); i++) b->given[i] = &args[i];
@@ -91,9 +101,9 @@ static void bind_keywords(binding *b)
         int32_t index = find_keyword(b, name);
         if (index < 0) {
             if (!asks_for_nothing(name, &kwargs->u.items[i]))
-                fail(b, fx__diag_node(b->node, FX_E_ARG, "%s has no argument '%s'", b->op->name, name));
+                fail(b, FX_E_ARG, "%s has no argument '%s'", b->name, name);
         } else if (b->given[index]) {
-            fail(b, fx__diag_node(b->node, FX_E_ARG, "argument '%s' of %s is given twice", name, b->op->name));
+            fail(b, FX_E_ARG, "argument '%s' of %s is given twice", name, b->name);
         } else {
             b->given[index] = &kwargs->u.items[i];
         }
@@ -222,33 +232,45 @@ static void finish(binding *b, int32_t i, fx_attr *out)
     const fx_param *param = &b->param[i];
     if (!b->given[i]) {
         *out = param->fallback;
-        if (!param->has_default) fail(b, fx__diag_node(b->node, FX_E_ARG, "%s misses its argument '%s'", b->op->name, param->name));
+        if (!param->has_default) fail(b, FX_E_ARG, "%s misses its argument '%s'", b->name, param->name);
     } else if (b->pattern && is_placeholder(b->given[i])) {
         *out = *b->given[i];
     } else if (!convert(b->graph, param, b->given[i], out)) {
-        fail(b, fx__diag_node(b->node, FX_E_TYPE, "argument '%s' of %s is %s; expected %s%s", param->name, b->op->name,
-                              fx__attr_word(b->given[i]->kind), kind_word(param->kind), param->optional ? " or None" : ""));
+        fail(b, FX_E_TYPE, "argument '%s' of %s is %s; expected %s%s", param->name, b->name, fx__attr_word(b->given[i]->kind),
+             kind_word(param->kind), param->optional ? " or None" : "");
     }
 }
 
 static fx_status bind(binding *b, fx_attr out[FX_PARAMS])
 {
-    b->param = fx__op_params(b->op, &b->n);
-    if (!b->param) return fx__diag_node(b->node, FX_E_INTERNAL, "operator %s has a malformed schema", b->op->name);
     bind_positional(b);
     bind_keywords(b);
     for (int32_t i = 0; i < b->n; i++) finish(b, i, &out[i]);
     return b->status;
 }
 
+static fx_status bind_row(binding *b, const fx_op *op, fx_attr out[FX_PARAMS])
+{
+    b->param = fx__op_params(op, &b->n);
+    b->name = op->name;
+    if (!b->param) return fx__diag_node(b->node, FX_E_INTERNAL, "operator %s has a malformed schema", op->name);
+    return bind(b, out);
+}
+
 fx_status fx__op_bind(fx_graph *graph, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS])
 {
-    binding b = {.graph = graph, .node = node, .op = op};
-    return bind(&b, out);
+    binding b = {.graph = graph, .node = node};
+    return bind_row(&b, op, out);
 }
 
 fx_status fx__op_bind_pattern(fx_graph *pattern, const fx_node *node, const fx_op *op, fx_attr out[FX_PARAMS])
 {
-    binding b = {.graph = pattern, .node = node, .op = op, .pattern = true};
-    return bind(&b, out);
+    binding b = {.graph = pattern, .node = node, .pattern = true};
+    return bind_row(&b, op, out);
+}
+
+bool fx__op_fits(fx_graph *graph, const fx_node *node, const fx_param *params, int32_t n, fx_attr out[FX_PARAMS])
+{
+    binding b = {.graph = graph, .node = node, .name = node->target, .param = params, .n = n, .quiet = true};
+    return bind(&b, out) == FX_OK;
 }
