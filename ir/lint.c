@@ -172,7 +172,7 @@ static void check_call_type(lint *l, fx_node *node)
 {
     fx_type *recorded = node->result;
     int32_t n_recorded = node->n_result;
-    if (!n_recorded || !node->op || !inputs_are_typed(node)) return;
+    if (!n_recorded || !node->op || fx__node_is_in_place(node) || !inputs_are_typed(node)) return;
     node->n_result = 0;
     node->result = NULL;
     fx_status status = fx__op_infer(node);

@@ -12,7 +12,7 @@
 
 /* ---- Graph passes (fx_pass_fn) ------------------------------------------------------------------------------------------ */
 fx_status fx__pass_inline(fx_graph *graph, void *user, bool *out_modified); /* call_module of known leaves, submodules */
-fx_status fx__pass_python(fx_graph *graph, void *user, bool *out_modified); /* sizes, tuples and spellings of torch to rows */
+fx_status fx__pass_spell(fx_graph *graph, void *user, bool *out_modified); /* sizes, tuples and spellings of torch to rows */
 fx_status fx__pass_normalise(fx_graph *graph, void *user,
                              bool *out_modified); /* any spelling to table calls, all arguments bound */
 fx_status fx__pass_functionalise(fx_graph *graph, void *user, bool *out_modified); /* mutation to pure calls and writebacks */

@@ -7,7 +7,7 @@ static const char *const after_normalise[] = {"normalise", NULL};
 
 static const fx_pass passes[] = {
     {"inline", fx__pass_inline, NULL, NULL},
-    {"python", fx__pass_python, NULL, NULL},
+    {"spell", fx__pass_spell, NULL, NULL},
     {"functionalise", fx__pass_functionalise, NULL, NULL},
     {"normalise", fx__pass_normalise, NULL, NULL},
     {"decompose", fx__pass_decompose, NULL, after_normalise},

@@ -4,7 +4,7 @@
 #include "passes/pass.h"
 
 /* From any spelling to the core. */
-static const char *const to_core[] = {"inline", "python", "functionalise", "normalise", NULL};
+static const char *const to_core[] = {"inline", "spell", "functionalise", "normalise", NULL};
 /* Over the core, again while something changes. */
 static const char *const simplify[] = {"decompose", "rewrite", "fold", "cse", "dce", NULL};
 /* Once, at the end. */

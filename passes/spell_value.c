@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/python_value.c: what Python computed beside the tensors: facts of tensors (shape, dtype, rank), tuples, their items and
+/* passes/spell_value.c: what Python computed beside the tensors: facts of tensors (shape, dtype, rank), tuples, their items and
  * lengths, and assertions. Sizes are those that the types say, symbols included. */
-#include "passes/python.h"
+#include "passes/spell.h"
 #include <string.h>
 
 /* ---- Facts of tensors ---------------------------------------------------------------------------------------------------- */
 
-static fx_python fail(const fx_node *node, const char *why)
+static fx_spelled fail(const fx_node *node, const char *why)
 {
     fx__diag_node(node, FX_E_UNSUPPORTED, "%s", why);
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
-static fx_python give(fx_attr value, fx_attr *out)
+static fx_spelled give(fx_attr value, fx_attr *out)
 {
     *out = value;
-    return FX_PYTHON_DONE;
+    return FX_SPELL_DONE;
 }
 
-static fx_python give_shape(fx_node *node, const fx_type *type, fx_attr *out)
+static fx_spelled give_shape(fx_node *node, const fx_type *type, fx_attr *out)
 {
     fx_attr items[FX_RANK];
     for (int32_t d = 0; d < type->rank; d++) items[d] = fx_dim_attr(type->dim[d]);
     *out = fx_tuple(node->graph, items, type->rank);
-    return out->kind == FX_ATTR_TUPLE ? FX_PYTHON_DONE : FX_PYTHON_FAILED;
+    return out->kind == FX_ATTR_TUPLE ? FX_SPELL_DONE : FX_SPELL_FAILED;
 }
 
-static fx_python give_size(const fx_node *node, const fx_type *type, int64_t dim, fx_attr *out)
+static fx_spelled give_size(const fx_node *node, const fx_type *type, int64_t dim, fx_attr *out)
 {
     if (dim >= -type->rank && dim < type->rank) return give(fx_dim_attr(type->dim[dim < 0 ? dim + type->rank : dim]), out);
     fx__diag_node(node, FX_E_INDEX, "dim %lld is outside a tensor of %d dims", (long long)dim, type->rank);
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
-static fx_python give_count(fx_node *node, const fx_type *type, fx_attr *out)
+static fx_spelled give_count(fx_node *node, const fx_type *type, fx_attr *out)
 {
     fx_dim count = 1;
     for (int32_t d = 0; d < type->rank; d++) count = fx__dim_mul(node->graph->dims, count, type->dim[d]);
@@ -46,7 +46,7 @@ static fx_attr word(fx_graph *graph, fx_attr_kind kind, const char *text)
 }
 
 /* One fact by name; dim: of size(dim), NULL: all. */
-static fx_python fact(fx_node *node, const fx_type *type, const char *name, const fx_attr *dim, fx_attr *out)
+static fx_spelled fact(fx_node *node, const fx_type *type, const char *name, const fx_attr *dim, fx_attr *out)
 {
     static const char *const false_facts[] = {"is_cuda", "is_sparse", "is_quantized", "is_mkldnn", "requires_grad", "is_complex"};
     if (strcmp(name, "shape") == 0 || strcmp(name, "size") == 0)
@@ -61,7 +61,7 @@ static fx_python fact(fx_node *node, const fx_type *type, const char *name, cons
     if (strcmp(name, "__len__") == 0 || strcmp(name, "len") == 0) return give_size(node, type, 0, out);
     for (size_t i = 0; i < sizeof false_facts / sizeof false_facts[0]; i++)
         if (strcmp(name, false_facts[i]) == 0) return give(fx_bool(false), out);
-    return FX_PYTHON_NO;
+    return FX_SPELL_NO;
 }
 
 static const fx_attr *keyword(const fx_node *node, const char *name)
@@ -71,39 +71,39 @@ static const fx_attr *keyword(const fx_node *node, const char *name)
     return NULL;
 }
 
-static fx_python fact_of(fx_node *node, const fx_node *tensor, const char *name, const fx_attr *dim, fx_attr *out)
+static fx_spelled fact_of(fx_node *node, const fx_node *tensor, const char *name, const fx_attr *dim, fx_attr *out)
 {
     static const fx_type nothing = {.dtype = FX_F32, .rank = 1, .dim = {1}};
     const fx_type *type = fx_node_type(tensor, 0);
-    if (!type && fact(node, &nothing, name, dim ? &(fx_attr){.kind = FX_ATTR_INT} : NULL, out) == FX_PYTHON_DONE)
+    if (!type && fact(node, &nothing, name, dim ? &(fx_attr){.kind = FX_ATTR_INT} : NULL, out) == FX_SPELL_DONE)
         return fail(node, "the type of its input is not known");
-    if (dim && dim->kind != FX_ATTR_INT) return FX_PYTHON_NO;
-    return type ? fact(node, type, name, dim, out) : FX_PYTHON_NO;
+    if (dim && dim->kind != FX_ATTR_INT) return FX_SPELL_NO;
+    return type ? fact(node, type, name, dim, out) : FX_SPELL_NO;
 }
 
-static fx_python attribute(fx_node *node, fx_attr *out)
+static fx_spelled attribute(fx_node *node, fx_attr *out)
 {
     const fx_attr *object = fx__arg(node, 0), *name = fx__arg(node, 1);
-    if (object->kind != FX_ATTR_NODE || name->kind != FX_ATTR_STR) return FX_PYTHON_NO;
+    if (object->kind != FX_ATTR_NODE || name->kind != FX_ATTR_STR) return FX_SPELL_NO;
     if (strcmp(name->u.s, "data") == 0) return give(*object, out);
-    if (strcmp(name->u.s, "T") == 0 || strcmp(name->u.s, "mT") == 0 || strcmp(name->u.s, "H") == 0) return FX_PYTHON_NO;
-    fx_python result = fact_of(node, object->u.node, name->u.s, NULL, out);
-    if (result == FX_PYTHON_NO) {
+    if (strcmp(name->u.s, "T") == 0 || strcmp(name->u.s, "mT") == 0 || strcmp(name->u.s, "H") == 0) return FX_SPELL_NO;
+    fx_spelled result = fact_of(node, object->u.node, name->u.s, NULL, out);
+    if (result == FX_SPELL_NO) {
         fx__diag_node(node, FX_E_UNSUPPORTED, "attribute %s of a tensor", name->u.s);
-        return FX_PYTHON_FAILED;
+        return FX_SPELL_FAILED;
     }
     return result;
 }
 
 /* x.size(), x.dim(), torch.numel(x), len(x). */
-static fx_python call_fact(fx_node *node, const char *name, fx_attr *out)
+static fx_spelled call_fact(fx_node *node, const char *name, fx_attr *out)
 {
     const fx_attr *object = node->args.n ? fx__arg(node, 0) : keyword(node, "input");
     const fx_attr *dim = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "dim");
-    if (!object || object->kind != FX_ATTR_NODE) return FX_PYTHON_NO;
+    if (!object || object->kind != FX_ATTR_NODE) return FX_SPELL_NO;
     bool is_tuple = object->u.node->op && fx__op_schema_results(object->u.node->op) != 1;
     if (is_tuple && strcmp(name, "len") == 0) return give(fx_int(object->u.node->n_result), out);
-    return is_tuple ? FX_PYTHON_NO : fact_of(node, object->u.node, name, dim, out);
+    return is_tuple ? FX_SPELL_NO : fact_of(node, object->u.node, name, dim, out);
 }
 
 /* ---- Tuples --------------------------------------------------------------------------------------------------------------- */
@@ -127,7 +127,7 @@ static int64_t bound(const fx_attr *value, int64_t n, int64_t otherwise, bool do
 }
 
 /* items[start:stop:step] by Python's rules. */
-static fx_python take_slice(fx_node *node, const fx_attr *list, const fx_attr *slice, fx_attr *out)
+static fx_spelled take_slice(fx_node *node, const fx_attr *list, const fx_attr *slice, fx_attr *out)
 {
     const fx_attr *s = slice->u.items;
     if (!is_index(&s[0]) || !is_index(&s[1]) || !is_index(&s[2])) return fail(node, "a slice of a tuple has bounds that are not known");
@@ -137,34 +137,34 @@ static fx_python take_slice(fx_node *node, const fx_attr *list, const fx_attr *s
     int64_t at = bound(&s[0], list->n, down ? list->n - 1 : 0, down), stop = bound(&s[1], list->n, down ? -1 : list->n, down);
     fx_attr *items = FX_NEW_ARRAY(node->graph->arena, fx_attr, list->n);
     int32_t n = 0;
-    if (!items) return FX_PYTHON_FAILED;
+    if (!items) return FX_SPELL_FAILED;
     for (; (down ? at > stop : at < stop) && n < list->n; at += step) items[n++] = list->u.items[at];
     *out = (fx_attr){.kind = list->kind, .n = n, .u.items = items};
-    return FX_PYTHON_DONE;
+    return FX_SPELL_DONE;
 }
 
-static fx_python take_item(fx_node *node, const fx_attr *list, int64_t index, fx_attr *out)
+static fx_spelled take_item(fx_node *node, const fx_attr *list, int64_t index, fx_attr *out)
 {
     if (index >= -list->n && index < list->n) return give(list->u.items[index < 0 ? index + list->n : index], out);
     fx__diag_node(node, FX_E_INDEX, "index %lld is outside a tuple of %d", (long long)index, list->n);
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
 /* Part of the results of split, chunk and the like: a tuple of getitem nodes. */
-static fx_python take_results(fx_node *node, const fx_attr *tuple, const fx_attr *slice, fx_attr *out)
+static fx_spelled take_results(fx_node *node, const fx_attr *tuple, const fx_attr *slice, fx_attr *out)
 {
     int32_t n = tuple->u.node->n_result;
     fx_attr items[FX_RESULTS];
     for (int32_t i = 0; i < n && i < FX_RESULTS; i++) {
         fx_node *item = fx__core_call(node, "getitem", (fx_attr[]){*tuple, fx_int(i)}, 2);
-        if (!item) return FX_PYTHON_FAILED;
+        if (!item) return FX_SPELL_FAILED;
         items[i] = fx_node_attr(item);
     }
     const fx_attr all = {.kind = FX_ATTR_TUPLE, .n = n, .u.items = items};
     return take_slice(node, &all, slice, out);
 }
 
-static fx_python getitem(fx_node *node, fx_attr *out)
+static fx_spelled getitem(fx_node *node, fx_attr *out)
 {
     const fx_attr *object = fx__arg(node, 0), *index = fx__arg(node, 1);
     if (is_sequence(object) && index->kind == FX_ATTR_INT) return take_item(node, object, index->u.i, out);
@@ -172,28 +172,28 @@ static fx_python getitem(fx_node *node, fx_attr *out)
     for (int32_t i = 0; object->kind == FX_ATTR_DICT && index->kind == FX_ATTR_STR && i < object->n; i++)
         if (strcmp(object->keys[i], index->u.s) == 0) return give(object->u.items[i], out);
     bool is_tuple = object->kind == FX_ATTR_NODE && object->u.node->op && fx__op_schema_results(object->u.node->op) != 1;
-    return is_tuple && index->kind == FX_ATTR_SLICE ? take_results(node, object, index, out) : FX_PYTHON_NO;
+    return is_tuple && index->kind == FX_ATTR_SLICE ? take_results(node, object, index, out) : FX_SPELL_NO;
 }
 
-static fx_python concatenate(fx_node *node, fx_attr *out)
+static fx_spelled concatenate(fx_node *node, fx_attr *out)
 {
     const fx_attr *a = fx__arg(node, 0), *b = fx__arg(node, 1);
-    if (!is_sequence(a) || a->kind != b->kind) return FX_PYTHON_NO;
+    if (!is_sequence(a) || a->kind != b->kind) return FX_SPELL_NO;
     fx_attr *items = FX_NEW_ARRAY(node->graph->arena, fx_attr, a->n + b->n);
-    if (!items) return FX_PYTHON_FAILED;
+    if (!items) return FX_SPELL_FAILED;
     for (int32_t i = 0; i < a->n + b->n; i++) items[i] = i < a->n ? a->u.items[i] : b->u.items[i - a->n];
     return give((fx_attr){.kind = a->kind, .n = a->n + b->n, .u.items = items}, out);
 }
 
 /* (1,) * n */
-static fx_python repeat(fx_node *node, fx_attr *out)
+static fx_spelled repeat(fx_node *node, fx_attr *out)
 {
     const fx_attr *list = fx__arg(node, 0), *count = fx__arg(node, 1);
-    if (!is_sequence(list) || count->kind != FX_ATTR_INT) return FX_PYTHON_NO;
+    if (!is_sequence(list) || count->kind != FX_ATTR_INT) return FX_SPELL_NO;
     if (count->u.i * list->n > 1024) return fail(node, "a tuple of more than 1024 items");
     int32_t n = count->u.i > 0 ? (int32_t)count->u.i * list->n : 0;
     fx_attr *items = FX_NEW_ARRAY(node->graph->arena, fx_attr, n);
-    if (!items) return FX_PYTHON_FAILED;
+    if (!items) return FX_SPELL_FAILED;
     for (int32_t i = 0; i < n; i++) items[i] = list->u.items[i % list->n];
     return give((fx_attr){.kind = list->kind, .n = n, .u.items = items}, out);
 }
@@ -205,12 +205,12 @@ static bool is_plain(void *user, const fx_attr *value)
     return value->kind != FX_ATTR_NODE && value->kind != FX_ATTR_GRAPH;
 }
 
-static fx_python compare(fx_node *node, bool negated, fx_attr *out)
+static fx_spelled compare(fx_node *node, bool negated, fx_attr *out)
 {
     const fx_attr *a = fx__arg(node, 0), *b = fx__arg(node, 1);
     if (!fx_attr_each(a, is_plain, NULL) || !fx_attr_each(b, is_plain, NULL)) {
         bool is_none = (a->kind == FX_ATTR_NONE) != (b->kind == FX_ATTR_NONE); /* a tensor is not None */
-        return is_none ? give(fx_bool(negated), out) : FX_PYTHON_NO;
+        return is_none ? give(fx_bool(negated), out) : FX_SPELL_NO;
     }
     bool is_equal = fx_attr_equal(a, b);
     if (!is_equal && (fx__attr_has_symbol(a) || fx__attr_has_symbol(b))) return fail(node, "whether sizes are equal is not known");
@@ -218,50 +218,50 @@ static fx_python compare(fx_node *node, bool negated, fx_attr *out)
 }
 
 /* tuple(x), list(x), torch.Size(x); range(n). */
-static fx_python make_sequence(fx_node *node, fx_attr_kind kind, fx_attr *out)
+static fx_spelled make_sequence(fx_node *node, fx_attr_kind kind, fx_attr *out)
 {
-    if (node->args.n != 1 || !is_sequence(fx__arg(node, 0))) return FX_PYTHON_NO;
+    if (node->args.n != 1 || !is_sequence(fx__arg(node, 0))) return FX_SPELL_NO;
     *out = *fx__arg(node, 0);
     out->kind = kind;
-    return FX_PYTHON_DONE;
+    return FX_SPELL_DONE;
 }
 
 /* ---- Assertions ----------------------------------------------------------------------------------------------------------- */
 
-static fx_python assertion(fx_node *node, fx_attr *out)
+static fx_spelled assertion(fx_node *node, fx_attr *out)
 {
     const fx_attr *condition = fx__arg(node, 0), *message = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "message");
-    if (condition->kind != FX_ATTR_BOOL && condition->kind != FX_ATTR_INT) return FX_PYTHON_NO;
+    if (condition->kind != FX_ATTR_BOOL && condition->kind != FX_ATTR_INT) return FX_SPELL_NO;
     if (condition->u.i) return give(fx_none(), out);
     fx__diag_node(node, FX_E_ARG, "the graph's assertion fails: %s", message && message->kind == FX_ATTR_STR ? message->u.s : "False");
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
 /* ---- Any call ------------------------------------------------------------------------------------------------------------- */
 
-static fx_python call_builtin(fx_node *node, const char *name, fx_attr *out)
+static fx_spelled call_builtin(fx_node *node, const char *name, fx_attr *out)
 {
     const fx_attr *first = node->args.n ? fx__arg(node, 0) : NULL;
-    if (strcmp(name, "getattr") == 0) return node->args.n >= 2 ? attribute(node, out) : FX_PYTHON_NO;
+    if (strcmp(name, "getattr") == 0) return node->args.n >= 2 ? attribute(node, out) : FX_SPELL_NO;
     if (strcmp(name, "len") == 0 && first && (is_sequence(first) || first->kind == FX_ATTR_DICT)) return give(fx_int(first->n), out);
     if (strcmp(name, "len") == 0) return call_fact(node, "len", out);
     if (strcmp(name, "tuple") == 0) return make_sequence(node, FX_ATTR_TUPLE, out);
     if (strcmp(name, "list") == 0) return make_sequence(node, FX_ATTR_LIST, out);
-    return FX_PYTHON_NO;
+    return FX_SPELL_NO;
 }
 
-static fx_python call_operator(fx_node *node, const char *name, fx_attr *out)
+static fx_spelled call_operator(fx_node *node, const char *name, fx_attr *out)
 {
-    if (node->args.n != 2) return FX_PYTHON_NO;
+    if (node->args.n != 2) return FX_SPELL_NO;
     if (strcmp(name, "getitem") == 0) return getitem(node, out);
     if (strcmp(name, "add") == 0 || strcmp(name, "concat") == 0) return concatenate(node, out);
     if (strcmp(name, "mul") == 0) return repeat(node, out);
     if (strcmp(name, "eq") == 0 || strcmp(name, "is_") == 0) return compare(node, false, out);
     if (strcmp(name, "ne") == 0 || strcmp(name, "is_not") == 0) return compare(node, true, out);
-    return FX_PYTHON_NO;
+    return FX_SPELL_NO;
 }
 
-static fx_python call_torch(fx_node *node, const char *target, fx_attr *out)
+static fx_spelled call_torch(fx_node *node, const char *target, fx_attr *out)
 {
     static const struct {
         const char *target, *fact;
@@ -280,21 +280,21 @@ static fx_python call_torch(fx_node *node, const char *target, fx_attr *out)
     if (strcmp(target, "torch.is_tensor") == 0 && node->args.n == 1) return give(fx_bool(fx__arg(node, 0)->kind == FX_ATTR_NODE), out);
     if (strcmp(target, "torch.Size") == 0) return make_sequence(node, FX_ATTR_TUPLE, out);
     if (strcmp(target, "torch._assert") == 0 && node->args.n) return assertion(node, out);
-    return FX_PYTHON_NO;
+    return FX_SPELL_NO;
 }
 
-fx_python fx__python_value(fx_node *node, fx_attr *out)
+fx_spelled fx__spell_value(fx_node *node, fx_attr *out)
 {
     const char *target = node->target;
     if (node->opcode == FX_CALL_METHOD) {
         static const char *const facts[] = {"size", "dim", "ndimension", "numel", "nelement", "is_floating_point", "is_contiguous", "__len__"};
         for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
             if (strcmp(target, facts[i]) == 0) return call_fact(node, target, out);
-        return FX_PYTHON_NO;
+        return FX_SPELL_NO;
     }
-    if (node->opcode != FX_CALL_FUNCTION) return FX_PYTHON_NO;
-    fx_python result = node->kwargs.n ? FX_PYTHON_NO : fx__python_number(node, target, out);
-    if (result != FX_PYTHON_NO) return result;
+    if (node->opcode != FX_CALL_FUNCTION) return FX_SPELL_NO;
+    fx_spelled result = node->kwargs.n ? FX_SPELL_NO : fx__spell_number(node, target, out);
+    if (result != FX_SPELL_NO) return result;
     if (strncmp(target, "builtins.", 9) == 0) return call_builtin(node, target + 9, out);
     if (strncmp(target, "operator.", 9) == 0) return call_operator(node, target + 9, out);
     return call_torch(node, target, out);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/spelling.c: torch's functions and methods that are no rows, as expressions of rows. A row of the table says what a signature
+/* passes/spell_expression.c: torch's functions and methods that are no rows, as expressions of rows. A row of the table says what a signature
  * of some names means: "sub(input, tanh(input))". In expressions a word before a parenthesis is a row of the operator table, or one of
  *     size(x, i)  shape(x)  dtype(x)  either(a, b): b where a is None  first(x): a tuple of which only x may be taken
  * Other words are parameters of the signature, dtypes ("i64") or None, True, False. */
 #include "ir/op_schema.h"
-#include "passes/python.h"
+#include "passes/spell.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +15,14 @@ typedef struct speller {
     const char *at;
 } speller;
 
-enum { ARGS = 12, WORD = 48 };
+enum { ARGS = 12, WORD = 48, NAME = 160 };
 
 static bool read_expression(speller *s, fx_attr *out);
 
-static fx_python malformed(const speller *s)
+static fx_spelled malformed(const speller *s)
 {
     fx__diag_node(s->node, FX_E_INTERNAL, "its spelling is malformed near \"%.20s\"", s->at);
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
 static bool accept(speller *s, char expected)
@@ -238,22 +238,38 @@ static bool write_back(const speller *s, fx_attr *value)
     return true;
 }
 
-static fx_python spell(const fx_spelling *row, speller *s, fx_attr *out)
+static fx_spelled spell(const fx_spelling *row, speller *s, fx_attr *out)
 {
     if (row->build) return row->build(s->node, s->arg, out);
     s->at = row->value;
-    return read_expression(s, out) && write_back(s, out) ? FX_PYTHON_DONE : FX_PYTHON_FAILED;
+    return read_expression(s, out) && write_back(s, out) ? FX_SPELL_DONE : FX_SPELL_FAILED;
 }
 
-fx_python fx__spelling_value(fx_node *node, fx_attr *out)
+/* As the table has it; "" when the target is longer than any name. */
+static void name_of(const fx_node *node, char name[NAME])
 {
-    char name[160];
+    int n = snprintf(name, NAME, "%s%s", node->opcode == FX_CALL_METHOD ? "method:" : "", node->target);
+    if (n >= NAME) *name = 0;
+}
+
+bool fx__spell_expression_knows(const fx_node *node)
+{
+    char name[NAME];
+    name_of(node, name);
+    for (int32_t i = 0; *name && i < fx__spell_count; i++)
+        if (has_name(fx__spell_table[i].names, name)) return true;
+    return false;
+}
+
+fx_spelled fx__spell_expression(fx_node *node, fx_attr *out)
+{
+    char name[NAME];
     fx_attr arg[FX_PARAMS];
     fx_schema schema;
-    snprintf(name, sizeof name, "%s%s", node->opcode == FX_CALL_METHOD ? "method:" : "", node->target);
+    name_of(node, name);
     const fx_spelling *candidate = NULL;
-    for (int32_t i = 0; i < fx__spelling_count; i++) {
-        const fx_spelling *row = &fx__spellings[i];
+    for (int32_t i = 0; *name && i < fx__spell_count; i++) {
+        const fx_spelling *row = &fx__spell_table[i];
         if (!has_name(row->names, name)) continue;
         speller s = {.node = node, .schema = &schema, .arg = arg, .at = row->signature};
         if (!fx__schema_parse(row->signature, &schema)) return malformed(&s);
@@ -261,8 +277,8 @@ fx_python fx__spelling_value(fx_node *node, fx_attr *out)
             return spell(row, &s, out);
         candidate = row;
     }
-    if (!candidate) return FX_PYTHON_NO;
+    if (!candidate) return FX_SPELL_NO;
     fx__diag_node(node, FX_E_UNSUPPORTED, "these arguments are not supported; known is %s with %s%s%s", candidate->names,
                   candidate->signature, candidate->when ? ", " : "", candidate->when ? candidate->when : "");
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }

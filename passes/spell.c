@@ -5,9 +5,8 @@
  * Ensures: every call is a row's, or changes something in place; types are known as far as the inputs' are. Every call that is
  *          neither is reported, not only the first.
  * Cost:    linear in nodes, times the rows of the table of spellings for calls that are no rows. */
-#include "passes/python.h"
+#include "passes/spell.h"
 #include "passes/pass.h"
-#include "ir/op_schema.h"
 #include <string.h>
 
 typedef struct walk {
@@ -153,14 +152,31 @@ static fx_status visit(walk *w, fx_node *node)
     FX_TRY(settle_target(w, node));
     if (is_tensor_index(node)) return spell_setitem(w, node);
     if (is_in_place(node)) return settle_in_place(node);
-    fx_python known = fx__python_value(node, &value);
-    if (known == FX_PYTHON_NO && fits_row(node)) return settle_row(w, node);
-    if (known == FX_PYTHON_NO) known = fx__spelling_value(node, &value);
-    if (known == FX_PYTHON_DONE) return give(w, node, &value);
-    if (known == FX_PYTHON_FAILED) return fx__diag_failure(w->graph->context, FX_E_UNSUPPORTED);
+    fx_spelled known = fx__spell_value(node, &value);
+    if (known == FX_SPELL_NO && fits_row(node)) return settle_row(w, node);
+    if (known == FX_SPELL_NO) known = fx__spell_expression(node, &value);
+    if (known == FX_SPELL_DONE) return give(w, node, &value);
+    if (known == FX_SPELL_FAILED) return fx__diag_failure(w->graph->context, FX_E_UNSUPPORTED);
     if (!is_run_time_assertion(node)) return refuse(node);
     fx__diag_warn(w->graph->context, &node->loc, "assertion %s is not checked: only the run knows its condition", node->name);
     return fx_graph_erase(w->graph, node);
+}
+
+/* What uses a failed node is not computed, but an operator that nobody knows is told of all the same. */
+static bool is_known(const fx_node *node)
+{
+    static const char *const prefixes[] = {"operator.", "builtins.", "math.", "torch._assert"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (strncmp(node->target, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    static const char *const facts[] = {"size", "dim", "numel"};
+    for (size_t i = 0; node->opcode == FX_CALL_METHOD && i < sizeof facts / sizeof facts[0]; i++)
+        if (strcmp(node->target, facts[i]) == 0) return true;
+    return fx__op_of(node) || fx__node_is_in_place(node) || fx__spell_expression_knows(node);
+}
+
+static fx_status visit_after_failure(const fx_node *node)
+{
+    return is_known(node) ? FX_E_UNSUPPORTED : fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
 }
 
 static void visit_all(walk *w)
@@ -168,12 +184,12 @@ static void visit_all(walk *w)
     for (fx_node *node = w->graph->first, *next; node && w->status != FX_E_OOM; node = next) {
         next = node->next;
         if (node->opcode != FX_CALL_FUNCTION && node->opcode != FX_CALL_METHOD) continue;
-        fx_status status = uses_failed(w, node) ? FX_E_UNSUPPORTED : visit(w, node);
+        fx_status status = uses_failed(w, node) ? visit_after_failure(node) : visit(w, node);
         if (status != FX_OK) fail(w, node, status);
     }
 }
 
-fx_status fx__pass_python(fx_graph *graph, void *user, bool *out_modified)
+fx_status fx__pass_spell(fx_graph *graph, void *user, bool *out_modified)
 {
     (void)user;
     walk w = {.graph = graph, .arena = fx__arena_new(graph->context)};

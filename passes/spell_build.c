@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/spelling_build.c: spellings that need more than an expression: conversions, indices with tensors, resizing, moved dims,
- * variances and norms. Each receives the arguments in the order of its signature in passes/spelling_table.c. */
+/* passes/spell_build.c: spellings that need more than an expression: conversions, indices with tensors, resizing, moved dims,
+ * variances and norms. Each receives the arguments in the order of its signature in passes/spell_table.c. */
 #include "passes/mutate.h"
-#include "passes/python.h"
+#include "passes/spell.h"
 #include <math.h>
 #include <string.h>
 
-static fx_python fail(const fx_node *node, const char *why)
+static fx_spelled fail(const fx_node *node, const char *why)
 {
     fx__diag_node(node, FX_E_UNSUPPORTED, "%s", why);
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
-static fx_python give(fx_node *made, fx_attr *out)
+static fx_spelled give(fx_node *made, fx_attr *out)
 {
-    if (!made) return FX_PYTHON_FAILED;
+    if (!made) return FX_SPELL_FAILED;
     *out = fx_node_attr(made);
-    return FX_PYTHON_DONE;
+    return FX_SPELL_DONE;
 }
 
 static const fx_type *type_of(const fx_node *node, const fx_attr *value)
@@ -32,7 +32,7 @@ static const fx_type *type_of(const fx_node *node, const fx_attr *value)
 /* ---- x.to(...) ------------------------------------------------------------------------------------------------------------ */
 
 /* A dtype or another tensor anywhere among the arguments converts; devices and the rest say nothing. */
-fx_python fx__spell_to(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_to(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     enum { LAST = 8 };
     for (int i = 1; i <= LAST; i++) {
@@ -40,10 +40,10 @@ fx_python fx__spell_to(fx_node *node, const fx_attr *arg, fx_attr *out)
         if (arg[i].kind == FX_ATTR_NAME && i == 6) return fail(node, "fxjit has no such dtype");
         if (arg[i].kind != FX_ATTR_NODE) continue;
         const fx_type *type = type_of(node, &arg[i]);
-        return type ? give(CALL(node, "_to_copy", arg[0], fx_dtype_attr(type->dtype)), out) : FX_PYTHON_FAILED;
+        return type ? give(CALL(node, "_to_copy", arg[0], fx_dtype_attr(type->dtype)), out) : FX_SPELL_FAILED;
     }
     *out = arg[0];
-    return FX_PYTHON_DONE;
+    return FX_SPELL_DONE;
 }
 
 /* ---- Indices --------------------------------------------------------------------------------------------------------------- */
@@ -130,13 +130,13 @@ static bool use_item(indexing *in, const fx_attr *items, int32_t i, int32_t n)
     return false;
 }
 
-fx_python fx__spell_index(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_index(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     indexing in = {.node = node, .x = arg[0].u.node};
     const fx_attr *items = arg[1].kind == FX_ATTR_TUPLE ? arg[1].u.items : &arg[1];
     int32_t n = arg[1].kind == FX_ATTR_TUPLE ? arg[1].n : 1;
     for (int32_t i = 0; i < n; i++)
-        if (in.dim >= FX_RANK || !use_item(&in, items, i, n)) return FX_PYTHON_FAILED;
+        if (in.dim >= FX_RANK || !use_item(&in, items, i, n)) return FX_SPELL_FAILED;
     if (!in.has_tensor) return give(in.x, out);
     int32_t last = FX_RANK;
     while (in.tensors[last - 1].kind == FX_ATTR_NONE) last--;
@@ -145,21 +145,21 @@ fx_python fx__spell_index(fx_node *node, const fx_attr *arg, fx_attr *out)
 
 /* ---- Dims ------------------------------------------------------------------------------------------------------------------ */
 
-fx_python fx__spell_reverse(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_reverse(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     int64_t dims[FX_RANK];
     const fx_type *type = type_of(node, &arg[0]);
-    if (!type) return FX_PYTHON_FAILED;
+    if (!type) return FX_SPELL_FAILED;
     for (int32_t d = 0; d < type->rank; d++) dims[d] = type->rank - 1 - d;
     return give(CALL(node, "permute", arg[0], fx_ints(node->graph, dims, type->rank)), out);
 }
 
-fx_python fx__spell_movedim(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_movedim(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     const fx_type *type = type_of(node, &arg[0]);
     int64_t dims[FX_RANK];
     bool moved[FX_RANK] = {false};
-    if (!type) return FX_PYTHON_FAILED;
+    if (!type) return FX_SPELL_FAILED;
     for (int32_t d = 0; d < type->rank; d++) dims[d] = -1;
     if (arg[1].n != arg[2].n) return fail(node, "source and destination differ in length");
     for (int32_t i = 0; i < arg[1].n; i++) {
@@ -235,23 +235,23 @@ static const struct {
                {"bilinear", 2, "upsample_bilinear2d", true},   {"trilinear", 3, "upsample_trilinear3d", true},
                {"bicubic", 2, "upsample_bicubic2d", true}};
 
-fx_python fx__spell_interpolate(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_interpolate(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     enum { SPATIAL = 3 };
     const fx_type *type = type_of(node, &arg[0]);
     fx_attr sizes[SPATIAL], args[2 + 1 + SPATIAL];
-    if (!type) return FX_PYTHON_FAILED;
+    if (!type) return FX_SPELL_FAILED;
     int32_t n = type->rank - 2, n_args = 2;
     for (size_t i = 0; i < sizeof resizes / sizeof resizes[0]; i++) {
         if (strcmp(resizes[i].mode, arg[3].u.s) != 0 || resizes[i].n != n) continue;
         if (resizes[i].aligns) args[n_args++] = fx_bool(arg[4].kind == FX_ATTR_BOOL && arg[4].u.i);
-        if (!read_sizes(node, type, arg, n, sizes, args + n_args)) return FX_PYTHON_FAILED;
+        if (!read_sizes(node, type, arg, n, sizes, args + n_args)) return FX_SPELL_FAILED;
         args[0] = arg[0];
         args[1] = fx_list(node->graph, sizes, n);
         return give(fx__core_call(node, resizes[i].row, args, n_args + n), out);
     }
     fx__diag_node(node, FX_E_UNSUPPORTED, "mode '%s' on a tensor of %d dims", arg[3].u.s, type->rank);
-    return FX_PYTHON_FAILED;
+    return FX_SPELL_FAILED;
 }
 
 /* ---- Variances and norms ---------------------------------------------------------------------------------------------------- */
@@ -287,14 +287,14 @@ static bool is_called(const fx_node *node, const char *name)
     return at && (at == node->target || at[-1] == '.') && (!at[n] || at[n] == '.' || at[n] == '_');
 }
 
-fx_python fx__spell_variance(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_variance(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     static const fx_attr absent = {.kind = FX_ATTR_NONE};
     bool is_short = arg[1].kind == FX_ATTR_BOOL; /* (self, unbiased) */
     const fx_attr *dims = is_short ? &absent : &arg[1], keepdim = is_short ? fx_bool(false) : arg[3], yes = fx_bool(true);
     const fx_type *type = type_of(node, &arg[0]);
     int64_t count = type ? reduced_count(node, type, dims) : -1;
-    if (count < 0) return FX_PYTHON_FAILED;
+    if (count < 0) return FX_SPELL_FAILED;
     int64_t divisor = count - correction_of(is_short ? &arg[1] : &arg[2], is_short ? &absent : &arg[4]);
     fx_node *mean = CALL(node, "mean", arg[0], *dims, yes), *off = mean ? CALL(node, "sub", arg[0], fx_node_attr(mean)) : NULL;
     fx_node *square = off ? CALL(node, "mul", fx_node_attr(off), fx_node_attr(off)) : NULL;
@@ -303,7 +303,7 @@ fx_python fx__spell_variance(fx_node *node, const fx_attr *arg, fx_attr *out)
     if (result && is_called(node, "std")) result = CALL(node, "sqrt", fx_node_attr(result));
     if (!result || !strstr(node->target, "_mean")) return give(result, out);
     fx_node *kept = CALL(node, "mean", arg[0], *dims, keepdim);
-    if (!kept) return FX_PYTHON_FAILED;
+    if (!kept) return FX_SPELL_FAILED;
     const fx_attr both = fx_list(node->graph, (fx_attr[]){fx_node_attr(result), fx_node_attr(kept)}, 2);
     return give(CALL(node, "tuple", both), out);
 }
@@ -316,12 +316,12 @@ static fx_node *power_norm(fx_node *node, fx_node *size, double p, const fx_attr
 }
 
 /* (self, p, dim, keepdim) */
-fx_python fx__spell_norm(fx_node *node, const fx_attr *arg, fx_attr *out)
+fx_spelled fx__spell_build_norm(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     double p = arg[1].kind == FX_ATTR_INT ? (double)arg[1].u.i : arg[1].kind == FX_ATTR_FLOAT ? arg[1].u.f : 2;
     const fx_attr empty = fx_list(node->graph, NULL, 0), all = arg[2].kind == FX_ATTR_NONE ? empty : arg[2];
     fx_node *size = CALL(node, "abs", arg[0]);
-    if (!size) return FX_PYTHON_FAILED;
+    if (!size) return FX_SPELL_FAILED;
     const fx_attr value = fx_node_attr(size);
     if (isinf(p)) return give(CALL(node, p > 0 ? "amax" : "amin", value, all, arg[3]), out);
     if (!(p > 0)) return fail(node, "a norm of order 0 or below");
@@ -329,5 +329,5 @@ fx_python fx__spell_norm(fx_node *node, const fx_attr *arg, fx_attr *out)
     if (!is_whole(p) || (int)p != 2) return give(power_norm(node, size, p, &arg[2], &arg[3]), out);
     fx_node *square = CALL(node, "mul", arg[0], arg[0]);
     fx_node *sum = square ? CALL(node, "sum", fx_node_attr(square), arg[2], arg[3]) : NULL;
-    return sum ? give(CALL(node, "sqrt", fx_node_attr(sum)), out) : FX_PYTHON_FAILED;
+    return sum ? give(CALL(node, "sqrt", fx_node_attr(sum)), out) : FX_SPELL_FAILED;
 }

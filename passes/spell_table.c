@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/spelling_table.c: what torch's functions and methods mean that are no rows of the operator table themselves, by signature.
+/* passes/spell_table.c: what torch's functions and methods mean that are no rows of the operator table themselves, by signature.
  * One-to-one names stand in the rows (fx_op.names). Where a name has several signatures, those with more tensors come first: a tensor
  * may also stand for an integer that is known at run time only. */
-#include "passes/python.h"
+#include "passes/spell.h"
 
-const fx_spelling fx__spellings[] = {
+const fx_spelling fx__spell_table[] = {
     /* Types and places */
     {"method:float", "(Tensor self, *, MemoryFormat m=None) -> Tensor", "_to_copy(self, f32)", NULL, NULL},
     {"method:double", "(Tensor self, *, MemoryFormat m=None) -> Tensor", "_to_copy(self, f64)", NULL, NULL},
@@ -23,7 +23,7 @@ const fx_spelling fx__spellings[] = {
      "(Tensor self, Layout a=None, Layout b=None, Layout c=None, Layout d=None, Layout e=None, *, Layout dtype=None, Layout device=None, "
      "Layout other=None, Layout layout=None, Layout pin_memory=None, Layout non_blocking=None, Layout copy=None, "
      "Layout memory_format=None) -> Tensor",
-     NULL, NULL, fx__spell_to},
+     NULL, NULL, fx__spell_build_to},
     {"method:cpu method:cuda method:detach_ method:requires_grad_ method:pin_memory method:share_memory_",
      "(Tensor self, Layout a=None, *, Layout b=None) -> Tensor", "self", NULL, NULL},
 
@@ -38,13 +38,13 @@ const fx_spelling fx__spellings[] = {
      "transpose(self, dim0, dim1)", NULL, NULL},
     {"torch.adjoint method:adjoint", "(Tensor self) -> Tensor", "transpose(self, -2, -1)", NULL, NULL},
     {"builtins.getattr", "(Tensor self, str name) -> Tensor", "transpose(self, -2, -1)", "name='mT'", NULL},
-    {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='T'", fx__spell_reverse},
-    {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='H'", fx__spell_reverse},
+    {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='T'", fx__spell_build_reverse},
+    {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='H'", fx__spell_build_reverse},
     {"torch.movedim torch.moveaxis method:movedim method:moveaxis", "(Tensor self, int[] source, int[] destination) -> Tensor", NULL,
-     NULL, fx__spell_movedim},
+     NULL, fx__spell_build_movedim},
     {"torch.fliplr method:fliplr", "(Tensor self) -> Tensor", "flip(self, [1])", NULL, NULL},
     {"torch.flipud method:flipud", "(Tensor self) -> Tensor", "flip(self, [0])", NULL, NULL},
-    {"operator.getitem method:__getitem__", "(Tensor self, Layout index) -> Tensor", NULL, NULL, fx__spell_index},
+    {"operator.getitem method:__getitem__", "(Tensor self, Layout index) -> Tensor", NULL, NULL, fx__spell_build_index},
     {"torch.hstack", "(Tensor[] tensors) -> Tensor", "cat(tensors, 1)", NULL, NULL},
     {"torch.nn.functional.one_hot", "(Tensor self, int num_classes) -> Tensor",
      "_to_copy(eq(unsqueeze(self, -1), arange(num_classes)), i64)", NULL, NULL},
@@ -91,18 +91,18 @@ const fx_spelling fx__spellings[] = {
      "tuple([amin(self, [dim], keepdim), amax(self, [dim], keepdim)])", NULL, NULL},
     {"torch.count_nonzero method:count_nonzero", "(Tensor self, int[]? dim=None) -> Tensor", "sum(ne(self, 0), dim)", NULL, NULL},
     {"torch.var method:var torch.std method:std torch.var_mean torch.std_mean",
-     "(Tensor self, bool unbiased) -> Tensor", NULL, NULL, fx__spell_variance},
+     "(Tensor self, bool unbiased) -> Tensor", NULL, NULL, fx__spell_build_variance},
     {"torch.var method:var torch.std method:std torch.var_mean torch.std_mean torch.ops.aten.var.dim torch.ops.aten.std.dim "
      "torch.ops.aten.var_mean.dim torch.ops.aten.var.correction torch.ops.aten.std.correction torch.ops.aten.var_mean.correction",
      "(Tensor self, int[]? dim=None, Layout unbiased=None, bool keepdim=False, *, Layout correction=None) -> Tensor", NULL, NULL,
-     fx__spell_variance},
+     fx__spell_build_variance},
     {"torch.norm method:norm torch.ops.aten.norm.ScalarOpt_dim torch.ops.aten.norm.Scalar", "(Tensor self, Scalar? p=2, int[]? dim=None, bool keepdim=False) -> Tensor",
-     NULL, NULL, fx__spell_norm},
+     NULL, NULL, fx__spell_build_norm},
     {"torch.norm method:norm", "(Tensor self, str p, int[]? dim=None, bool keepdim=False) -> Tensor",
      "sqrt(sum(mul(self, self), dim, keepdim))", "p='fro'", NULL},
     {"torch.linalg.vector_norm torch.ops.aten.linalg_vector_norm.default torch.linalg.norm torch.linalg_vector_norm",
      "(Tensor self, Scalar? ord=2, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", NULL, "dtype=None",
-     fx__spell_norm},
+     fx__spell_build_norm},
     {"torch.softmax method:softmax torch.nn.functional.softmax", "(Tensor input, int dim, *, Layout dtype=None) -> Tensor",
      "softmax(input, dim)", "dtype=None", NULL},
     {"torch.nn.functional.softmax", "(Tensor input, int dim, int _stacklevel, ScalarType? dtype=None) -> Tensor",
@@ -202,7 +202,7 @@ const fx_spelling fx__spellings[] = {
     {"torch.nn.functional.interpolate torch.nn.functional.upsample",
      "(Tensor input, Layout size=None, Layout scale_factor=None, str mode='nearest', Layout align_corners=None, "
      "Layout recompute_scale_factor=None, bool antialias=False) -> Tensor",
-     NULL, "antialias=False", fx__spell_interpolate},
+     NULL, "antialias=False", fx__spell_build_interpolate},
     {"torch.ops.aten.upsample_bilinear2d.vec", "(Tensor input, int[] output_size, bool align_corners, Layout scale_factors=None) -> Tensor",
      "upsample_bilinear2d(input, output_size, align_corners)", NULL, NULL},
     {"torch.ops.aten.upsample_bicubic2d.vec", "(Tensor input, int[] output_size, bool align_corners, Layout scale_factors=None) -> Tensor",
@@ -218,4 +218,4 @@ const fx_spelling fx__spellings[] = {
     {"torch.ops.aten.upsample_nearest3d.vec", "(Tensor input, int[] output_size, Layout scale_factors=None) -> Tensor",
      "upsample_nearest3d(input, output_size)", NULL, NULL},
 };
-const int32_t fx__spelling_count = (int32_t)(sizeof fx__spellings / sizeof fx__spellings[0]);
+const int32_t fx__spell_count = (int32_t)(sizeof fx__spell_table / sizeof fx__spell_table[0]);
