@@ -113,7 +113,7 @@ fx_status fx_interpreter_override(fx_interpreter *it, fx_node *node, fx_run_fn r
     return fx__map_put(&it->overrides, node, entry) ? FX_OK : FX_E_OOM;
 }
 
-fx_status fx_interpreter_give(fx_interpreter *it, fx_node *node, const fx_tensor *tensors, int32_t n)
+static fx_status give(fx_interpreter *it, fx_node *node, const fx_tensor *tensors, int32_t n, bool tuple)
 {
     FX_TRY(check_node(it, node));
     if (n < 1 || n > FX_RUN_RESULTS || !tensors) return fx__diag_node(node, FX_E_ARG, "%d tensors are no value for a node", (int)n);
@@ -121,9 +121,14 @@ fx_status fx_interpreter_give(fx_interpreter *it, fx_node *node, const fx_tensor
     fx_tensor *copy = FX_NEW_ARRAY(it->arena, fx_tensor, n);
     if (!v || !copy) return FX_E_OOM;
     memcpy(copy, tensors, (size_t)n * sizeof *copy);
-    *v = (value){.tensor = copy, .n = n, .tuple = n > 1};
+    *v = (value){.tensor = copy, .n = n, .tuple = tuple};
     it->n_given++;
     return fx__map_put(&it->given, node, v) ? FX_OK : FX_E_OOM;
+}
+
+fx_status fx_interpreter_give(fx_interpreter *it, fx_node *node, const fx_tensor *tensors, int32_t n)
+{
+    return give(it, node, tensors, n, n > 1);
 }
 
 void fx_interpreter_forget(fx_interpreter *it)
@@ -284,10 +289,17 @@ static fx_status give_arguments(fx_interpreter *inner, const fx_interpreter *it,
         if (argument->kind != FX_ATTR_NODE)
             return fx__diag_node(call, FX_E_UNSUPPORTED, "input %s of the submodule is no tensor", node->target);
         const value *v = value_of(it, argument->u.node);
-        FX_TRY(fx_interpreter_give(inner, node, v->tensor, v->n));
+        FX_TRY(give(inner, node, v->tensor, v->n, v->tuple));
     }
     if (call->args.n <= index) return FX_OK;
     return fx__diag_node(call, FX_E_ARG, "%d arguments; the submodule takes %d", (int)call->args.n, (int)index);
+}
+
+/* Whether a value is several ones, were it a tuple of one element. */
+static bool is_tuple(const fx_attr *given)
+{
+    const fx_op *op = given->kind == FX_ATTR_NODE ? fx__op_of(given->u.node) : NULL;
+    return given->kind != FX_ATTR_NODE || (op && fx__op_schema_results(op) != 1);
 }
 
 /* Runs a graph inside this one; prepared: its inputs are given. Takes the interpreter. */
@@ -305,7 +317,7 @@ static fx_status run_inner(const fx_interpreter *it, const fx_node *node, FX_TAK
     if (status == FX_OK) status = fx_interpreter_run(inner, NULL, 0, results->tensor, n);
     if (status == FX_OK) {
         results->n = n;
-        results->tuple = fx__arg(output, 0)->kind != FX_ATTR_NODE;
+        results->tuple = is_tuple(fx__arg(output, 0));
     }
     fx_interpreter_free(inner);
     return status;
@@ -327,7 +339,7 @@ static fx_status give_inputs(fx_interpreter *inner, const fx_interpreter *it, co
     {
         if (node->opcode != FX_PLACEHOLDER || index == call->n_inputs) continue;
         const value *v = value_of(it, call->inputs[index++]);
-        FX_TRY(fx_interpreter_give(inner, node, v->tensor, v->n));
+        FX_TRY(give(inner, node, v->tensor, v->n, v->tuple));
     }
     return FX_OK;
 }

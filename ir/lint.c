@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/lint.c: what a well-formed graph is: torch.fx's rules, then ours (one output, last; types that the operators give), and what
- * makes a graph a core graph. Every problem is reported. Also the service next to it: type propagation. */
+ * makes a graph a core graph. Every problem is reported. */
 #include "ir/graph.h"
 #include "ir/op.h"
 #include <string.h>
@@ -242,55 +242,5 @@ fx_status fx__graph_check_core(const fx_graph *graph)
         if (first == FX_OK) first = status;
     }
     if (!fx_graph_output_node(graph)) return fx__diag(graph->context, FX_E_GRAPH, NULL, "the graph has no output");
-    return first;
-}
-
-/* ---- Types of all nodes ------------------------------------------------------------------------------------------------ */
-
-static fx_status propagate_tensor(fx_node *node)
-{
-    const fx_tensor *tensor = node->graph->module ? fx_module_tensor(node->graph->module, node->target) : NULL;
-    if (!tensor && fx_node_type(node, 0)) return FX_OK;
-    if (!tensor) return fx__diag_node(node, FX_E_NOT_FOUND, "no tensor %s", node->target);
-    fx_type type = fx__type_of_tensor(tensor);
-    return fx_node_set_type(node, 0, &type);
-}
-
-static bool has_untyped_input(const fx_node *node)
-{
-    for (int32_t i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i]->n_result == 0) return true;
-    return false;
-}
-
-/* A node behind a failed one has nothing to say: only the cause is reported. */
-static fx_status propagate_node(fx_node *node)
-{
-    switch (node->opcode) {
-    case FX_PLACEHOLDER:
-        if (fx_node_type(node, 0) || node->n_users == 0) return FX_OK;
-        return fx__diag_node(node, FX_E_TYPE, "the input's type is not known");
-    case FX_GET_ATTR:
-        return propagate_tensor(node);
-    case FX_OUTPUT:
-        return FX_OK;
-    case FX_CALL_MODULE:
-        return fx__diag_node(node, FX_E_UNSUPPORTED, "types go through module calls after `inline` only");
-    default:
-        break;
-    }
-    node->n_result = 0;
-    if (!fx__op_of(node)) return fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
-    return has_untyped_input(node) ? FX_OK : fx__op_infer(node);
-}
-
-fx_status fx_graph_propagate(fx_graph *graph)
-{
-    fx_status first = FX_OK;
-    FX_EACH_NODE(node, graph)
-    {
-        fx_status status = propagate_node(node);
-        if (first == FX_OK) first = status;
-    }
     return first;
 }

@@ -10,6 +10,10 @@
 
 enum { FOLD_BYTES = 64 << 10, FOLD_INPUT_BYTES = 1 << 20, FOLD_INPUTS = 64 };
 
+typedef struct limits {
+    int64_t result_bytes, input_bytes;
+} limits;
+
 static int64_t type_bytes(const fx_type *type)
 {
     int64_t bytes = (int64_t)fx_dtype_bytes(type->dtype);
@@ -26,7 +30,7 @@ static const fx_tensor *constant_of(const fx_node *node)
     return tensor && tensor->data ? tensor : NULL;
 }
 
-static bool read_inputs(const fx_node *node, fx_tensor *inputs)
+static bool read_inputs(const fx_node *node, const limits *most, fx_tensor *inputs)
 {
     int64_t bytes = 0;
     if (node->n_inputs > FOLD_INPUTS) return false;
@@ -35,15 +39,15 @@ static bool read_inputs(const fx_node *node, fx_tensor *inputs)
         if (!tensor || __builtin_add_overflow(bytes, fx_tensor_bytes(tensor), &bytes)) return false;
         inputs[i] = *tensor;
     }
-    return bytes <= FOLD_INPUT_BYTES;
+    return bytes <= most->input_bytes;
 }
 
-static bool is_foldable(const fx_node *node, fx_tensor *inputs)
+static bool is_foldable(const fx_node *node, const limits *most, fx_tensor *inputs)
 {
     if (node->opcode != FX_CALL_FUNCTION || !node->op || node->op->reads_values || fx_node_is_impure(node)) return false;
     const fx_type *type = node->n_result == 1 && !fx__attr_has_symbol(&node->args) ? fx_node_type(node, 0) : NULL;
     int64_t bytes = type ? type_bytes(type) : -1;
-    return bytes >= 0 && bytes <= FOLD_BYTES && read_inputs(node, inputs);
+    return bytes >= 0 && bytes <= most->result_bytes && read_inputs(node, most, inputs);
 }
 
 static fx_status fold_node(fx_node *node, const fx_tensor *inputs)
@@ -64,17 +68,28 @@ static fx_status fold_node(fx_node *node, const fx_tensor *inputs)
     return fx__core_replace(node, constant);
 }
 
-fx_status fx__pass_fold(fx_graph *graph, void *user, bool *out_modified)
+static fx_status fold(fx_graph *graph, const limits *most, bool *out_modified)
 {
-    (void)user;
-    *out_modified = false;
     if (!fx__module_ensure(graph)) return FX_E_OOM;
     for (fx_node *node = graph->first, *next; node; node = next) {
         next = node->next;
         fx_tensor inputs[FOLD_INPUTS];
-        if (!is_foldable(node, inputs)) continue;
+        if (!is_foldable(node, most, inputs)) continue;
         FX_TRY(fold_node(node, inputs));
         *out_modified = true;
     }
     return FX_OK;
+}
+
+fx_status fx__fold_all(fx_graph *graph)
+{
+    bool modified;
+    return fold(graph, &(limits){INT64_MAX, INT64_MAX}, &modified);
+}
+
+fx_status fx__pass_fold(fx_graph *graph, void *user, bool *out_modified)
+{
+    (void)user;
+    *out_modified = false;
+    return fold(graph, &(limits){FOLD_BYTES, FOLD_INPUT_BYTES}, out_modified);
 }

@@ -21,6 +21,15 @@ fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified); /* 
 fx_status fx__pass_fold(fx_graph *graph, void *user, bool *out_modified);    /* small constant subgraphs by the interpreter */
 fx_status fx__pass_cse(fx_graph *graph, void *user, bool *out_modified);
 fx_status fx__pass_dce(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_propagate(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_simplify(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_merge_matmul(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_insert_casts(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_remove_dropout(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_fuse_conv_bn(fx_graph *graph, void *user, bool *out_modified);
+fx_status fx__pass_normalise_arguments(fx_graph *graph, void *user, bool *out_modified);
+/* Computes every call on constants of a core graph, however large. */
+fx_status fx__fold_all(fx_graph *graph);
 fx_status fx__pass_layout(fx_graph *graph, void *user, bool *out_modified); /* node->order: NHWC near convolutions */
 
 /* ---- Core graph to program (passes/lower.c). State, inputs, outputs and constants become buffers, every value one TEMP in the

@@ -16,6 +16,14 @@ static const fx_pass passes[] = {
     {"cse", fx__pass_cse, NULL, NULL},
     {"dce", fx__pass_dce, NULL, NULL},
     {"layout", fx__pass_layout, NULL, after_normalise},
+    /* for programs; the pipeline does without them */
+    {"propagate", fx__pass_propagate, NULL, NULL},
+    {"simplify", fx__pass_simplify, NULL, after_normalise},
+    {"merge_matmul", fx__pass_merge_matmul, NULL, after_normalise},
+    {"insert_casts", fx__pass_insert_casts, NULL, NULL},
+    {"remove_dropout", fx__pass_remove_dropout, NULL, NULL},
+    {"fuse_conv_bn", fx__pass_fuse_conv_bn, NULL, NULL},
+    {"normalise_arguments", fx__pass_normalise_arguments, NULL, NULL},
 };
 
 const fx_pass *fx_pass_find(const char *name)

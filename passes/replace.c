@@ -138,6 +138,7 @@ static fx_status copy_node(replacing *r, const fx_node *node)
                          node->name,   false,        r->match.anchor->loc};
     fx_node *copy = fx_graph_create_node(r->m.graph, &spec);
     if (!copy || !remember(r, node, fx_node_attr(copy))) return fx__diag_failure(r->m.graph->context, FX_E_GRAPH);
+    FX_TRY(fx__node_copy_facts(copy, node, false));
     return type_tensor(copy);
 }
 

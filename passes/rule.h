@@ -28,6 +28,8 @@ static inline fx_node *fx__rule_node(const fx_node *node, int32_t index)
     return value->kind == FX_ATTR_NODE ? value->u.node : NULL;
 }
 
+fx_status fx__rewrite_algebra(fx_graph *graph, bool *out_modified);     /* passes/rewrite_algebra.c */
+fx_status fx__rewrite_casts(fx_graph *graph, bool *out_modified);       /* passes/rewrite.c */
 fx_status fx__rewrite_layer_norms(fx_graph *graph, bool *out_modified); /* passes/rewrite_layer_norm.c */
 fx_status fx__rewrite_scalars(fx_graph *graph, bool *out_modified);     /* passes/rewrite_scalar.c */
 fx_status fx__rewrite_norms(fx_graph *graph, bool *out_modified);    /* passes/rewrite_norm.c */

@@ -54,8 +54,37 @@ FX_API void fx_pass_manager_observe(fx_pass_manager *manager, fx_pass_observer o
  * pass changed it in any round. The first status that is not FX_OK ends the run; a note names the pass. */
 FX_API fx_status fx_pass_manager_run(fx_pass_manager *manager, fx_graph *graph, int32_t max_rounds, bool *out_modified);
 
-/* Built-in passes by name ("normalise", "fold", "cse", "dce", ...); NULL: no such pass. */
+/* Built-in passes by name; NULL: no such pass. Each file of passes/ says what its pass does, needs and ensures.
+ *   any graph: inline, functionalise, normalise, cse, dce, propagate, insert_casts, remove_dropout, fuse_conv_bn, normalise_arguments
+ *   core graphs (after normalise): decompose, rewrite, fold, simplify, merge_matmul, layout */
 FX_API const fx_pass *fx_pass_find(const char *name);
+
+/* ---- Splitting -----------------------------------------------------------------------------------------------------------
+ *
+ * The new module calls submodules; their graphs have the old nodes, under their names. Inputs and parameters stay outside; values of
+ * other parts are placeholders named after their nodes; several results are a tuple, taken apart by getitem. The new module and its
+ * submodules borrow tensors and submodules of the old one, which must outlive them and is not changed. Pass `inline` undoes it. */
+
+/* The part that a call belongs to: 0 or more; FX_SPLIT_OUTSIDE: none, the call stays in the outer graph. */
+enum { FX_SPLIT_OUTSIDE = -1 };
+typedef int32_t (*fx_part_of)(void *user, const fx_node *node);
+/* torch.fx's split_module: submodules submod_0, submod_1 ... by the part's number. FX_E_GRAPH: parts need each other's results, the
+ * message names them; FX_E_ARG: a part below FX_SPLIT_OUTSIDE; FX_E_OOM. */
+FX_API fx_status fx_split_module(fx_module *module, fx_part_of part_of, void *user, FX_GIVES fx_module **out);
+/* The same by a text in each call's meta "tag": submodules have the tags as names. FX_E_ARG: a tag that is not in the list or no
+ * name; calls without a tag stay outside. */
+FX_API fx_status fx_split_by_tag(fx_module *module, const char *const *tags, int32_t n_tags, FX_GIVES fx_module **out);
+
+/* Parts as large as can be of the calls that `supports` accepts, such that no two parts need each other (torch.fx's
+ * CapabilityBasedPartitioner): submodules fused_0, fused_1 ... in order. A getitem goes with what it selects from. */
+typedef struct fx_partition_options {
+    bool single;                   /* parts of one call too */
+    fx_node_predicate non_compute; /* calls that do not count as such: a part of these alone stays outside; NULL: none */
+    void *user;                    /* of non_compute */
+} fx_partition_options;
+/* options NULL: zeroed. *out_parts (may be NULL): how many submodules there are. */
+FX_API fx_status fx_partition_module(fx_module *module, fx_node_predicate supports, void *user, const fx_partition_options *options,
+                                     FX_GIVES fx_module **out, int32_t *out_parts);
 
 /* ---- Patterns ------------------------------------------------------------------------------------------------------------
  *

@@ -225,9 +225,10 @@ static fx_status lower_tuple(fx_lower *lw, const fx_call *call)
 
 /* ---- getitem ------------------------------------------------------------------------------------------------------------- */
 
+/* Submodules and inputs have no row: several results are a tuple there. */
 static bool is_tuple(const fx_node *node)
 {
-    return node->op != NULL && fx__op_schema_results(node->op) != 1;
+    return node->op ? fx__op_schema_results(node->op) != 1 : node->n_result > 1;
 }
 
 /* The selected result of a tuple; -1 after a diagnostic. */
