@@ -143,15 +143,23 @@ static void put_declaration(fx_csource *c, const fx_node *node, bool wanted)
     if (wanted) fx__text_append(c->text, "fx_value %s = ", fx__csource_variable(c, node));
 }
 
+/* The name that is free then, and is taken from now on. */
+static const char *take_name(fx_csource *c, const char *candidate, bool exact)
+{
+    const char *name = candidate ? fx__names_create(c->names, candidate, exact) : NULL;
+    if (!name) c->text->failed = true;
+    return name ? name : "?";
+}
+
 /* By fxjit/ops.h, which names the node after the operator. */
 static void put_function(fx_csource *c, const fx_node *node)
 {
-    const char *name = fx__names_create(c->names, node->op->name, false);
+    const char *name = take_name(c, node->op->name, false);
     put_declaration(c, node, true);
     fx__csource_call(c, node);
     put(c, ";\n");
-    if (name && strcmp(name, node->name) == 0) return;
-    fx__names_create(c->names, node->name, true);
+    if (strcmp(name, node->name) == 0) return;
+    take_name(c, node->name, true);
     fx__text_append(c->text, "    fx_node_set_name(fx_value_node(%s), ", fx__csource_variable(c, node));
     fx__csource_string(c, node->name);
     put(c, ");\n");
@@ -190,7 +198,7 @@ static void put_plain(fx_csource *c, const fx_node *node)
     const char *candidate = fx__names_candidate(c->arena, node->opcode, node->target);
     const char *name = candidate ? fx__names_peek(c->names, candidate) : NULL;
     bool keep_name = !name || strcmp(name, node->name) != 0, used = is_used_later(node);
-    fx__names_create(c->names, keep_name ? node->name : candidate, keep_name);
+    take_name(c, keep_name ? node->name : candidate, keep_name);
     if (!keep_name && put_short(c, node)) return;
     put_declaration(c, node, used);
     if (used) put(c, "fx_value_of_node(scope, ");

@@ -66,21 +66,24 @@ static void put_loc(fx_text *text, const fx_loc *loc)
     if (loc->function) fx__text_append(text, " in %s", loc->function);
 }
 
+static const char *kept(fx_python *p, fx_text *text)
+{
+    char *whole = fx__text_finish(text);
+    const char *interned = whole ? fx__intern(p->file->context, whole) : NULL;
+    fx_text_free(whole);
+    return interned;
+}
+
 /* The comment without its mark; "" when nothing is known. */
 static const char *describe(fx_python *p, const fx_node *node)
 {
     const fx_attr *trace = fx_node_meta(node, "stack_trace");
     fx_text text;
     fx__text_init(&text, p->file->context);
-    if (!trace || trace->kind != FX_ATTR_STR || !put_trace(&text, trace->u.s)) {
-        fx_text_free(fx__text_finish(&text));
-        fx__text_put(&text, "", 0);
-        put_loc(&text, &node->loc);
-    }
-    char *whole = fx__text_finish(&text);
-    const char *kept = whole ? fx__intern(p->file->context, whole) : NULL;
-    fx_text_free(whole);
-    return kept;
+    if (trace && trace->kind == FX_ATTR_STR && put_trace(&text, trace->u.s)) return kept(p, &text);
+    if (text.data) fx_text_free(fx__text_finish(&text)); /* remarks without a frame */
+    put_loc(&text, &node->loc);
+    return kept(p, &text);
 }
 
 fx_status fx__python_place(fx_python *p, const fx_node *node)

@@ -229,6 +229,64 @@ static fx_status edit(fx_context *context)
     return status;
 }
 
+static fx_status stay(void *user, fx_lines *lines)
+{
+    (void)user;
+    return fx_lines_insert(lines, 0, "# hooked");
+}
+
+static fx_status write_sources(fx_context *context)
+{
+    int32_t id;
+    fx_module *module = NULL;
+    fx_status status = traced(context, ROWS, &module);
+    if (status != FX_OK) return status;
+    fx_graph *graph = fx_module_graph(module);
+    status = fx_graph_add_code_hook(graph, stay, NULL, &id);
+    if (status == FX_OK) status = fx_node_set_annotation(fx_graph_first(graph), "typing.Optional[torch.Tensor]");
+    if (status == FX_OK) status = fx_node_set_meta(fx_graph_last(graph), "number", fx_int(1));
+    status = taken(fx_graph_to_python(graph, &(fx_python_options){.verbose = true, .imports = true}), status);
+    status = taken(fx_module_to_python(module, NULL), status);
+    status = taken(fx_module_to_readable(module), status);
+    status = taken(fx_graph_to_c(graph, NULL), status);
+    fx_module_free(module);
+    return status;
+}
+
+static void ignore(void *user, fx_node *node)
+{
+    (void)user;
+    (void)node;
+}
+
+/* Setters one after the other; NULL: one of them had no memory. */
+static fx_node *edit_nodes(fx_graph *graph)
+{
+    int32_t id;
+    fx_attr x = fx_node_attr(fx_graph_placeholder(graph, "x", NULL)), args, kwargs, nested = fx_list(graph, &x, 1);
+    fx_node *y = fx_graph_call(graph, "torch.relu", &x, 1), *z = fx_graph_call(graph, "torch.neg", &x, 1);
+    bool good = y && z && fx_graph_observe(graph, &(fx_observer){.created = ignore}, &id) == FX_OK;
+    good = good && fx_node_insert_arg(z, 1, nested) == FX_OK && fx_node_set_arg(z, 0, fx_node_attr(y)) == FX_OK;
+    good = good && fx_node_set_kwarg(z, "k", nested) == FX_OK && fx_node_set_kwarg(z, "l", x) == FX_OK;
+    good = good && fx_node_delete_kwarg(z, "k") == FX_OK && fx_node_rename(z, "zed") && fx_node_set_name(y, "why") == FX_OK;
+    good = good && fx_node_set_meta(z, "k", fx_int(2)) == FX_OK && fx_node_normalized_args(y, true, &args, &kwargs) == FX_OK;
+    good = good && fx_node_replace_all_uses_with(y, x.u.node, NULL) == 1 && fx_graph_push_before(graph, z) == FX_OK;
+    good = good && fx_node_prepend(x.u.node, z) == FX_OK && fx_graph_pop_point(graph) == FX_OK;
+    return good && fx_graph_legalize(graph) == FX_OK && fx_graph_output(graph, fx_node_attr(z)) ? z : NULL;
+}
+
+static fx_status edit_and_copy(fx_context *context)
+{
+    fx_graph *graph = fx_graph_new(context), *to = fx_graph_new(context);
+    bool good = graph && to && edit_nodes(graph) && fx_context_add_side_effect(context, "my.log") == FX_OK;
+    fx_attr value;
+    good = good && fx_graph_copy(to, graph, NULL, &value) == FX_OK && fx_graph_output(to, value);
+    if (to && !good && fx_graph_size(to)) good = fx_graph_lint(to) == FX_OK; /* all or nothing */
+    fx_graph_free(to);
+    fx_graph_free(graph);
+    return good ? fx_context_status(context) : FX_E_OOM;
+}
+
 static const char *corpus(const char *name)
 {
     static char path[512];
@@ -396,6 +454,8 @@ START_TEST(graphs)
     sweep("print and parse", print_and_parse, 1000);
     sweep("passes", run_passes, 1000);
     sweep("edit", edit, 1000);
+    sweep("edit and copy", edit_and_copy, 1000);
+    sweep("write sources", write_sources, 1000);
 }
 END_TEST
 
