@@ -41,6 +41,15 @@ static bool put_ints(builder *b, const fx_attr *list, fx_rt_arg *out)
     return true;
 }
 
+/* One after the other where the integers stand. */
+static void put_floats(builder *b, const fx_attr *list, fx_rt_arg *out)
+{
+    double *floats = (double *)(void *)b->ints;
+    *out = (fx_rt_arg){.kind = FX_RT_FLOATS, .n = list->n, .u.floats = floats};
+    for (int32_t i = 0; i < list->n; i++) floats[i] = list->u.items[i].u.f;
+    b->ints += list->n;
+}
+
 static void put_element(builder *b, const fx_node *node, int32_t result)
 {
     const fx_tensor *tensor = node ? b->source->tensor(b->source->user, node, result) : NULL;
@@ -83,6 +92,7 @@ static bool put(builder *b, fx_param_kind kind, const fx_attr *value, fx_rt_arg 
 {
     *out = (fx_rt_arg){.kind = FX_RT_NONE};
     if (value->kind == FX_ATTR_NONE || kind == FX_PARAM_OTHER) return true;
+    if (kind == FX_PARAM_FLOATS && is_list(value)) return put_floats(b, value, out), true;
     if (kind == FX_PARAM_TENSORS || is_tuple(value)) return put_tensors(b, value, out), true;
     if (takes_tensor(kind) && value->kind == FX_ATTR_NODE) return put_tensor(b, value->u.node, out), true;
     switch (value->kind) {

@@ -18,6 +18,7 @@ typedef enum fx_param_kind {
     FX_PARAM_INT, /* int and SymInt */
     FX_PARAM_INTS,
     FX_PARAM_FLOAT,
+    FX_PARAM_FLOATS,
     FX_PARAM_BOOL,
     FX_PARAM_SCALAR, /* int or float (or bool) */
     FX_PARAM_DTYPE,

@@ -168,6 +168,16 @@ static bool to_float(const fx_attr *value, fx_attr *out)
     return true;
 }
 
+static bool to_floats(fx_graph *graph, const fx_attr *value, fx_attr *out)
+{
+    fx_attr items[FX_RANK];
+    if ((value->kind != FX_ATTR_LIST && value->kind != FX_ATTR_TUPLE) || value->n > FX_RANK) return false;
+    for (int32_t i = 0; i < value->n; i++)
+        if (!to_float(&value->u.items[i], &items[i])) return false;
+    *out = fx_list(graph, items, value->n);
+    return true;
+}
+
 static bool to_int(const fx_attr *value, fx_attr *out)
 {
     *out = value->kind == FX_ATTR_BOOL ? fx_int(value->u.i) : *value;
@@ -198,6 +208,8 @@ static bool convert(fx_graph *graph, const fx_param *param, const fx_attr *value
         return to_ints(graph, param, value, out);
     case FX_PARAM_FLOAT:
         return to_float(value, out);
+    case FX_PARAM_FLOATS:
+        return to_floats(graph, value, out);
     case FX_PARAM_BOOL:
         return to_bool(value, out);
     case FX_PARAM_SCALAR:
@@ -214,10 +226,10 @@ static bool convert(fx_graph *graph, const fx_param *param, const fx_attr *value
 static const char *kind_word(fx_param_kind kind)
 {
     static const char *const words[] = {
-        [FX_PARAM_TENSOR] = "Tensor", [FX_PARAM_TENSORS] = "Tensor[]", [FX_PARAM_OPERAND] = "Tensor or number",
-        [FX_PARAM_INT] = "int",       [FX_PARAM_INTS] = "int[]",       [FX_PARAM_FLOAT] = "float",
-        [FX_PARAM_BOOL] = "bool",     [FX_PARAM_SCALAR] = "number",    [FX_PARAM_DTYPE] = "dtype",
-        [FX_PARAM_STR] = "str",       [FX_PARAM_OTHER] = "anything",
+        [FX_PARAM_TENSOR] = "Tensor",  [FX_PARAM_TENSORS] = "Tensor[]", [FX_PARAM_OPERAND] = "Tensor or number",
+        [FX_PARAM_INT] = "int",        [FX_PARAM_INTS] = "int[]",       [FX_PARAM_FLOAT] = "float",
+        [FX_PARAM_FLOATS] = "float[]", [FX_PARAM_BOOL] = "bool",        [FX_PARAM_SCALAR] = "number",
+        [FX_PARAM_DTYPE] = "dtype",    [FX_PARAM_STR] = "str",          [FX_PARAM_OTHER] = "anything",
     };
     return words[kind];
 }

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A list of floats is one way of several to say something; C says it with the row that takes them one by one. */
 bool fx__op_c_is_hidden(const fx_param *param)
 {
-    return param->kind == FX_PARAM_OTHER;
+    return param->kind == FX_PARAM_OTHER || param->kind == FX_PARAM_FLOATS;
 }
 bool fx__op_c_is_positional(const fx_param *param)
 {

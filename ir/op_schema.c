@@ -52,7 +52,7 @@ static const struct {
 } types[] = {
     {"Tensor", FX_PARAM_TENSOR, FX_PARAM_TENSORS}, {"TensorOrScalar", FX_PARAM_OPERAND, FX_PARAM_OTHER},
     {"int", FX_PARAM_INT, FX_PARAM_INTS},          {"SymInt", FX_PARAM_INT, FX_PARAM_INTS},
-    {"float", FX_PARAM_FLOAT, FX_PARAM_OTHER},     {"bool", FX_PARAM_BOOL, FX_PARAM_OTHER},
+    {"float", FX_PARAM_FLOAT, FX_PARAM_FLOATS},    {"bool", FX_PARAM_BOOL, FX_PARAM_OTHER},
     {"Scalar", FX_PARAM_SCALAR, FX_PARAM_OTHER},   {"ScalarType", FX_PARAM_DTYPE, FX_PARAM_OTHER},
     {"str", FX_PARAM_STR, FX_PARAM_OTHER},         {"Layout", FX_PARAM_OTHER, FX_PARAM_OTHER},
     {"Device", FX_PARAM_OTHER, FX_PARAM_OTHER},    {"MemoryFormat", FX_PARAM_OTHER, FX_PARAM_OTHER},

@@ -14,16 +14,18 @@ typedef struct fx_rt_arg {
         FX_RT_INT,
         FX_RT_FLOAT,
         FX_RT_INTS,
+        FX_RT_FLOATS,
         FX_RT_TENSOR,
         FX_RT_TENSORS,
         FX_RT_STR,
         FX_RT_DTYPE
     } kind;    /* bool: INT */
-    int32_t n; /* INTS, TENSORS */
+    int32_t n; /* INTS, FLOATS, TENSORS */
     union {
         int64_t i;
         double f;
         const int64_t *ints;
+        const double *floats;
         const fx_tensor *tensor; /* TENSOR: one; TENSORS: n in a row */
         const char *s;
         fx_dtype dtype;

@@ -321,6 +321,7 @@ static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
         return m->exact ? fx_int(pick(m, -2, 3)) : fx_float(fx_test_uniform(&m->random, -2, 2));
     case FX_PARAM_DTYPE:
         return fx_dtype_attr(m->exact ? FX_F32 : casts[pick(m, 0, 7)]);
+    case FX_PARAM_FLOATS:
     case FX_PARAM_STR:
     case FX_PARAM_OTHER:
         return param->has_default ? param->fallback : fx_none();

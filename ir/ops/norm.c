@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batch normalisation in inference. All spellings become batch_norm, which lowers to one MAP over all axes with the scale and
+/* Batch normalisation in inference, and instance_norm, which is that or a group_norm of one channel per group. All spellings
+ * of batch normalisation become batch_norm, which lowers to one MAP over all axes with the scale and
  * the shift of a channel as expressions of its vectors. */
 #include "ir/lower.h"
 #include "ir/ops/check.h"
@@ -11,15 +12,32 @@ fx_status fx__batch_norm_no_training_bound(const fx_rt_bound *call);
 fx_status fx__functional_batch_norm_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__functional_batch_norm_bound(const fx_rt_bound *call);
 
+fx_status fx__instance_norm_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__instance_norm_bound(const fx_rt_bound *call);
+
 /* Arguments of the ATen rows. */
-enum { INPUT, WEIGHT, BIAS, MEAN, VAR, TRAINING, MOMENTUM, EPS };
+enum { INPUT, WEIGHT, BIAS, MEAN, VAR, TRAINING, MOMENTUM, EPS, USE_INPUT = TRAINING };
 
 /* ---- Shapes -------------------------------------------------------------------------------------------------------------- */
 
+/* Statistics of the batch's own; running ones would change. */
+static fx_status check_own(fx_call *call, int32_t mean, int32_t var)
+{
+    FX_TRY(fx__check_rank(call, INPUT, 2, FX_RANK - 2));
+    const fx_type *x = fx__call_type(call, INPUT);
+    if (!fx__call_is_none(call, mean) || !fx__call_is_none(call, var))
+        return fx__call_error(
+            call, FX_E_UNSUPPORTED,
+            "training=True changes the running statistics: only inference is supported, call eval() before tracing");
+    if (!fx_dim_is_const(x->dim[1]) || x->dim[1] == 0)
+        return fx__call_error(call, FX_E_UNSUPPORTED, "%s channels; a constant number is needed", fx__check_dim(call, x->dim[1]).s);
+    for (int32_t i = 1; i <= 4; i++) FX_TRY(fx__check_vector(call, i, x->dim[1]));
+    return FX_OK;
+}
+
 static fx_status check_vectors(fx_call *call, int32_t mean, int32_t var, int32_t training)
 {
-    if (training >= 0 && fx__call_int(call, training))
-        return fx__call_error(call, FX_E_UNSUPPORTED, "training=True: only inference is supported, call eval() before tracing");
+    if (training >= 0 && fx__call_int(call, training)) return check_own(call, mean, var);
     if (fx__call_is_none(call, mean) || fx__call_is_none(call, var))
         return fx__call_error(call, FX_E_ARG, "running_mean and running_var are needed in inference");
     FX_TRY(fx__check_rank(call, INPUT, 2, FX_RANK));
@@ -52,6 +70,8 @@ static fx_status shape_with_saved(fx_call *call)
 
 static fx_status shape_native(fx_call *call)
 {
+    if (fx__call_int(call, TRAINING))
+        return fx__call_error(call, FX_E_UNSUPPORTED, "training=True: the saved statistics are not kept");
     FX_TRY(check_vectors(call, MEAN, VAR, TRAINING));
     return shape_with_saved(call);
 }
@@ -60,6 +80,18 @@ static fx_status shape_no_training(fx_call *call)
 {
     FX_TRY(check_vectors(call, MEAN, VAR, -1));
     return shape_with_saved(call);
+}
+
+static fx_status shape_instance_norm(fx_call *call)
+{
+    FX_TRY(fx__check_rank(call, INPUT, 3, FX_RANK - 1));
+    if (!fx__call_int(call, USE_INPUT)) FX_TRY(check_vectors(call, MEAN, VAR, -1));
+    fx_dim channels = fx__call_type(call, INPUT)->dim[1];
+    if (!fx_dim_is_const(channels)) return fx__call_error(call, FX_E_UNSUPPORTED, "the number of channels is symbolic");
+    if (channels == 0) return fx__call_error(call, FX_E_SHAPE, "there are no channels");
+    FX_TRY(fx__check_vector(call, WEIGHT, channels));
+    FX_TRY(fx__check_vector(call, BIAS, channels));
+    return fx__rule_shape_same(call);
 }
 
 /* ---- Lowering ------------------------------------------------------------------------------------------------------------ */
@@ -71,6 +103,7 @@ static uint16_t load_vector(fx_kb *k, fx_lower *lw, const fx_call *call, int32_t
 
 static fx_status lower_batch_norm(fx_lower *lw, const fx_call *call)
 {
+    if (fx__call_int(call, TRAINING)) return fx__lower_decline(lw, "statistics of the batch");
     const fx_type *out = &call->result[0];
     fx_dtype dtype = out->dtype == FX_F64 ? FX_F64 : FX_F32;
     fx_kb *k = fx__lower_kernel(lw, call);
@@ -92,11 +125,42 @@ static fx_status lower_batch_norm(fx_lower *lw, const fx_call *call)
     return fx__kb_finish(k);
 }
 
+static fx_node *swap(fx_graph *graph, const fx_call *call, fx_node *x, int32_t a, int32_t b)
+{
+    return x ? fx__check_insert(graph, call, FX_OP_transpose, (fx_attr[]){fx_node_attr(x), fx_int(a), fx_int(b)}, 3) : NULL;
+}
+
+/* [N, C, ...] as one image of C channels over [N, ...]: a group_norm of one channel per group. */
+static fx_node *decompose_batch_norm(fx_graph *graph, const fx_call *call)
+{
+    const fx_attr *a = call->arg;
+    if (!fx__call_int(call, TRAINING)) return NULL;
+    fx_attr front = fx_int(0);
+    fx_node *turned = swap(graph, call, a[INPUT].u.node, 0, 1);
+    fx_node *image = turned ? fx__check_insert(graph, call, FX_OP_unsqueeze, (fx_attr[]){fx_node_attr(turned), front}, 2) : NULL;
+    if (!image) return NULL;
+    fx_attr channels = fx_int(fx__call_type(call, INPUT)->dim[1]);
+    const fx_attr args[] = {fx_node_attr(image), channels, a[WEIGHT], a[BIAS], a[EPS], fx_bool(false)};
+    fx_node *y = fx__check_insert(graph, call, FX_OP_group_norm, args, 6);
+    y = y ? fx__check_insert(graph, call, FX_OP_select, (fx_attr[]){fx_node_attr(y), front, front}, 3) : NULL;
+    return swap(graph, call, y, 0, 1);
+}
+
 static fx_node *decompose_functional(fx_graph *graph, const fx_call *call)
 {
     const fx_attr *a = call->arg;
-    const fx_attr args[] = {a[0], a[3], a[4], a[1], a[2], fx_bool(false), a[6], a[7], fx_bool(false)};
+    const fx_attr args[] = {a[0], a[3], a[4], a[1], a[2], a[5], a[6], a[7], fx_bool(false)};
     return fx__check_insert(graph, call, FX_OP_batch_norm, args, 9);
+}
+
+/* Statistics of the input's own: those of every channel of every image. */
+static fx_node *decompose_instance_norm(fx_graph *graph, const fx_call *call)
+{
+    const fx_attr *a = call->arg;
+    const fx_attr own[] = {a[INPUT], fx_int(fx__call_type(call, INPUT)->dim[1]), a[WEIGHT], a[BIAS], a[EPS], fx_bool(false)};
+    const fx_attr given[] = {a[0], a[1], a[2], a[3], a[4], fx_bool(false), a[MOMENTUM], a[EPS], fx_bool(false)};
+    if (fx__call_int(call, USE_INPUT)) return fx__check_insert(graph, call, FX_OP_group_norm, own, 6);
+    return fx__check_insert(graph, call, FX_OP_batch_norm, given, 9);
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------------------------------------- */
@@ -114,11 +178,15 @@ const fx_op fx_op_batch_norm = {
     .reference = fx__batch_norm_ref,
     .bound = fx__batch_norm_bound,
     .lower = lower_batch_norm,
+    .decompose = decompose_batch_norm,
     .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0, False)", "image"},
                                {"(f32[2, 17], f32[17], None, f32[17], f32[17], False, 0.1, 8.0, False)", "matrix, no bias"},
                                {"(f32[2, 3, 5], None, None, f32[3], f32[3], False, 0.1, 8.0, False)", "neither weight nor bias"},
                                {"(f32[1, 2, 2, 2, 3], f32[2], f32[2], f32[2], f32[2], False, 0.1, 8.0, False)", "volume"},
                                {"(f32[0, 3, 2], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0, False)", "empty batch"},
+                               {"(f32[3, 4, 2, 5], f32[4], f32[4], None, None, True, 0.1, 0.5, False)", "the batch's statistics"},
+                               {"(f32[7, 17], None, None, None, None, True, 0.1, 0.5, False)", "the batch's statistics, matrix"},
+                               {"(f32[s0, 3, 4], f32[3], f32[3], None, None, True, 0.1, 0.5, False)", "the same, symbolic"},
                                {"(f32[s0, 3, s1], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0, False)", "symbolic"},
                                {NULL, NULL}},
 };
@@ -166,4 +234,24 @@ const fx_op fx_op_native_batch_norm_no_training = {
     .reference = fx__batch_norm_no_training_ref,
     .bound = fx__batch_norm_no_training_bound,
     .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], f32[3], f32[3], 0.1, 8.0)", "image"}, {NULL, NULL}},
+};
+
+const fx_op fx_op_instance_norm = {
+    .name = "instance_norm",
+    .target = "torch.ops.aten.instance_norm.default",
+    .schema = "instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, "
+              "bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor",
+    .names = "torch.instance_norm",
+    .onnx = "InstanceNormalization",
+    .family = "normalisation",
+    .dtypes = FX_FLOATS,
+    .shape = shape_instance_norm,
+    .reference = fx__instance_norm_ref,
+    .bound = fx__instance_norm_bound,
+    .decompose = decompose_instance_norm,
+    .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], None, None, True, 0.1, 0.5, False)", "own statistics"},
+                               {"(f32[2, 3, 17], None, None, None, None, True, 0.1, 0.5, False)", "neither weight nor bias"},
+                               {"(f32[2, 3, 4], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0, False)", "running statistics"},
+                               {"(f32[s0, 3, 4, 4], f32[3], f32[3], None, None, True, 0.1, 0.5, False)", "symbolic"},
+                               {NULL, NULL}},
 };

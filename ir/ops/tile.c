@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Copies side by side and elements moved round: repeat, tile, roll, pixel_shuffle, pixel_unshuffle: all of them views, or pieces
- * joined anew. */
+/* Copies side by side and elements moved round: repeat, tile, roll, pixel_shuffle, pixel_unshuffle, channel_shuffle: all of them
+ * views, or pieces joined anew. */
 #include "ir/ops/check.h"
 
 fx_status fx__repeat_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__roll_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__pixel_shuffle_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__channel_shuffle_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__pixel_unshuffle_ref(const fx_rt_arg *args, fx_tensor *results);
 
 /* ---- repeat, tile ------------------------------------------------------------------------------------------------------------ */
@@ -259,6 +260,34 @@ static fx_node *decompose_unshuffle(fx_graph *graph, const fx_call *call)
     return rearrange(graph, call, five, (const int64_t[]){0, 2, 4, 1, 3});
 }
 
+/* ---- channel_shuffle ------------------------------------------------------------------------------------------------------------
+ */
+
+static fx_status shape_channels(fx_call *call)
+{
+    int64_t groups = fx__call_int(call, 1);
+    FX_TRY(fx__check_rank(call, 0, 3, FX_RANK - 1));
+    const fx_type *x = fx__call_type(call, 0);
+    if (groups < 1) return fx__call_error(call, FX_E_ARG, "groups is %lld, expected at least 1", (long long)groups);
+    if (!divisible(call, x->dim[1], groups))
+        return fx__call_error(call, FX_E_SHAPE, "%s channels do not divide into %lld groups", fx__check_dim(call, x->dim[1]).s,
+                              (long long)groups);
+    return fx__rule_shape_same(call);
+}
+
+/* [N, groups, rest, ...] with groups and rest changing places. */
+static fx_node *decompose_channels(fx_graph *graph, const fx_call *call)
+{
+    const fx_type *x = fx__call_type(call, 0);
+    fx_dim split[FX_RANK] = {x->dim[0], fx__call_int(call, 1)};
+    split[2] = fx__dim_floordiv(call->dims, x->dim[1], split[1]);
+    for (int32_t d = 2; d < x->rank; d++) split[d + 1] = x->dim[d];
+    fx_node *apart = apply(graph, call, FX_OP_reshape, call->arg[0].u.node, dims_attr(graph, split, x->rank + 1));
+    if (!apart) return NULL;
+    fx_node *turned = fx__check_insert(graph, call, FX_OP_transpose, (fx_attr[]){fx_node_attr(apart), fx_int(1), fx_int(2)}, 3);
+    return apply(graph, call, FX_OP_reshape, turned, dims_attr(graph, x->dim, x->rank));
+}
+
 /* ---- Rows -------------------------------------------------------------------------------------------------------------------- */
 
 #define MOVE(name_, target_, schema_, names_, onnx_, shape_, ref_, decompose_, cases_)                                             \
@@ -326,3 +355,18 @@ MOVE(roll, "roll.default", "roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) 
      shape_roll, fx__roll_ref, decompose_roll, cases_roll);
 MOVE(tile, "tile.default", "tile(Tensor self, SymInt[] dims) -> Tensor", "torch.tile method:tile", "Tile", shape_tile,
      fx__repeat_ref, decompose_copies, cases_tile);
+
+const fx_op fx_op_channel_shuffle = {
+    .name = "channel_shuffle",
+    .target = "torch.ops.aten.channel_shuffle.default",
+    .schema = "channel_shuffle(Tensor self, SymInt groups) -> Tensor",
+    .names = "torch.channel_shuffle torch.nn.functional.channel_shuffle torch.ops.aten.native_channel_shuffle.default",
+    .family = "moves",
+    .dtypes = FX_ANY,
+    .shape = shape_channels,
+    .reference = fx__channel_shuffle_ref,
+    .decompose = decompose_channels,
+    .cases =
+        (const fx_case[]){
+            {"(f32[2, 6, 3, 4], 2)", NULL}, {"(f32[1, 8, 17], 4)", "one dim"}, {"(f32[s0, 6, 2, 2], 3)", "symbolic"}, {NULL, NULL}},
+};

@@ -83,3 +83,17 @@ fx_status fx__pixel_unshuffle_ref(const fx_rt_arg *args, fx_tensor *results)
 {
     return shuffle(args[0].u.tensor, args[1].u.i, false, results);
 }
+
+/* channel_shuffle(self, groups): channel c comes from number c / groups of group c % groups. */
+fx_status fx__channel_shuffle_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    const fx_tensor *x = args[0].u.tensor;
+    int64_t at[FX_RANK] = {0}, from[FX_RANK], groups = args[1].u.i;
+    if (fx__ref_empty(results->rank, results->dim)) return FX_OK;
+    do {
+        for (int32_t d = 0; d < x->rank; d++) from[d] = at[d];
+        from[1] = at[1] % groups * (x->dim[1] / groups) + at[1] / groups;
+        fx__ref_store(results, at, fx__ref_load(x, from));
+    } while (fx__ref_next(results->rank, results->dim, at));
+    return FX_OK;
+}

@@ -7,6 +7,8 @@
 
 fx_status fx__upsample_nearest_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__upsample_nearest_bound(const fx_rt_bound *call);
+fx_status fx__upsample_exact_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__upsample_exact_bound(const fx_rt_bound *call);
 fx_status fx__upsample_linear_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__upsample_linear_bound(const fx_rt_bound *call);
 fx_status fx__upsample_bicubic_ref(const fx_rt_arg *args, fx_tensor *results);
@@ -91,6 +93,25 @@ static uint16_t position(const sampler *s, const fx_call *call, int32_t d)
 {
     (void)call;
     return fx__kb_coord(s->k, s->at[2 + d].term[0].axis);
+}
+
+/* floor((at + 1/2) * in / out), that is floor((2 at + 1) in / (2 out)), or in f32 by a given scale. */
+static void exact_tap(sampler *s, const fx_call *call, int32_t d)
+{
+    fx_kb *k = s->k;
+    fx_dim in = fx__call_type(call, SELF)->dim[2 + d], out = call->result[0].dim[2 + d];
+    double scale = scale_of(call, ALIGN, d);
+    uint16_t at = position(s, call, d), index;
+    if (scale > 0) {
+        uint16_t middle = two(k, FX_SCALAR_ADD, fx__kb_cast(k, FX_F32, at), fx__kb_imm(k, FX_F32, 0.5));
+        uint16_t point = two(k, FX_SCALAR_MUL, middle, fx__kb_imm(k, FX_F32, (double)(float)(1 / scale)));
+        index = clamped(k, fx__kb_cast(k, FX_I64, fx__kb_scalar(k, FX_SCALAR_FLOOR, point, FX_NO_EXPR)), in);
+    } else {
+        uint16_t twice = two(k, FX_SCALAR_ADD, two(k, FX_SCALAR_MUL, at, i64(k, 2)), i64(k, 1));
+        uint16_t whole = two(k, FX_SCALAR_MUL, fx__kb_dim(k, out), i64(k, 2));
+        index = two(k, FX_SCALAR_FLOORDIV, two(k, FX_SCALAR_MUL, twice, fx__kb_dim(k, in)), whole);
+    }
+    s->of[d] = (taps){.n = 1, .index = {index}, .weight = {FX_NO_EXPR}};
 }
 
 /* floor(at * in / out), or in f32 by a given scale, as torch does. */
@@ -178,7 +199,7 @@ static uint16_t sum_taps(sampler *s, int32_t d)
     return sum;
 }
 
-static fx_status lower_upsample(fx_lower *lower, const fx_call *call, int32_t n_taps)
+static fx_status lower_upsample(fx_lower *lower, const fx_call *call, int32_t n_taps, bool exact)
 {
     const fx_type *out = &call->result[0];
     bool moves = n_taps == 1; /* no arithmetic: values keep their dtype */
@@ -190,7 +211,9 @@ static fx_status lower_upsample(fx_lower *lower, const fx_call *call, int32_t n_
         s.at[d] = s.from[d] = fx__index_axis(fx__kb_axis(s.k, name, out->dim[d], true));
     }
     for (int32_t d = 0; d < s.n; d++) {
-        if (moves)
+        if (moves && exact)
+            exact_tap(&s, call, d);
+        else if (moves)
             nearest_tap(&s, call, d);
         else
             smooth_taps(&s, call, d, n_taps == 4);
@@ -201,24 +224,29 @@ static fx_status lower_upsample(fx_lower *lower, const fx_call *call, int32_t n_
 
 static fx_status lower_nearest(fx_lower *lower, const fx_call *call)
 {
-    return lower_upsample(lower, call, 1);
+    return lower_upsample(lower, call, 1, false);
+}
+static fx_status lower_exact(fx_lower *lower, const fx_call *call)
+{
+    return lower_upsample(lower, call, 1, true);
 }
 static fx_status lower_linear(fx_lower *lower, const fx_call *call)
 {
-    return lower_upsample(lower, call, 2);
+    return lower_upsample(lower, call, 2, false);
 }
 static fx_status lower_bicubic(fx_lower *lower, const fx_call *call)
 {
-    return lower_upsample(lower, call, 4);
+    return lower_upsample(lower, call, 4, false);
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------------------- */
 
-#define UPSAMPLE(name_, schema_, dtypes_, n_, method_, cases_)                                                                     \
+#define UPSAMPLE(name_, schema_, dtypes_, n_, method_, cases_) UPSAMPLE_AS(name_, "", schema_, dtypes_, n_, method_, cases_)
+#define UPSAMPLE_AS(name_, mark_, schema_, dtypes_, n_, method_, cases_)                                                           \
     const fx_op fx_op_upsample_##name_ = {.name = "upsample_" #name_,                                                              \
-                                          .target = "torch.ops.aten.upsample_" #name_ ".default",                                  \
-                                          .schema = "upsample_" #name_ schema_ " -> Tensor",                                       \
-                                          .names = "torch._C._nn.upsample_" #name_,                                                \
+                                          .target = "torch.ops.aten." mark_ "upsample_" #name_ ".default",                         \
+                                          .schema = mark_ "upsample_" #name_ schema_ " -> Tensor",                                 \
+                                          .names = "torch._C._nn." mark_ "upsample_" #name_,                                       \
                                           .onnx = "Resize Upsample",                                                               \
                                           .family = "resampling",                                                                  \
                                           .dtypes = dtypes_,                                                                       \
@@ -254,3 +282,12 @@ UPSAMPLE(trilinear3d, "(Tensor self, SymInt[3] output_size, bool align_corners, 
 UPSAMPLE(bicubic2d, "(Tensor self, SymInt[2] output_size, bool align_corners, " HW, FX_FLOATS, 2, bicubic,
          ((const fx_case[]){
              {"(f32[1, 2, 5, 4], [10, 9], False)", "centres"}, {"(f32[1, 2, 6, 7], [3, 17], True)", "corners"}, {NULL, NULL}}));
+UPSAMPLE_AS(nearest_exact1d, "_", "(Tensor self, SymInt[1] output_size, float? scales=None)", FX_ANY, 1, exact,
+            ((const fx_case[]){{"(f32[2, 3, 5], [10])", "twice"}, {"(f32[1, 2, 17], [6])", "smaller"}, {NULL, NULL}}));
+UPSAMPLE_AS(nearest_exact2d, "_", "(Tensor self, SymInt[2] output_size, " HW, FX_ANY, 2, exact,
+            ((const fx_case[]){{"(f32[1, 2, 5, 7], [3, 11])", "no whole ratio"},
+                               {"(f32[1, 2, 5, 7], [6, 17], 1.3, 2.5)", "scales"},
+                               {"(f32[s0, 2, 3, 3], [6, 6])", "symbolic"},
+                               {NULL, NULL}}));
+UPSAMPLE_AS(nearest_exact3d, "_", "(Tensor self, SymInt[3] output_size, float? scales_d=None, " HW, FX_ANY, 3, exact,
+            ((const fx_case[]){{"(f32[1, 2, 2, 3, 4], [4, 5, 8])", NULL}, {NULL, NULL}}));

@@ -5,7 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum method { NEAREST, LINEAR, CUBIC, COVER } method; /* COVER: all that another method may touch, each with weight 1 */
+typedef enum method {
+    NEAREST,
+    EXACT,
+    LINEAR,
+    CUBIC,
+    COVER
+} method; /* COVER: all that another method may touch, each with weight 1 */
 
 enum { TAPS = 4, DIMS = 3 };
 
@@ -49,13 +55,14 @@ static double source_of(const resampling *r, int32_t d, int64_t at, int64_t in, 
 
 static int64_t nearest(const resampling *r, int32_t d, int64_t at, int64_t in, int64_t out)
 {
-    if (r->scale[d] > 0) return clamp((int64_t)floorf((float)at * (float)(1 / r->scale[d])), in);
-    return at * in / out;
+    float middle = r->method == EXACT ? 0.5f : 0;
+    if (r->scale[d] > 0) return clamp((int64_t)floorf(((float)at + middle) * (float)(1 / r->scale[d])), in);
+    return r->method == EXACT ? (2 * at + 1) * in / (2 * out) : at * in / out;
 }
 
 static taps taps_of(const resampling *r, int32_t d, int64_t at, int64_t in, int64_t out)
 {
-    if (r->method == NEAREST) return (taps){1, {nearest(r, d, at, in, out)}, {1}};
+    if (r->method <= EXACT) return (taps){1, {nearest(r, d, at, in, out)}, {1}};
     double source = source_of(r, d, at, in, out), first = floor(source), t = source - first;
     int64_t i = (int64_t)first;
     if (r->method == LINEAR) return (taps){2, {clamp(i, in), clamp(i + 1, in)}, {1 - t, t}};
@@ -94,8 +101,8 @@ static double value_at(const resampling *r, const fx_tensor *result, const int64
 static resampling resampling_of(const fx_rt_arg *args, method how)
 {
     resampling r = {.x = args[0].u.tensor, .method = how, .n = args[0].u.tensor->rank - 2};
-    r.align = how != NEAREST && args[2].u.i != 0;
-    const fx_rt_arg *scale = args + (how == NEAREST ? 2 : 3);
+    r.align = how > EXACT && args[2].u.i != 0;
+    const fx_rt_arg *scale = args + (how <= EXACT ? 2 : 3);
     for (int32_t d = 0; d < r.n; d++) r.scale[d] = scale[d].kind == FX_RT_FLOAT ? scale[d].u.f : 0;
     return r;
 }
@@ -110,11 +117,10 @@ static fx_status resample(const fx_rt_arg *args, method how, fx_tensor *result)
     return FX_OK;
 }
 
-/* upsample_nearest1d .. 3d(self, output_size, scales...) */
-fx_status fx__upsample_nearest_ref(const fx_rt_arg *args, fx_tensor *results)
+static fx_status move(const fx_rt_arg *args, method how, fx_tensor *results)
 {
     const fx_tensor *x = args[0].u.tensor;
-    resampling r = resampling_of(args, NEAREST);
+    resampling r = resampling_of(args, how);
     int64_t at[FX_RANK] = {0}, from[FX_RANK];
     if (fx__ref_empty(results->rank, results->dim)) return FX_OK;
     do {
@@ -123,6 +129,16 @@ fx_status fx__upsample_nearest_ref(const fx_rt_arg *args, fx_tensor *results)
         fx__ref_store(results, at, fx__ref_load(x, from));
     } while (fx__ref_next(results->rank, results->dim, at));
     return FX_OK;
+}
+/* upsample_nearest1d .. 3d(self, output_size, scales...) */
+fx_status fx__upsample_nearest_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return move(args, NEAREST, results);
+}
+/* _upsample_nearest_exact1d .. 3d(self, output_size, scales...) */
+fx_status fx__upsample_exact_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    return move(args, EXACT, results);
 }
 /* upsample_linear1d, upsample_bilinear2d, upsample_trilinear3d(self, output_size, align_corners, scales...) */
 fx_status fx__upsample_linear_ref(const fx_rt_arg *args, fx_tensor *results)
@@ -168,7 +184,7 @@ static fx_status bound(const fx_rt_bound *call, method how)
     errors.absolute = true;
     if (fx__ref_empty(call->results->rank, call->results->dim)) return FX_OK;
     do {
-        double own = how == NEAREST ? 0 : spread_at(r, call, at) + other_neighbour(call, at) + fx__ref_tiny(call->results->dtype);
+        double own = how <= EXACT ? 0 : spread_at(r, call, at) + other_neighbour(call, at) + fx__ref_tiny(call->results->dtype);
         fx__ref_set(call->errors, at, own + (some ? value_at(&errors, call->results, at) : 0));
     } while (fx__ref_next(call->results->rank, call->results->dim, at));
     return FX_OK;
@@ -178,6 +194,10 @@ fx_status fx__upsample_nearest_bound(const fx_rt_bound *call)
 {
     return bound(call, NEAREST);
 }
+fx_status fx__upsample_exact_bound(const fx_rt_bound *call)
+{
+    return bound(call, EXACT);
+}
 fx_status fx__upsample_linear_bound(const fx_rt_bound *call)
 {
     return bound(call, LINEAR);
@@ -186,3 +206,47 @@ fx_status fx__upsample_bicubic_bound(const fx_rt_bound *call)
 {
     return bound(call, CUBIC);
 }
+
+/* ---- The .vec overloads: (input, output_size, [align_corners], scale_factors) --------------------------------------------------
+ */
+
+/* The same arguments with one scale per dim. */
+static void one_by_one(const fx_rt_arg *args, method how, fx_rt_arg *out)
+{
+    int32_t first = how <= EXACT ? 2 : 3;
+    memcpy(out, args, sizeof *args * (size_t)first);
+    for (int32_t d = 0; d < DIMS; d++) {
+        bool given = args[first].kind == FX_RT_FLOATS && d < args[first].n;
+        out[first + d] = given ? (fx_rt_arg){.kind = FX_RT_FLOAT, .u.f = args[first].u.floats[d]} : (fx_rt_arg){.kind = FX_RT_NONE};
+    }
+}
+
+static fx_status resample_vec(const fx_rt_arg *args, method how, fx_tensor *results)
+{
+    fx_rt_arg given[3 + DIMS];
+    one_by_one(args, how, given);
+    return how <= EXACT ? move(given, how, results) : resample(given, how, results);
+}
+
+static fx_status bound_vec(const fx_rt_bound *call, method how)
+{
+    fx_rt_arg given[3 + DIMS];
+    fx_rt_bound copy = *call;
+    one_by_one(call->args, how, given);
+    copy.args = given;
+    return bound(&copy, how);
+}
+
+#define VEC(name_, how_)                                                                                                           \
+    fx_status fx__upsample_##name_##_vec_ref(const fx_rt_arg *args, fx_tensor *results)                                            \
+    {                                                                                                                              \
+        return resample_vec(args, how_, results);                                                                                  \
+    }                                                                                                                              \
+    fx_status fx__upsample_##name_##_vec_bound(const fx_rt_bound *call)                                                            \
+    {                                                                                                                              \
+        return bound_vec(call, how_);                                                                                              \
+    }
+VEC(nearest, NEAREST)
+VEC(exact, EXACT)
+VEC(linear, LINEAR)
+VEC(bicubic, CUBIC)

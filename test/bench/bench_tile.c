@@ -288,7 +288,7 @@ static double tile_text(const fx_target *target, char *text)
              "  s = dot(a[m,k] * b[k,o]) over k\n  y[q,m,o] = s\n"
              "  sched tile vec o*%d unroll 2 row m mr %d nv %d order(q,m,o)\n}\nrun k0(%%a, %%b, %%y)\n",
              m, k, k, n, SWEEPS, m, n, m, k, k, n, SWEEPS, m, n, SWEEPS, m, n, k, task.lanes, m, tile.nv);
-    return 2.0 * SWEEPS * m * n * k;
+    return 2.0 * (double)SWEEPS * m * n * k;
 }
 
 /* What loads beside the multiply-adds leave of the peak, and the end of each sum: no product can do better. */
