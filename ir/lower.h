@@ -108,6 +108,8 @@ typedef struct fx_lower_loop {
     int32_t n_carry, cap_now, cap_next;
 } fx_lower_loop;
 fx_dim fx__lower_loop_begin(fx_lower *lower, fx_dim turns, fx_lower_loop *out); /* FX_DIM_BAD: out of memory */
+/* No more turns than this value, a number that earlier steps have stored, says. A loop of one turn makes it whatever the value is. */
+void fx__lower_loop_times(const fx_lower *lower, fx_lower_loop *loop, fx_lvalue turns);
 fx_lvalue fx__lower_loop_carry(fx_lower *lower, fx_lower_loop *loop, fx_lvalue now);
 fx_status fx__lower_loop_end(fx_lower *lower, fx_lower_loop *loop);
 /* A temp of the same shape, filled from `value`. */

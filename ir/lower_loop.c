@@ -55,6 +55,11 @@ fx_dim fx__lower_loop_begin(fx_lower *lower, fx_dim turns, fx_lower_loop *out)
     return fx__dim_sym(lower->program->dims, counter->sym);
 }
 
+void fx__lower_loop_times(const fx_lower *lower, fx_lower_loop *loop, fx_lvalue turns)
+{
+    loop->step.cond = lower->value[turns].buf;
+}
+
 static bool add_lvalue(fx_arena *arena, fx_lvalue **list, int32_t *capacity, int32_t n, fx_lvalue value)
 {
     fx_lvalue *items = fx__arena_grow(arena, *list, capacity, n, sizeof *items);

@@ -20,7 +20,7 @@ _Static_assert(sizeof table / sizeof table[0] == FX_OP_COUNT, "one entry per row
 
 /* ---- Names -------------------------------------------------------------------------------------------------------------- */
 
-enum { NAME_SLOTS = 8192 }; /* power of two */
+enum { NAME_SLOTS = 16384 }; /* power of two */
 _Static_assert(FX_OP_COUNT * 32 < NAME_SLOTS, "the index of names has room for 32 names per row");
 
 /* Open addressing; names are slices of the rows' own strings. */

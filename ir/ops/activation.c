@@ -322,8 +322,9 @@ static const fx_case cases_prelu[] = {
                                  .lower = lower_##name_,                                                                           \
                                  .cases = cases_}
 
-ACTIVATION(celu, "(Tensor self, Scalar alpha=1.0)", 6, cases_one_number, F "celu torch.celu", "Celu");
-ACTIVATION(elu, "(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1)", 6, cases_elu, F "elu", "Elu");
+ACTIVATION(celu, "(Tensor self, Scalar alpha=1.0)", 6, cases_one_number, F "celu torch.celu", "Celu", .bound = fx__bound_celu);
+ACTIVATION(elu, "(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1)", 6, cases_elu, F "elu", "Elu",
+           .bound = fx__bound_elu);
 ACTIVATION(hardshrink, "(Tensor self, Scalar lambd=0.5)", EXACT, cases_one_number, F "hardshrink torch.hardshrink", "");
 ACTIVATION(log_sigmoid, "(Tensor self)", 6, cases_unary, F "logsigmoid", "");
 ACTIVATION(mish, "(Tensor self)", 8, cases_unary, F "mish", "", .bound = fx__bound_mish);

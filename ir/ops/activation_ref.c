@@ -291,6 +291,33 @@ static fx_status bound_gated(function f, const fx_rt_bound *call)
     return FX_OK;
 }
 
+/* expm1 of a scaled argument: the scale, a quotient perhaps, and the product round, which is an error of x; 6 ulp of the value. */
+static fx_status bound_exponential(function f, const double *p, const fx_rt_bound *call)
+{
+    const fx_tensor *x = call->args[0].u.tensor;
+    double tiny = fx__ref_tiny(call->results->dtype);
+    int64_t at[FX_RANK] = {0};
+    if (fx__ref_empty(x->rank, x->dim)) return FX_OK;
+    do {
+        double value = fx__ref_get(x, at), y = f(value, p);
+        double error = error_at(&call->arg_errors[0], x->rank, at) + 2 * call->eps * fabs(value);
+        double moved = fmax(fabs(f(value + error, p) - y), fabs(f(value - error, p) - y)), own = 12 * call->eps * fabs(y) + tiny;
+        if (!isfinite(value)) moved = 0;
+        fx__ref_set(call->errors, at, (isnan(moved) ? INFINITY : moved) + (isfinite(own) ? own : 0));
+    } while (fx__ref_next(x->rank, x->dim, at));
+    return FX_OK;
+}
+
+fx_status fx__bound_elu(const fx_rt_bound *call)
+{
+    const fx_rt_arg *args = call->args;
+    return bound_exponential(elu, (double[]){number_of(&args[1]), number_of(&args[2]), number_of(&args[3])}, call);
+}
+fx_status fx__bound_celu(const fx_rt_bound *call)
+{
+    return bound_exponential(celu, (double[]){number_of(&call->args[1])}, call);
+}
+
 fx_status fx__bound_silu(const fx_rt_bound *call)
 {
     return bound_gated(silu, call);

@@ -26,6 +26,8 @@ fx_status fx__bound_addcmul(const fx_rt_bound *call);
 fx_status fx__bound_gelu(const fx_rt_bound *call);
 fx_status fx__bound_lerp(const fx_rt_bound *call);
 fx_status fx__bound_mish(const fx_rt_bound *call);
+fx_status fx__bound_celu(const fx_rt_bound *call);
+fx_status fx__bound_elu(const fx_rt_bound *call);
 fx_status fx__bound_silu(const fx_rt_bound *call);
 fx_status fx__bound_softplus(const fx_rt_bound *call);
 

@@ -128,9 +128,8 @@ static fx_node *apply(fx_graph *graph, const fx_call *call, fx_op_code op, fx_no
 static fx_node *placing_weights(fx_graph *graph, const fx_call *call, const fx_window *w, int64_t channels)
 {
     int64_t block = w->size[0] * w->size[1];
-    fx_node *square = fx__check_insert(graph, call, FX_OP_eye, (fx_attr[]){fx_int(block)}, 1);
-    fx_attr dtype = fx_dtype_attr(call->result[0].dtype);
-    fx_node *ones = square ? fx__check_insert(graph, call, FX_OP__to_copy, (fx_attr[]){fx_node_attr(square), dtype}, 2) : NULL;
+    fx_attr none = fx_none(), dtype = fx_dtype_attr(call->result[0].dtype);
+    fx_node *ones = fx__check_insert(graph, call, FX_OP_eye, (fx_attr[]){fx_int(block), none, dtype, none, none, none}, 6);
     fx_node *window = apply(graph, call, FX_OP_reshape, ones, (fx_dim[]){block, 1, w->size[0], w->size[1]}, 4);
     return apply(graph, call, FX_OP_repeat, window, (fx_dim[]){channels, 1, 1, 1}, 4);
 }

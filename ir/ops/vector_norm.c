@@ -42,24 +42,28 @@ typedef struct maker {
     const fx_call *call;
 } maker;
 
-/* op(x, second) with the rest of the arguments at their defaults; NULL is passed on. */
+/* op(x) or op(x, second); NULL is passed on. */
 static fx_node *apply(const maker *m, fx_op_code op, fx_node *x, fx_attr second, int32_t n_args)
 {
     return x ? fx__check_insert(m->graph, m->call, op, (fx_attr[]){fx_node_attr(x), second}, n_args) : NULL;
 }
 
+/* sum has a dtype, too. */
 static fx_node *over_axes(const maker *m, fx_op_code op, fx_node *x)
 {
     fx_attr axes = m->call->arg[DIM], none = fx_list(m->graph, NULL, 0);
     if (axes.kind == FX_ATTR_NONE) axes = none;
-    return x ? fx__check_insert(m->graph, m->call, op, (fx_attr[]){fx_node_attr(x), axes, m->call->arg[KEEP]}, 3) : NULL;
+    if (!x) return NULL;
+    const fx_attr args[] = {fx_node_attr(x), axes, m->call->arg[KEEP], fx_none()};
+    return fx__check_insert(m->graph, m->call, op, args, op == FX_OP_sum ? 4 : 3);
 }
 
 static fx_node *cast(const maker *m, fx_node *x, fx_dtype dtype)
 {
-    fx_attr to = fx_dtype_attr(dtype);
     if (!x || x->result[0].dtype == dtype) return x;
-    return fx__check_insert(m->graph, m->call, FX_OP__to_copy, (fx_attr[]){fx_node_attr(x), to}, 2);
+    fx_attr none = fx_none();
+    const fx_attr args[] = {fx_node_attr(x), fx_dtype_attr(dtype), none, none, none, fx_bool(false), none};
+    return fx__check_insert(m->graph, m->call, FX_OP__to_copy, args, 7);
 }
 
 static fx_node *combined(const maker *m, fx_node *x, double p)

@@ -22,7 +22,9 @@ aten = torch.ops.aten
 
 
 def tensor(spec):
-    """'2,3' or 'i64:2,3'; '+' in front: positive values; 'at5:2,3': indices below 5, 'at-5:2,3': and above -6."""
+    """'2,3' or 'i64:2,3'; '+' in front: positive values; 'at5:2,3': indices below 5, 'at-5:2,3': and above -6, 'bags:0,2': these."""
+    if spec.startswith("bags:"):
+        return torch.tensor([int(d) for d in spec[5:].split(",")])
     if spec.startswith("at"):
         size, _, dims = spec[2:].partition(":")
         return torch.randint(min(int(size), 0), abs(int(size)), [int(d) for d in dims.split(",") if d])
@@ -290,6 +292,51 @@ for name, spec, size in [("linear1d", "2,1,5", "[12]"), ("bilinear2d", "1,2,5,4"
     for corners in [False, True]:
         CASES.append((C + f"upsample_{name}.default", f"(%a, {size}, {corners})", [spec], getattr(torch._C._nn, "upsample_" + name)))
 CASES.append((C + "upsample_bilinear2d.default", "(%a, [6, 17], False, 1.3, 2.5)", ["1,1,5,7"], torch._C._nn.upsample_bilinear2d))
+# norms, padding, folds, pooling
+CASES += [
+    (C + "argmax.default", "(%a)", ["3,4"], torch.argmax),
+    (C + "argmin.default", "(%a, None, True)", ["2,3,2"], lambda x, d, k: torch.argmin(x).reshape(1, 1, 1)),
+    (C + "norm.ScalarOpt_dim", "(%a, 2, [-1], True)", ["3,5"], aten.norm.ScalarOpt_dim),
+    (C + "norm.ScalarOpt_dim", "(%a, 1, [0, 2])", ["3,5,2"], aten.norm.ScalarOpt_dim),
+    (C + "norm.ScalarOpt_dim", "(%a, 0, [1])", ["3,5"], aten.norm.ScalarOpt_dim),
+    (C + "linalg_vector_norm.default", "(%a, 3)", ["3,5"], torch.linalg.vector_norm),
+    (C + "linalg_vector_norm.default", "(%a, 2.5, [1])", ["3,5"], torch.linalg.vector_norm),
+    (C + "pad.default", "(%a, [2, 1], 'reflect')", ["2,3,4"], F.pad),
+    (C + "pad.default", "(%a, [1, 2, 3, 0], 'replicate')", ["1,2,3,4"], F.pad),
+    (C + "pad.default", "(%a, [4, 2], 'circular')", ["2,3,4"], F.pad),
+    (C + "reflection_pad3d.default", "(%a, [1, 2, 0, 1, 1, 0])", ["1,1,2,3,4"], torch._C._nn.reflection_pad3d),
+    (C + "im2col.default", "(%a, [2, 3], [2, 1], [1, 0], [1, 2])", ["2,3,5,6"], torch._C._nn.im2col),
+    (C + "col2im.default", "(%a, [5, 6], [2, 3], [2, 1], [1, 0], [1, 2])", ["1,12,10"], torch._C._nn.col2im),
+    (C + "channel_shuffle.default", "(%a, 3)", ["1,6,2,2"], torch.channel_shuffle),
+    (C + "glu.default", "(%a, 1)", ["2,6,3"], F.glu),
+    (C + "adaptive_max_pool1d.default", "(%a, 3)", ["2,3,7"], F.adaptive_max_pool1d_with_indices),
+    (C + "adaptive_max_pool2d.default", "(%a, [3, 2])", ["1,2,7,5"], torch._C._nn.adaptive_max_pool2d),
+    (C + "adaptive_max_pool3d.default", "(%a, [2, 3, 1])", ["1,1,3,5,2"], torch._C._nn.adaptive_max_pool3d),
+    (C + "max_pool3d_with_indices.default", "(%a, 2, 2, [1, 0, 1])", ["1,1,3,4,5"], torch._C._nn.max_pool3d_with_indices),
+    (C + "max_pool2d_with_indices.default", "(%a, [3, 2], 1, 1, [1, 2])", ["1,2,5,5"], torch._C._nn.max_pool2d_with_indices),
+    (C + "conv_transpose2d.input", "(%a, %b, %c, [2, 3], 1, 1, 1, [3, 2])", ["1,2,4,3", "2,3,3,2", "3"], F.conv_transpose2d),
+    (C + "conv_transpose3d.input", "(%a, %b, %c, [1, 2, 1], 1, [0, 1, 0], 2)", ["1,4,2,3,2", "4,2,2,3,2", "4"], F.conv_transpose3d),
+    (C + "instance_norm.default", "(%a, %b, %c, None, None, True, 0.1, 0.5, False)", ["2,3,4,2", "3", "3"], torch.instance_norm),
+    (C + "native_layer_norm.default", "(%a, [3, 4], %b, %c, 0.5)", ["2,3,4", "3,4", "3,4"], torch.native_layer_norm),
+    (C + "native_group_norm.default", "(%a, %b, %c, 2, 6, 4, 3, 0.5)", ["2,6,2,2", "6", "6"], torch.native_group_norm),
+    (C + "batch_norm.default", "(%a, %b, %c, None, None, True, 0.1, 0.5, False)", ["3,4,5", "4", "4"], torch.batch_norm),
+    (C + "new_zeros.default", "(%a, [2, 3])", ["i32:4"], lambda x, s: x.new_zeros(s)),
+    (C + "new_full.default", "(%a, [3], 2.5)", ["2"], lambda x, s, v: x.new_full(s, v)),
+    (C + "_upsample_nearest_exact2d.default", "(%a, [7, 3])", ["1,2,5,4"], torch._C._nn._upsample_nearest_exact2d),
+    (C + "_upsample_nearest_exact1d.default", "(%a, [6])", ["1,2,9"], torch._C._nn._upsample_nearest_exact1d),
+    (C + "upsample_bilinear2d.vec", "(%a, None, False, [1.3, 2.5])", ["1,1,5,7"], torch._C._nn.upsample_bilinear2d),
+    (C + "upsample_nearest2d.vec", "(%a, [6, 5], None)", ["1,1,4,7"], torch._C._nn.upsample_nearest2d),
+]
+# bags
+BAG = "torch.nn.functional.embedding_bag"
+for mode in ["sum", "mean", "max"]:
+    CASES.append((BAG, f"(%a, %b, None, None, 2.0, False, '{mode}')", ["at5:3,4", "5,3"], F.embedding_bag))
+    CASES.append((BAG, f"(%a, %b, None, None, 2.0, False, '{mode}', False, None, False, 2)", ["at5:3,4", "5,3"], F.embedding_bag))
+CASES += [
+    (BAG, "(%a, %b, %c, None, 2.0, False, 'sum', False, %d)", ["at5:7", "5,3", "bags:0,2,2,6", "7"], F.embedding_bag),
+    (BAG, "(%a, %b, %c, None, 2.0, False, 'mean', False, None, True)", ["at5:7", "5,3", "bags:0,3,3,7"], F.embedding_bag),
+    (BAG, "(%a, %b, %c, None, 2.0, False, 'max')", ["at5:7", "5,3", "bags:0,1,7"], F.embedding_bag),
+]
 
 
 def write(out):
