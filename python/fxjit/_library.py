@@ -138,6 +138,9 @@ def load(path: str | None = None) -> ctypes.CDLL:
         library = ctypes.CDLL(name)
     except OSError as error:
         raise ImportError(f"{name} cannot be loaded: {error}; FXJIT_LIBRARY=FILE names another library") from error
+    missing = [symbol for symbol in _PROTOTYPES if not hasattr(library, symbol)]
+    if missing:
+        raise ImportError(f"{name} is of another version than this package: it lacks {', '.join(missing)}")
     for symbol, (result, arguments) in _PROTOTYPES.items():
         function = getattr(library, symbol)
         function.restype, function.argtypes = result, arguments
