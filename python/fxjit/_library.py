@@ -46,6 +46,11 @@ class CompileOptions(ctypes.Structure):
                 ("progress_user", ctypes.c_void_p)]
 
 
+class PythonOptions(ctypes.Structure):
+    """fx_python_options."""
+    _fields_ = [("root", ctypes.c_char_p), ("verbose", ctypes.c_bool), ("imports", ctypes.c_bool)]
+
+
 P, I32, I64, U64, TEXT, STATUS = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int)
 _TENSORS, _OUT = ctypes.POINTER(Tensor), ctypes.POINTER(P)
 _OPTIONS = ctypes.POINTER(CompileOptions)
@@ -82,6 +87,7 @@ _PROTOTYPES = {
     "fx_graph_to_table": (P, [P]),
     "fx_graph_to_fx": (P, [P]),
     "fx_graph_to_dot": (P, [P]),
+    "fx_graph_to_python": (P, [P, ctypes.POINTER(PythonOptions)]),
     "fx_interpret": (STATUS, [P, _TENSORS, I32, _TENSORS, I32]),
     "fx_module_core": (STATUS, [P, _TENSORS, I32, _OUT]),
     "fx_compile": (STATUS, [P, _TENSORS, I32, _OPTIONS, _OUT]),

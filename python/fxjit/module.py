@@ -210,10 +210,13 @@ class Module:
 
     @property
     def code(self) -> str:
-        """The graph as Python code."""
-        if not hasattr(c.lib(), "fx_graph_to_python"):
-            raise Error("E_UNSUPPORTED", [], "this libfxjit writes no Python code")
-        return self._text(c.lib().fx_graph_to_python)
+        """The function forward, as graph_module.code of torch.fx shows it."""
+        return self.python()
+
+    def python(self, *, verbose: bool = False, imports: bool = False) -> str:
+        """The same, with source locations and shapes as comments, or with the imports that it needs to run."""
+        options = c.PythonOptions(None, verbose, imports)
+        return self._text(lambda graph: c.lib().fx_graph_to_python(graph, ctypes.byref(options)))
 
     @property
     def table(self) -> str:

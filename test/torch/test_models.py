@@ -69,7 +69,7 @@ class Models(unittest.TestCase):
             got = compiled(x)
             times.append(time.perf_counter())
             self.close(got, want)
-            self.close(run_code(module.code, traced, x), want)
+            self.close(run_code(module.python(imports=True), traced, x), want)
         return [end - start for start, end in zip(times, times[1:])]
 
 
