@@ -70,6 +70,20 @@ def _drop_dead(graph: torch.fx.Graph) -> None:
 # ---- Constants ----------------------------------------------------------------------------------------------------------------
 
 
+# Tensors that take only their type from another: where the value that fills them stands among the arguments, or the value itself.
+_FILLED = {"new_zeros": 0, "zeros_like": 0, "new_empty": 0, "empty_like": 0, "new_ones": 1, "ones_like": 1, "new_full": (2,), "full_like": (1,)}
+
+
+def _filled(node: torch.fx.Node) -> torch.Tensor | None:
+    """The value of x.new_zeros(...) and its kin; None for other calls."""
+    fill = _FILLED.get(getattr(node.target, "__name__", "").split(".")[0])
+    kind = node.meta.get("val", node.meta.get("tensor_meta"))
+    if fill is None or kind is None:
+        return None
+    value = node.args[fill[0]] if isinstance(fill, tuple) else fill
+    return None if isinstance(value, torch.fx.Node) else torch.full(tuple(kind.shape), value, dtype=kind.dtype)
+
+
 def _load(module: torch.fx.GraphModule, node: torch.fx.Node, known: dict) -> Any:
     """The value of a node whose inputs are all known."""
     args = map_aggregate(node.args, lambda a: known[a] if isinstance(a, torch.fx.Node) else a)
@@ -79,17 +93,38 @@ def _load(module: torch.fx.GraphModule, node: torch.fx.Node, known: dict) -> Any
     return node.target(*args, **kwargs)
 
 
+def _memory_of(node: torch.fx.Node) -> torch.fx.Node:
+    """The node whose memory a view may share: the first of the chain of first arguments."""
+    while node.op == "call_function" and _filled(node) is None and node.args and isinstance(node.args[0], torch.fx.Node):
+        node = node.args[0]
+    return node
+
+
+def _constant_nodes(graph: torch.fx.Graph) -> set[torch.fx.Node]:
+    """Nodes that depend on no placeholder, and whose memory no data is written to."""
+    written: set[torch.fx.Node] = set()
+    while True:
+        known: set[torch.fx.Node] = set()
+        for node in graph.nodes:
+            inputs_known = all(source in known for source in node.all_input_nodes) and not _is_random(node)
+            if node.op == "get_attr" or (node.op == "call_function" and (inputs_known or _filled(node) is not None)):
+                if _memory_of(node) not in written:
+                    known.add(node)
+        found = {_memory_of(node.args[0]) for node in graph.nodes if _writes(node) and node not in known and node.args[0] in known}
+        if not found:
+            return known
+        written |= found
+
+
 def _fold_constants(module: torch.fx.GraphModule) -> None:
-    """Runs the nodes that depend on no placeholder, changes of their memory included, in order; where another node uses one of their
-    tensors, a copy of that moment takes its place."""
-    graph, known = module.graph, {}
+    """Runs the constant nodes, changes of their memory included, in order; where another node uses one of their tensors, a copy of
+    that moment takes its place."""
+    graph, constant, known = module.graph, _constant_nodes(module.graph), {}
     for node in list(graph.nodes):
-        foreign = [source for source in node.all_input_nodes if source not in known]
-        if node.op == "get_attr" or (node.op == "call_function" and not foreign and not _is_random(node)):
-            known[node] = _load(module, node, known)
+        if node in constant:
+            filled = _filled(node) if node.op == "call_function" else None
+            known[node] = _load(module, node, known) if filled is None else filled
             continue
-        if _writes(node) and any(source in known for source in node.args[:1]):
-            raise NotImplementedError(f"{node.target} writes data into a tensor that was constant until then")
         for source in node.all_input_nodes:
             if source in known and isinstance(known[source], torch.Tensor):
                 with graph.inserting_before(node):
