@@ -73,10 +73,18 @@ static taps taps_of(const resampling *r, int32_t d, int64_t at, int64_t in, int6
     return cubic;
 }
 
+/* What lies beside the taps counts by its size alone: an infinity there is no part of the result. */
+static double element(const resampling *r, const int64_t *from)
+{
+    double x = fx__ref_get(r->x, from);
+    if (r->method == COVER && !isfinite(x)) return 0;
+    return r->absolute ? fabs(x) : x;
+}
+
 static double sum_of(const resampling *r, const taps *of, int32_t d, int64_t *from)
 {
     double sum = 0;
-    if (d >= r->n || d >= DIMS) return r->absolute ? fabs(fx__ref_get(r->x, from)) : fx__ref_get(r->x, from);
+    if (d >= r->n || d >= DIMS) return element(r, from);
     for (int32_t k = 0; k < of[d].n; k++) {
         from[r->x->rank - r->n + d] = of[d].index[k];
         double weight = r->absolute ? fabs(of[d].weight[k]) : of[d].weight[k];
