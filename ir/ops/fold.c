@@ -145,7 +145,7 @@ static fx_node *decompose_col2im(fx_graph *graph, const fx_call *call)
     fx_dim image[2], blocks[2], split[FX_RANK] = {x->dim[0]}, channels = out->dim[out->rank - 3];
     int64_t rest[2];
     fx_window w;
-    if (read_image(call, &w, image, blocks) != FX_OK || !fx_dim_is_const(channels)) return NULL;
+    if (read_image(call, &w, image, blocks) != FX_OK || !fx_dim_is_const(channels) || channels < 1) return NULL;
     for (int32_t i = 0; i < 2; i++) {
         if (!fx_dim_is_const(image[i]) || w.begin[i] != w.end[i]) return NULL;
         rest[i] = (image[i] + 2 * w.begin[i] - (w.size[i] - 1) * w.dilation[i] - 1) % w.stride[i];
