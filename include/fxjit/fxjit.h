@@ -14,6 +14,7 @@
 #ifndef FXJIT_FXJIT_H
 #define FXJIT_FXJIT_H
 
+#include "fxjit/analysis.h"
 #include "fxjit/compile.h"
 #include "fxjit/graph.h"
 #include "fxjit/interp.h"
