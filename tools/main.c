@@ -10,6 +10,7 @@ static const tool_verb verbs[] = {
     {"bench", "measure speed, compile time and memory", tool_bench},
     {"compile", "write an object file and its C header", tool_compile},
     {"convert", "write a model in another format: .fxm or .fx", tool_convert},
+    {"diff", "tell how the graphs of two models differ", tool_diff},
     {"ops", "list the operators and what covers ONNX", tool_ops},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };

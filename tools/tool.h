@@ -22,6 +22,7 @@ int tool_verify(int argc, char **argv);
 int tool_bench(int argc, char **argv);
 int tool_compile(int argc, char **argv);
 int tool_convert(int argc, char **argv);
+int tool_diff(int argc, char **argv);
 int tool_ops(int argc, char **argv);
 
 /* The one of `names` that is nearest to `word`; NULL: none is near. */

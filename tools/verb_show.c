@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_show.c: `fxjit show`: the text of any form of a model. */
+#include "fxjit/analysis.h"
 #include "fxjit/source.h"
 #include "tool.h"
 #include <errno.h>
@@ -10,8 +11,20 @@
 #include <unistd.h>
 
 static const char *const stages[] = {"fx", "core", "program", "llvm", "asm", "obj", NULL};
-static const char *const formats[] = {"text", "table", "dot", "svg", "fx", "python", "readable", "module", "c", NULL};
-enum { FORMAT_TEXT, FORMAT_TABLE, FORMAT_DOT, FORMAT_SVG, FORMAT_FX, FORMAT_PYTHON, FORMAT_READABLE, FORMAT_MODULE, FORMAT_C };
+static const char *const formats[] = {"text", "table", "dot", "svg", "fx", "python", "readable", "module", "c", "stats", "lint", NULL};
+enum {
+    FORMAT_TEXT,
+    FORMAT_TABLE,
+    FORMAT_DOT,
+    FORMAT_SVG,
+    FORMAT_FX,
+    FORMAT_PYTHON,
+    FORMAT_READABLE,
+    FORMAT_MODULE,
+    FORMAT_C,
+    FORMAT_STATS,
+    FORMAT_LINT
+};
 enum { KEY_STAGE = 512, KEY_FORMAT };
 
 typedef struct show_options {
@@ -24,7 +37,8 @@ static const struct argp_option options[] = {
     {"stage", KEY_STAGE, "FORM", 0, "fx (the graph as it was read, the default), core, program, llvm, asm or obj", 0},
     {"format", KEY_FORMAT, "FORMAT", 0,
      "of the graph: text (the default), table, dot, svg, fx (which is read back), python (torch.fx's code), readable (the "
-     "same with shapes and submodules), module (a Python file of classes) or c (which traces it again)",
+     "same with shapes and submodules), module (a Python file of classes), c (which traces it again), stats (counts, parameters, flops) "
+     "or lint (what looks wrong or wasteful)",
      0},
     {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
     {0}};
@@ -134,6 +148,24 @@ static int draw(const char *path, const char *text)
 /* ---- Forms ----------------------------------------------------------------------------------------------------------------------
  */
 
+static char *stats_text(const fx_graph *graph)
+{
+    fx_graph_stats stats;
+    if (fx_graph_measure(graph, &stats) != FX_OK) return NULL;
+    char *text = fx_graph_stats_to_string(graph, &stats);
+    fx_graph_stats_free(&stats);
+    return text;
+}
+
+static char *lint_text(const fx_graph *graph)
+{
+    fx_review *review;
+    if (fx_graph_review(graph, 0, &review) != FX_OK) return NULL;
+    char *text = fx_review_to_string(review);
+    fx_review_free(review);
+    return text;
+}
+
 static char *graph_text(const fx_module *module, int format)
 {
     const fx_graph *graph = fx_module_graph(module);
@@ -146,6 +178,10 @@ static char *graph_text(const fx_module *module, int format)
         return fx_module_to_python(module, NULL);
     case FORMAT_C:
         return fx_graph_to_c(graph, NULL);
+    case FORMAT_STATS:
+        return stats_text(graph);
+    case FORMAT_LINT:
+        return lint_text(graph);
     case FORMAT_TABLE:
         return fx_graph_to_table(graph);
     case FORMAT_DOT:
@@ -164,7 +200,8 @@ static int show_graph(fx_context *context, fx_module *module, const show_options
     if (!text) return tool_fail(context, fx_context_status(context), false);
     int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
     fx_text_free(text);
-    if (result == TOOL_OK && !o->output && o->format != FORMAT_SVG) putchar('\n');
+    bool ended = o->format == FORMAT_SVG || o->format >= FORMAT_STATS;
+    if (result == TOOL_OK && !o->output && !ended) putchar('\n');
     return result;
 }
 

@@ -147,6 +147,23 @@ err 'empty'
 printf 'graph {\n  nonsense\n}\n' >"$work/bad.fx"
 expect 1 run "$work/bad.fx"
 
+# ---- stats, lint and diff
+expect 0 show --format stats "$mlp"
+out '676 elements, 2704 bytes, in 4 tensors'
+out '4104 flops'
+printf 'graph {\n%%x = placeholder "x"\n%%a = call_function "torch.neg"(%%x)\n%%b = call_function "torch.neg"(%%a)\n%%output = output(%%b)\n}\n' >"$work/neg.fx"
+expect 0 show --format lint "$work/neg.fx"
+out 'warning: %b: it undoes a [double-negation]'
+expect 0 diff "$mlp" "$mlp"
+sed 's/torch.neg"(%a)/torch.abs"(%a)/' "$work/neg.fx" >"$work/abs.fx"
+expect 1 diff "$work/neg.fx" "$work/abs.fx"
+out '~ %b: target: torch.neg -> torch.abs'
+expect 1 diff --json "$work/neg.fx" "$work/abs.fx"
+json "o['changes'][0] == {'kind': 'changed', 'node': 'b', 'field': 'target', 'before': 'torch.neg', 'after': 'torch.abs'}"
+expect 1 diff "$mlp" "$work/nothing.fx"
+expect 2 diff "$mlp"
+err 'which two models?'
+
 # ---- verify
 expect 0 verify "$data/mlp" "$data/convnet" "$data/mlp_dynamic"
 out '3 passed, 0 failed, 0 skipped'
