@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does:    puts the graphs of submodules in the place of call_module nodes, bodies in the place of calls that have one, and functions
- *          in the place of methods.
+/* Does:    puts the graphs of submodules in the place of call_module nodes, and bodies in the place of calls that have one.
  * Needs:   a linted graph; submodules with graphs of their own.
- * Ensures: no call_module and no body is left; a method is left only when the operator table does not know it.
+ * Ensures: no call_module and no body is left.
  * Cost:    linear in the nodes of graph, submodules and bodies. */
 #include "passes/core.h"
 #include "passes/pass.h"
@@ -193,19 +192,6 @@ static fx_status inline_call(fx_node *call)
     return status;
 }
 
-static fx_status replace_method(fx_node *node, bool *out_modified)
-{
-    const fx_op *op = fx__op_of(node);
-    if (!op) return FX_OK;
-    fx_node_spec spec = {FX_CALL_FUNCTION, op->target, node->args, node->kwargs, node->name, false, node->loc};
-    fx_point point = fx_graph_insert_before(node->graph, node);
-    fx_node *call = fx_graph_create_node(node->graph, &spec);
-    fx_graph_set_point(node->graph, point);
-    if (!call) return FX_E_OOM;
-    *out_modified = true;
-    return fx__core_replace(node, call);
-}
-
 /* One level of submodules and bodies; *out_found says whether there was any. */
 static fx_status inline_level(fx_graph *graph, bool *out_found)
 {
@@ -230,10 +216,6 @@ fx_status fx__pass_inline(fx_graph *graph, void *user, bool *out_modified)
         found = false;
         FX_TRY(inline_level(graph, &found));
         *out_modified |= found;
-    }
-    for (fx_node *node = graph->first, *next; node; node = next) {
-        next = node->next;
-        if (node->opcode == FX_CALL_METHOD) FX_TRY(replace_method(node, out_modified));
     }
     return FX_OK;
 }

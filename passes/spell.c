@@ -2,7 +2,7 @@
 /* Does:    evaluates what Python computed beside the tensors: sizes, dtypes, tuples, arithmetic on sizes, assertions about them; and
  *          spells functions and methods of torch that are no rows as calls of rows (x.float(), torch.max(x, 1), x[idx, None]).
  * Needs:   an inlined graph; types of the inputs where sizes are asked for.
- * Ensures: every call is a row's, or changes something in place; types are known as far as the inputs' are. Every call that is
+ * Ensures: every call is a row's, as a function, or changes something in place; types are known as far as the inputs' are. Every call that is
  *          neither is reported, not only the first.
  * Cost:    linear in nodes, times the rows of the table of spellings for calls that are no rows. */
 #include "passes/spell.h"
@@ -71,6 +71,19 @@ static bool is_tensor_index(const fx_node *node)
     return strcmp(node->target, "operator.setitem") == 0 && node->args.n == 3 && fx__arg(node, 1)->kind == FX_ATTR_NODE;
 }
 
+/* A number as a tensor of the type of another. */
+static fx_status make_scalar(fx_node *before, const fx_attr *like, fx_attr *number)
+{
+    const fx_type *type = like->kind == FX_ATTR_NODE ? fx_node_type(like->u.node, 0) : NULL;
+    if (!type) return fx__diag_node(before, FX_E_UNSUPPORTED, "the type of what is written to is not known");
+    const fx_attr size = fx_list(before->graph, NULL, 0);
+    fx_node *full = fx__core_call(before, "full", (fx_attr[]){size, *number}, 2);
+    fx_node *cast = full ? fx__core_call(before, "_to_copy", (fx_attr[]){fx_node_attr(full), fx_dtype_attr(type->dtype)}, 2) : NULL;
+    if (!cast) return fx__diag_failure(before->graph->context, FX_E_UNSUPPORTED);
+    *number = fx_node_attr(cast);
+    return FX_OK;
+}
+
 /* A mask fills, positions put; functionalise makes both pure. */
 static fx_status spell_setitem(walk *w, fx_node *node)
 {
@@ -81,6 +94,7 @@ static fx_status spell_setitem(walk *w, fx_node *node)
     if (is_mask && !is_number(&a[2])) return fx__diag_node(node, FX_E_UNSUPPORTED, "x[mask] = tensor");
     fx_attr args[3] = {a[0], a[1], a[2]};
     if (!is_mask) args[1] = fx_list(w->graph, &a[1], 1);
+    if (!is_mask && is_number(&a[2])) FX_TRY(make_scalar(node, &a[0], &args[2]));
     fx_point point = fx_graph_insert_before(w->graph, node);
     fx_node *call = fx_graph_call(w->graph, is_mask ? "torch.ops.aten.masked_fill_.Scalar" : "torch.ops.aten.index_put_.default", args, 3);
     fx_graph_set_point(w->graph, point);
@@ -107,6 +121,12 @@ static bool fits_row(fx_node *node)
     const fx_op *op = fx__op_of(node);
     const fx_param *params = op ? fx__op_params(op, &n) : NULL;
     return params && !is_other_index(node) && fx__op_fits(node->graph, node, params, n, bound);
+}
+
+/* Other names have signatures of their own, which the table of spellings may know better. */
+static bool is_row_itself(const fx_node *node)
+{
+    return node->op && !is_other_index(node) && strcmp(node->op->target, node->target) == 0;
 }
 
 /* A method with a row becomes a call of it. */
@@ -153,8 +173,9 @@ static fx_status visit(walk *w, fx_node *node)
     if (is_tensor_index(node)) return spell_setitem(w, node);
     if (is_in_place(node)) return settle_in_place(node);
     fx_spelled known = fx__spell_value(node, &value);
+    if (known == FX_SPELL_NO && !is_row_itself(node)) known = fx__spell_expression(node, false, &value);
     if (known == FX_SPELL_NO && fits_row(node)) return settle_row(w, node);
-    if (known == FX_SPELL_NO) known = fx__spell_expression(node, &value);
+    if (known == FX_SPELL_NO) known = fx__spell_expression(node, true, &value);
     if (known == FX_SPELL_DONE) return give(w, node, &value);
     if (known == FX_SPELL_FAILED) return fx__diag_failure(w->graph->context, FX_E_UNSUPPORTED);
     if (!is_run_time_assertion(node)) return refuse(node);
@@ -179,10 +200,20 @@ static fx_status visit_after_failure(const fx_node *node)
     return is_known(node) ? FX_E_UNSUPPORTED : fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
 }
 
+/* Those of inlined graphs come without types. */
+static fx_status type_constant(fx_node *node)
+{
+    const fx_tensor *tensor = node->graph->module ? fx_module_tensor(node->graph->module, node->target) : NULL;
+    if (!tensor || fx_node_type(node, 0)) return FX_OK;
+    fx_type type = fx__type_of_tensor(tensor);
+    return fx_node_set_type(node, 0, &type);
+}
+
 static void visit_all(walk *w)
 {
-    for (fx_node *node = w->graph->first, *next; node && w->status != FX_E_OOM; node = next) {
-        next = node->next;
+    for (fx_node *node = w->graph->first; node && w->status != FX_E_OOM; node = node->next) { /* an erased one keeps its next */
+        if (node->erased) continue;
+        if (node->opcode == FX_GET_ATTR && type_constant(node) != FX_OK) w->status = FX_E_OOM;
         if (node->opcode != FX_CALL_FUNCTION && node->opcode != FX_CALL_METHOD) continue;
         fx_status status = uses_failed(w, node) ? visit_after_failure(node) : visit(w, node);
         if (status != FX_OK) fail(w, node, status);

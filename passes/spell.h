@@ -16,8 +16,9 @@ typedef enum fx_spelled {
 fx_spelled fx__spell_value(fx_node *node, fx_attr *out);
 /* operator.*, builtins.* and math.* on numbers. */
 fx_spelled fx__spell_number(fx_node *node, const char *name, fx_attr *out);
-/* A function or method of torch that is no row, or whose arguments no row takes: nodes before `node` that compute it. */
-fx_spelled fx__spell_expression(fx_node *node, fx_attr *out);
+/* A function or method of torch by the table of spellings: nodes before `node` that compute it. Arguments that no signature of its
+ * name takes are reported if `report` is set. */
+fx_spelled fx__spell_expression(fx_node *node, bool report, fx_attr *out);
 bool fx__spell_expression_knows(const fx_node *node); /* the table has its name */
 
 /* ---- Spellings ---------------------------------------------------------------------------------------------------------- */

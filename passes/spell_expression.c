@@ -261,7 +261,7 @@ bool fx__spell_expression_knows(const fx_node *node)
     return false;
 }
 
-fx_spelled fx__spell_expression(fx_node *node, fx_attr *out)
+fx_spelled fx__spell_expression(fx_node *node, bool report, fx_attr *out)
 {
     char name[NAME];
     fx_attr arg[FX_PARAMS];
@@ -277,7 +277,7 @@ fx_spelled fx__spell_expression(fx_node *node, fx_attr *out)
             return spell(row, &s, out);
         candidate = row;
     }
-    if (!candidate) return FX_SPELL_NO;
+    if (!candidate || !report) return FX_SPELL_NO;
     fx__diag_node(node, FX_E_UNSUPPORTED, "these arguments are not supported; known is %s with %s%s%s", candidate->names,
                   candidate->signature, candidate->when ? ", " : "", candidate->when ? candidate->when : "");
     return FX_SPELL_FAILED;
