@@ -79,7 +79,7 @@ static bool is_recorded_so(const fx_node *node, const given *g)
     int32_t n_args = 0, n_kwargs = 0;
     for (int32_t i = 0; i < g->n; i++) {
         if (is_default(&g->param[i], g->value[i])) {
-            if (g->value[i] || !g->param[i].has_default) return false;
+            if (!g->param[i].has_default) return false;
             continue;
         }
         if (!is_expressible(&g->param[i], g->value[i])) return false;

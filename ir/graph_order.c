@@ -147,7 +147,6 @@ static void move_before(fx_node *moved, fx_node *next)
 {
     if (moved == next || moved->next == next) return;
     take_out(moved->graph, moved);
-    moved->graph->numbered = false;
     fx__graph_link(moved->graph, moved, next);
 }
 

@@ -85,12 +85,14 @@ static fx_module *arguments(fx_context *context)
     fx_node_set_annotation(f, "typing.Optional[int]");
     fx_node_set_meta(f, "tag", fx_str(g, "first"));
     fx_node *m = fx_graph_call_method(g, "view", fx_tuple(g, (fx_attr[]){object, fx_int(-1)}, 2), fx_none());
+    fx_graph_call(g, "torch.ops.aten.relu.default", &object, 1); /* of no known type */
     fx_graph_create_node(g, &(fx_node_spec){.opcode = FX_CALL_MODULE, .target = "layer.0", .args = fx_tuple(g, &object, 1)});
     fx_graph_output(g, fx_dict(g, (const char *[]){"out"}, (fx_attr[]){fx_list(g, (fx_attr[]){fx_node_attr(m), fx_int(1)}, 2)}, 1));
     return module;
 }
 
-/* "add" is a name that the tracer gives to the first sum, which is not called so. */
+/* "add" is a name that the tracer gives to the first sum, which is not called so; it leaves out defaults, which the last sum has.
+ */
 static fx_module *names(fx_context *context)
 {
     fx_module *module = fx_module_new(context, "names");
@@ -105,6 +107,7 @@ static fx_module *names(fx_context *context)
                                                     .name = wanted[i],
                                                     .keep_name = true});
     }
+    fx_node_set_kwarg(x, "alpha", fx_int(1));
     fx_graph_output(g, fx_node_attr(x));
     fx_graph_propagate(g);
     return module;

@@ -204,6 +204,11 @@ START_TEST(order_is_known_after_every_edit)
     for (int round = 0; round < 300; round++) {
         fx_node *a = nodes[fx_test_random(&seed) % 40], *b = nodes[fx_test_random(&seed) % 40];
         if (a != b && round % 3 == 0) fx_node_append(a, b);
+        if (a != b && round % 3 == 1) {
+            fx_graph_insert_before(g, a);
+            nodes[fx_test_random(&seed) % 40] = b = call("m.i", x, NULL);
+            fx_graph_insert_after(g, NULL);
+        }
         if (round % 7 == 0) fx_graph_insert_before(g, a), call("m.g", x, NULL), fx_graph_insert_after(g, NULL);
         if (round % 5 == 0) call("m.h", x, NULL);
         bool before = false;
@@ -233,6 +238,10 @@ START_TEST(a_legal_order_moves_little)
     check_order("x a b c d e output");
     CHECK_OK(context, fx_graph_lint(g));
     ck_assert(fx_node_is_before(b, c) && fx_node_is_before(d, a) == false);
+    CHECK_OK(context, fx_graph_erase(g, fx_graph_find(g, "e")));
+    edits = g->edits;
+    CHECK_OK(context, fx_graph_legalize(g));
+    ck_assert(g->edits == edits);
     teardown();
 }
 END_TEST
@@ -280,6 +289,7 @@ START_TEST(graphs_are_copied_into_others)
     CHECK_OK(context, fx_node_set_kwarg(b, "size", fx_list(g, (fx_attr[]){fx_dim_attr(n)}, 1)));
     fx_graph_output(g, fx_list(g, (fx_attr[]){fx_node_attr(b), fx_int(1)}, 2));
     fx_graph_symbol(to, "m", 1, 4, 2, 1);
+    fx__dims_sym(g->dims, 0)->input = 0;
     fx_node *y = fx_graph_placeholder(to, "y", NULL), *map[8] = {0};
     ck_assert_int_le(fx_graph_id_count(g), 8);
     map[fx_node_id(x)] = y;
@@ -294,6 +304,8 @@ START_TEST(graphs_are_copied_into_others)
     CHECK_OK(context, fx_graph_copy(to, g, NULL, NULL)); /* all of it, once more */
     check_order_of(to, "y a b x a_1 b_1");
     ck_assert_str_eq(fx_graph_dim_text(to, fx_node_type(fx_graph_find(to, "x"), 0)->dim[0]), "n");
+    ck_assert_int_eq(fx__dims_sym_count(to->dims), 2);
+    ck_assert_int_eq(fx__dims_sym(to->dims, 1)->input, -1);
     fx_graph_free(to);
     teardown();
 }

@@ -114,6 +114,13 @@ START_TEST(uses_are_replaced_by_choice)
     ck_assert_int_eq(fx_node_meta(y, "tag")->u.i, 7);
     ck_assert_str_eq(fx_node_annotation(y), "torch.Tensor");
     ck_assert_int_eq(fx_node_loc(y).line, 3);
+    CHECK_OK(context, fx_node_set_annotation(x, "int")); /* what is known already stays */
+    CHECK_OK(context, fx_node_set_type(x, 0, &(fx_type){FX_I64, 0, {0}}));
+    ck_assert_int_eq(
+        fx_node_replace_all_uses_with(y, x, &(fx_replace_options){.filter = is_not_first, .user = b, .propagate_meta = true}), 0);
+    ck_assert_str_eq(fx_node_annotation(x), "int");
+    ck_assert_int_eq(fx_node_type(x, 0)->dtype, FX_I64);
+    ck_assert_int_eq(fx_node_meta(x, "tag")->u.i, 7);
     ck_assert_int_eq(fx_node_replace_all_uses_with(f, y, &(fx_replace_options){.propagate_meta = true}), -1);
     CHECK_DIAG(context, "the meta of f cannot go over to y, which has meta of its own");
     ck_assert_int_eq(fx_node_replace_all_uses(f, NULL), -1);
