@@ -30,14 +30,14 @@ static char *text_of(const fx_module *module)
     return whole;
 }
 
-START_TEST(traced_again)
+static void check_graph(const char *name, builder build)
 {
     fx_context *context = fx_context_new();
-    fx_module *module = fx_test_source_graph(context, graphs[_i].name), *again = NULL;
+    fx_module *module = fx_test_source_graph(context, name), *again = NULL;
     ck_assert_ptr_nonnull(module);
     fx_tensor *tensors = calloc((size_t)module->n_tensors + 1, sizeof *tensors);
     for (int32_t i = 0; i < module->n_tensors; i++) tensors[i] = module->tensors[i].tensor;
-    CHECK_OK(context, graphs[_i].build(context, tensors, &again));
+    CHECK_OK(context, build(context, tensors, &again));
     char *before = text_of(module), *after = text_of(again);
     ck_assert_str_eq(before, after);
     ck_assert_str_eq(fx_module_name(module), fx_module_name(again));
@@ -52,6 +52,11 @@ START_TEST(traced_again)
     fx_module_free(again);
     fx_module_free(module);
     fx_context_free(context);
+}
+
+START_TEST(traced_again)
+{
+    for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; i++) check_graph(graphs[i].name, graphs[i].build);
 }
 END_TEST
 
@@ -89,17 +94,4 @@ START_TEST(what_has_no_form)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("csource");
-    TCase *tests = tcase_create("csource");
-    tcase_add_loop_test(tests, traced_again, 0, (int)(sizeof graphs / sizeof graphs[0]));
-    tcase_add_test(tests, functions_of_the_tracer);
-    tcase_add_test(tests, what_has_no_form);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
-}
+FX_TESTS("csource", traced_again, functions_of_the_tracer, what_has_no_form)
