@@ -91,6 +91,7 @@ class _Exporter:
         self.leaf_graphs: dict[nn.Module, torch.fx.Graph] = {}
         self.leaf_patterns: dict[nn.Module, tuple] = {}
         self.specialised: list[str] = []
+        self.traced: dict[tuple, torch.fx.Node] = {}  # calls with equal patterns have equal bodies
 
     # -- Calls
 
@@ -135,6 +136,13 @@ class _Exporter:
             return
         inputs = [source for source in nodes if isinstance(env[source], torch.Tensor)]
         constants = {source: env[source] for source in nodes if source not in inputs}
+        key = owner, function, _pattern_of(node, inputs, env)
+        if key in self.traced:
+            same = self.traced[key]
+            self.bodies[node] = self.bodies[same]
+            self.specialised += [node.name] if same.name in self.specialised else []
+            return
+        self.traced[key] = node
         flat = bodies.of_nodes(function, node.args, node.kwargs, inputs, constants)
         traced = bodies.trace(flat, [env[source].detach() for source in inputs])
         for call in traced.graph.nodes:
@@ -201,6 +209,16 @@ class _Exporter:
         if module in self.leaf_graphs:
             return graph_json(self.leaf_graphs[module])
         return None
+
+
+def _pattern_of(node: torch.fx.Node, inputs: list[torch.fx.Node], env: Mapping) -> str:
+    """The arguments of a call, tensors by their place among the inputs and their type."""
+    def word(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.fx.Node):
+            return leaf
+        value = env[leaf]
+        return (inputs.index(leaf), value.dtype, value.shape, value.stride()) if leaf in inputs else ("constant", value)
+    return repr(map_aggregate((node.args, dict(node.kwargs)), word))
 
 
 def _same_for_all_shapes(call: torch.fx.Node) -> bool:
@@ -345,12 +363,14 @@ def describe(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any] |
     return Description({"format": "fxjit", "version": 1, "producer": PRODUCER, "module": module}, exporter.tensors, results)
 
 
-def export(graph_module: torch.fx.GraphModule, path: str | os.PathLike, example_inputs: Sequence[Any] | None = None, *,
+def export(graph_module: torch.fx.GraphModule | nn.Module, path: str | os.PathLike, example_inputs: Sequence[Any] | None = None, *,
            dynamic: Dynamic | None = None) -> None:
-    """Writes a torch.fx GraphModule to `path` (.fxm): graph, module tree and weights.
+    """Writes a torch.fx GraphModule (another nn.Module is traced) to `path` (.fxm): graph, module tree and weights.
 
     example_inputs (a sequence of forward's arguments) are run once with torch; with them the file knows all types, and functions that
     torch.fx.wrap hid are traced with their shapes. dynamic, such as {"x": {0: "batch"}}, makes sizes of inputs symbolic.
     """
+    if not isinstance(graph_module, torch.fx.GraphModule):
+        graph_module = torch.fx.symbolic_trace(graph_module)
     description = describe(graph_module, example_inputs, dynamic=dynamic)
     archive.write(path, description.graph, description.tensors)

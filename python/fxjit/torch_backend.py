@@ -174,13 +174,24 @@ def compile_fx(graph_module: torch.fx.GraphModule | nn.Module, example_inputs: S
     return CompiledFunction(graph_module, example_inputs, dynamic=dynamic, fallback=fallback, options=options)
 
 
+def _is_symbolic(value: Any) -> bool:
+    """What stands for an input without having its data or value, as torch 2 gives it to backends."""
+    return type(value).__name__ in ("FakeTensor", "SymInt", "SymFloat", "SymBool")
+
+
 def backend(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any], **options: Any) -> Callable:
     """A backend for torch.compile: torch.compile(model, backend=fxjit.backend), or backend="fxjit" when the package is installed. Shapes
-    that dynamo passes on are compiled as they come. Where gradients are asked for, torch runs the graph."""
+    that dynamo passes on are compiled as they come; a graph whose example inputs have no data is compiled at its first call. Where
+    gradients are asked for, torch runs the graph. Options are compile_fx's."""
     options.setdefault("dynamic", False)
-    compiled = compile_fx(graph_module, example_inputs, **options)
     weights = [parameter for parameter in graph_module.parameters() if parameter.requires_grad]
-    warned = []
+    compiled: list[CompiledFunction] = []
+    warned: list[bool] = []
+
+    def compile_now(inputs: Sequence[Any]) -> CompiledFunction:
+        if not compiled:
+            compiled.append(compile_fx(graph_module, inputs, **options))
+        return compiled[0]
 
     def run(*args: Any) -> Any:
         if torch.is_grad_enabled() and (weights or any(is_torch(value) and value.requires_grad for value in args)):
@@ -188,5 +199,7 @@ def backend(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any], *
                 warnings.warn("fxjit computes no gradients: torch runs the graph; use torch.no_grad() or torch.inference_mode()")
                 warned.append(True)
             return graph_module(*args)
-        return compiled(*args)
+        return compile_now(args)(*args)
+    if not any(map(_is_symbolic, example_inputs)):
+        compile_now(example_inputs)
     return run

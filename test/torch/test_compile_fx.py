@@ -196,6 +196,15 @@ class Backend(unittest.TestCase):
             for got, want in zip(run(x, x), graph(x, x)):
                 torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
 
+    def test_example_inputs_without_data(self) -> None:
+        from torch._subclasses.fake_tensor import FakeTensorMode
+        net, x = Net().eval(), torch.randn(2, 4)
+        with FakeTensorMode() as mode:
+            fake = mode.from_tensor(x)
+        run = fxjit.backend(torch.fx.symbolic_trace(net), [fake])
+        with torch.no_grad():
+            torch.testing.assert_close(run(x), net(x), rtol=1e-5, atol=1e-6)
+
     def test_gradients_are_torch_s(self) -> None:
         net, x = Net(), torch.randn(2, 4)
         run = fxjit.backend(torch.fx.symbolic_trace(net), [x])
