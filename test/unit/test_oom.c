@@ -287,6 +287,119 @@ static fx_status edit_and_copy(fx_context *context)
     return good ? fx_context_status(context) : FX_E_OOM;
 }
 
+/* relu(x) becomes tanh(neg(x)), by a pattern of its own spelling. */
+static fx_status replace_pattern(fx_context *context)
+{
+    static const char from[] = "graph {\n%x = placeholder \"x\"\n%r = call_method \"relu\"(%x)\n%output = output(%r)\n}\n";
+    static const char to[] = "module \"to\"\nparameter \"w\" : f32[1]\ngraph {\n%x = placeholder \"x\"\n%w = get_attr \"w\"\n"
+                             "%n = call_function \"torch.mul\"(%x, %w)\n%output = output(%n)\n}\n";
+    fx_module *module = NULL;
+    fx_graph *pattern = NULL, *replacement = NULL;
+    fx_replacements *done = NULL;
+    fx_status status = traced(context, ROWS, &module);
+    if (status == FX_OK) status = fx_graph_parse(context, "from", from, strlen(from), &pattern);
+    if (status == FX_OK) status = fx_graph_parse(context, "to", to, strlen(to), &replacement);
+    fx_rewrite rewrite = {.pattern = pattern, .replacement = replacement};
+    if (status == FX_OK) status = fx_graph_replace_pattern(fx_module_graph(module), &rewrite, &done);
+    if (status == FX_OK && fx_replacements_count(done) != 1) status = FX_E_INTERNAL;
+    fx_replacements_free(done);
+    fx_graph_free(pattern);
+    if (replacement) fx_module_free(fx_graph_module(replacement));
+    fx_module_free(module);
+    return status;
+}
+
+static fx_status hooked(void *user, fx_interpreter *interpreter, fx_node *node, fx_results *results)
+{
+    (void)user;
+    return fx_interpreter_compute(interpreter, node, results);
+}
+
+static fx_status interpret_and_transform(fx_context *context)
+{
+    fx_module *module = NULL, *copy = NULL;
+    static float values[ROWS * WIDE];
+    fx_tensor x = fx_tensor_view(values, FX_F32, 2, (int64_t[]){ROWS, WIDE}), y = {0};
+    fx_status status = traced(context, 0, &module);
+    if (status == FX_OK) status = fx_transform(module, NULL, &copy);
+    fx_interpreter *it = copy ? fx_interpreter_new(fx_module_graph(copy)) : NULL;
+    if (status == FX_OK && !it) status = FX_E_OOM;
+    if (status == FX_OK) status = fx_interpreter_override(it, fx_graph_last(fx_module_graph(copy)), hooked, NULL);
+    if (status == FX_OK) status = fx_interpreter_give(it, fx_graph_first(fx_module_graph(copy)), &x, 1);
+    if (status == FX_OK) status = fx_interpreter_run(it, NULL, 0, &y, 1);
+    fx_tensor_release(&y);
+    fx_interpreter_free(it);
+    fx_module_free(copy);
+    fx_module_free(module);
+    return status;
+}
+
+static int32_t part_by_place(void *user, const fx_node *node)
+{
+    (void)user;
+    int32_t part = fx_node_id(node) / 2 - 1;
+    return part < 0 ? FX_SPLIT_OUTSIDE : part;
+}
+
+static bool supports_all(void *user, const fx_node *node)
+{
+    (void)user, (void)node;
+    return true;
+}
+
+static fx_status split_and_join(fx_context *context)
+{
+    fx_module *module = NULL, *parts = NULL, *one = NULL;
+    bool modified;
+    fx_status status = traced(context, 0, &module);
+    if (status == FX_OK) status = fx_split_module(module, part_by_place, NULL, &parts);
+    if (status == FX_OK) status = fx_pass_find("inline")->run(fx_module_graph(parts), NULL, &modified);
+    if (status == FX_OK) status = fx_partition_module(module, supports_all, NULL, NULL, &one, NULL);
+    fx_module_free(parts);
+    fx_module_free(one);
+    fx_module_free(module);
+    return status;
+}
+
+static fx_status more_passes(fx_context *context)
+{
+    static const char *const names[] = {"normalise_arguments", "insert_casts", "propagate",    "remove_dropout",
+                                        "normalise",           "simplify",     "merge_matmul", "fuse_conv_bn"};
+    fx_module *module = NULL;
+    fx_status status = traced(context, ROWS, &module);
+    bool modified;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && status == FX_OK; i++)
+        status = fx_pass_find(names[i])->run(fx_module_graph(module), NULL, &modified);
+    fx_module_free(module);
+    return status;
+}
+
+static fx_status analyse(fx_context *context)
+{
+    fx_module *module = NULL;
+    fx_graph_stats stats;
+    fx_review *review = NULL;
+    fx_diff *diff = NULL;
+    fx_status status = traced(context, 0, &module);
+    if (status == FX_OK) status = fx_graph_measure(fx_module_graph(module), &stats);
+    if (status == FX_OK) {
+        status = taken(fx_graph_stats_to_string(fx_module_graph(module), &stats), FX_OK);
+        fx_graph_stats_free(&stats);
+    }
+    if (status == FX_OK) status = fx_graph_review(fx_module_graph(module), 1, &review);
+    if (status == FX_OK) status = taken(fx_review_to_string(review), FX_OK);
+    fx_graph *clone = status == FX_OK ? fx_graph_clone(fx_module_graph(module)) : NULL;
+    if (status == FX_OK && !clone) status = FX_E_OOM;
+    if (status == FX_OK) status = fx_graph_erase(clone, fx_graph_last(clone));
+    if (status == FX_OK) status = fx_graph_diff(fx_module_graph(module), clone, &diff);
+    if (status == FX_OK) status = taken(fx_diff_to_string(diff), FX_OK);
+    fx_diff_free(diff);
+    fx_graph_free(clone);
+    fx_review_free(review);
+    fx_module_free(module);
+    return status;
+}
+
 static const char *corpus(const char *name)
 {
     static char path[512];
@@ -459,6 +572,16 @@ START_TEST(graphs)
 }
 END_TEST
 
+START_TEST(rewriting)
+{
+    sweep("replace a pattern", replace_pattern, 300);
+    sweep("interpret and transform", interpret_and_transform, 300);
+    sweep("split and join", split_and_join, 300);
+    sweep("more passes", more_passes, 300);
+    sweep("analyse", analyse, 300);
+}
+END_TEST
+
 START_TEST(files)
 {
     sweep("load .fx", load_text, 1000);
@@ -481,4 +604,4 @@ START_TEST(engines)
 }
 END_TEST
 
-FX_TESTS("oom", graphs, files, engines)
+FX_TESTS("oom", graphs, rewriting, files, engines)
