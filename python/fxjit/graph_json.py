@@ -81,9 +81,12 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 
 
 def location(node: torch.fx.Node) -> dict | None:
-    """The innermost frame of the node's stack trace."""
+    """The innermost frame of the node's stack trace, which torch 1 puts first."""
     frames = _FRAME.findall(node.stack_trace or "")
-    return {"file": frames[-1][0], "line": int(frames[-1][1]), "function": frames[-1][2]} if frames else None
+    if not frames:
+        return None
+    file, line, function = frames[0 if torch.__version__.startswith("1.") else -1]
+    return {"file": file, "line": int(line), "function": function}
 
 
 def type_of(value: Any) -> tuple[str, tuple[int, ...]] | None:
@@ -107,6 +110,11 @@ def _types_json(types: list) -> list | None:
     return [{"dtype": item[0], "shape": list(item[1])} if item else None for item in types]
 
 
+def _meta(node: torch.fx.Node) -> dict | None:
+    """What generated code depends on: functions that torch.fx.wrap keeps whole."""
+    return {"is_wrapped": True} if node.meta.get("is_wrapped") else None
+
+
 def _annotation(node: torch.fx.Node) -> str | None:
     return torch.fx.node._type_repr(node.type) if node.type is not None else None
 
@@ -116,7 +124,8 @@ def node_json(node: torch.fx.Node, types: Types, body: dict | None = None) -> di
     out: dict[str, Any] = {"name": node.name, "op": node.op, "target": qualified_name(node.target)}
     out["args"] = [to_json(arg) for arg in node.args]
     out["kwargs"] = {key: to_json(arg) for key, arg in node.kwargs.items()}
-    optional = {"annotation": _annotation(node), "types": _types_json(types.get(node, [])), "loc": location(node), "body": body}
+    optional = {"annotation": _annotation(node), "types": _types_json(types.get(node, [])), "meta": _meta(node),
+                "loc": location(node), "body": body}
     out.update((key, value) for key, value in optional.items() if value is not None)
     return out
 
