@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# README.md is true: its C program is docs/examples/quickstart.c to the letter, and its command-line session runs.
+# README.md is true: its C program is docs/examples/quickstart.c to the letter, and its command-line session runs. So is the program
+# of docs/REWRITING.md.
 # Run: cmake -DFXJIT=PROGRAM -DWORK=DIR -P readme.cmake
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 file(READ ${root}/README.md readme)
@@ -7,6 +8,13 @@ file(READ ${root}/docs/examples/quickstart.c program)
 string(FIND "${readme}" "```c\n${program}```" at)
 if(at EQUAL -1)
   message(SEND_ERROR "the C program of README.md is not docs/examples/quickstart.c")
+endif()
+
+file(READ ${root}/docs/REWRITING.md rewriting)
+file(READ ${root}/docs/examples/relu_to_gelu.c program)
+string(FIND "${rewriting}" "```c\n${program}```" at)
+if(at EQUAL -1)
+  message(SEND_ERROR "the C program of docs/REWRITING.md is not docs/examples/relu_to_gelu.c")
 endif()
 
 file(MAKE_DIRECTORY ${WORK}/out)
