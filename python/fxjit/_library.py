@@ -108,6 +108,14 @@ _PROTOTYPES = {
     "fx_op_target": (TEXT, [P]),
     "fx_op_schema": (TEXT, [P]),
 }
+# Runs that change buffers of the module; libraries before 0.2 have none.
+_STATE_PROTOTYPES = {
+    "fx_compiled_state": (P, [P]),
+    "fx_compiled_state_count": (I32, [P]),
+    "fx_compiled_state_path": (TEXT, [P, I32]),
+    "fx_state_tensor": (STATUS, [P, TEXT, _TENSORS]),
+    "fx_state_reset": (None, [P]),
+}
 
 
 def _candidates() -> Iterator[str]:
@@ -147,7 +155,8 @@ def load(path: str | None = None) -> ctypes.CDLL:
     missing = [symbol for symbol in _PROTOTYPES if not hasattr(library, symbol)]
     if missing:
         raise ImportError(f"{name} is of another version than this package: it lacks {', '.join(missing)}")
-    for symbol, (result, arguments) in _PROTOTYPES.items():
+    present = {symbol: types for symbol, types in _STATE_PROTOTYPES.items() if hasattr(library, symbol)}
+    for symbol, (result, arguments) in {**_PROTOTYPES, **present}.items():
         function = getattr(library, symbol)
         function.restype, function.argtypes = result, arguments
     return library

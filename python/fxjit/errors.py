@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import warnings
 
 from ._library import lib
 
@@ -48,8 +49,11 @@ class Context:
         lib().fx_context_clear(self.handle)
 
     def check(self, status: int) -> None:
-        """Raises Error with this context's diagnostics unless the status is FX_OK; clears them."""
+        """Raises Error with this context's diagnostics unless the status is FX_OK, else passes warnings on; clears them."""
         if status == 0:
+            for message in self.messages(("warning",)):
+                warnings.warn(f"fxjit: {message}", stacklevel=3)
+            self.clear()
             return
         name = STATUSES[status] if 0 <= status < len(STATUSES) else str(status)
         messages = self.messages()

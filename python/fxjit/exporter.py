@@ -6,10 +6,11 @@ given, are run once with torch: they tell types, and what functions mean whose c
 """
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import os
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 import torch
 import torch.fx
@@ -298,6 +299,27 @@ def _symbolic_body(function: Any, node: torch.fx.Node) -> torch.fx.GraphModule:
         raise Error("E_UNSUPPORTED", [], f"its code cannot be traced without example inputs: {error}") from error
 
 
+# ---- Nothing of the caller's is changed ---------------------------------------------------------------------------------------
+
+
+def copies(values: Sequence[Any]) -> list:
+    """Values with new memory for their tensors: a graph may change its inputs."""
+    from torch.utils._pytree import tree_map
+    return [tree_map(lambda leaf: leaf.detach().clone() if isinstance(leaf, torch.Tensor) else leaf, value) for value in values]
+
+
+@contextlib.contextmanager
+def unchanged(module: nn.Module) -> Iterator[None]:
+    """Gives the module's buffers back the values that a run changed."""
+    before = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value in before:
+            if not torch.equal(buffer, value):
+                buffer.copy_(value)
+
+
 # ---- The whole ----------------------------------------------------------------------------------------------------------------
 
 
@@ -351,8 +373,8 @@ def describe(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any] |
     else:
         recorder = _Recorder(graph_module, exporter)
         exporter.types[graph_module] = recorder.types
-        with torch.no_grad():
-            results = recorder.run(*example_inputs)
+        with torch.no_grad(), unchanged(graph_module):
+            results = recorder.run(*copies(example_inputs))
     module = exporter.module(graph_module, "", _used_paths(graph_module))
     if dynamic:
         if exporter.specialised:

@@ -214,6 +214,8 @@ def _batch_norm(b: Builder, m: nn.BatchNorm2d, input: Any) -> Any:
     own_statistics = m.training or m.running_mean is None
     _require(not m.training or m.momentum is not None)  # None: a cumulative average, counted in a buffer
     mean, variance = b.attr("running_mean"), b.attr("running_var")
+    if m.training and m.num_batches_tracked is not None:
+        b.call(aten.add_.Tensor, b.attr("num_batches_tracked"), 1)
     return b.call(aten.batch_norm.default, input, b.attr("weight"), b.attr("bias"), mean, variance, own_statistics, m.momentum or 0.0,
                   m.eps, False)
 

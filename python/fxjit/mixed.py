@@ -10,6 +10,7 @@ from torch import nn
 from torch.fx.node import map_aggregate
 
 from .errors import Error
+from .exporter import copies, unchanged
 from .graph_json import qualified_name
 from .specialise import Specialised, specialise
 from .tensors import is_torch
@@ -131,8 +132,8 @@ def build(module: torch.fx.GraphModule, inputs: Sequence[Any], import_module: Im
     """(function of the list of inputs that returns the list of results, nodes that torch runs)."""
     from torch.fx.passes.split_module import split_module
     run = torch.fx.Interpreter(module, garbage_collect_values=False)
-    with torch.no_grad():
-        run.run(*inputs)
+    with torch.no_grad(), unchanged(module):
+        run.run(*copies(inputs))
     _fold_sizes(module, run.env)
     number, supported, unknown = _stretches(module, run.env, import_module)
     whole = split_module(module, nn.Module(), lambda node: number[node]) if number else module

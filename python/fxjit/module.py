@@ -4,6 +4,7 @@ caller's inputs are torch tensors.
 """
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
@@ -78,6 +79,7 @@ class Compiled:
         self._finalizer = weakref.finalize(self, _free_compiled, handle, owner)
         self._n_inputs, self._n_outputs = len(module.inputs), len(module.outputs)
         self._known: dict[tuple, list] = {}  # shapes of inputs -> (dtype, shape) of the outputs
+        self._lock = threading.Lock() if self.state else contextlib.nullcontext()  # runs that share a state follow each other
 
     def run(self, inputs: Sequence[Any]) -> list:
         """The outputs, in order: torch tensors when an input is one, else numpy arrays (fxjit.Tensor for bf16)."""
@@ -91,7 +93,9 @@ class Compiled:
             if value is not None:
                 out[index], _ = borrow(value)
         context = _run_context()
-        context.check(c.lib().fx_run(self._handle, context.handle, given, len(inputs), out, self._n_outputs))
+        with self._lock:
+            status = c.lib().fx_run(self._handle, context.handle, given, len(inputs), out, self._n_outputs)
+        context.check(status)
         del alive
         results = [value if value is not None else present(adopt(out[index]), as_torch) for index, value in enumerate(ready)]
         if known is None:
@@ -101,6 +105,17 @@ class Compiled:
     def __call__(self, *inputs: Any) -> Any:
         results = self.run(inputs)
         return results[0] if len(results) == 1 else tuple(results)
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """The buffers that runs change, by dotted path: views of the memory in which they persist from run to run."""
+        lib, out = c.lib(), {}
+        count = lib.fx_compiled_state_count(self._handle) if hasattr(lib, "fx_compiled_state_count") else 0
+        for path in [lib.fx_compiled_state_path(self._handle, index) for index in range(count)]:
+            struct = c.Tensor()
+            _run_context().check(lib.fx_state_tensor(lib.fx_compiled_state(self._handle), path, ctypes.byref(struct)))
+            out[path.decode()] = Tensor(struct, self)
+        return out
 
     @property
     def fallbacks(self) -> list[str]:

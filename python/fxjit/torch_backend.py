@@ -71,20 +71,31 @@ class _Variant:
     """A graph specialised for one structure of inputs, with its code."""
 
     def __init__(self, source: torch.fx.GraphModule, values: Sequence[Any], dynamic: Dynamic | None, fallback: str, options: dict):
-        self.special = specialise(source, values)
+        self.special, self.lock = specialise(source, values), threading.Lock()
         tensors = [value if is_torch(value) else torch.as_tensor(value) for value in leaves_of(values)[0]]
         self.eager_nodes: list[str] = []
         self.compiled = None
         try:
             module, self.special = import_module(self.special, tensors, dynamic)
             self.compiled = module.compile(None if dynamic else tensors, **options)
-            self.engine: Callable = self.compiled.run
+            self.engine: Callable = self._run_with_buffers if self.compiled.state else self.compiled.run
         except Error as error:
             if fallback == "raise" or dynamic or error.status not in ("E_UNSUPPORTED", "E_NOT_FOUND", "E_GRAPH"):
                 raise
             self.engine, self.eager_nodes = mixed.build(self.special.module, tensors, import_module, options)
         if fallback == "raise" and self.compiled is not None and self.compiled.fallbacks:
             raise Error("E_UNSUPPORTED", self.compiled.fallbacks)
+
+    def _run_with_buffers(self, tensors: Sequence[Any]) -> list:
+        """Buffers that the graph changes are torch's: their values go in before a run and come back after it."""
+        pairs = [(view.torch(), self.special.module.get_buffer(path)) for path, view in self.compiled.state.items()]
+        with self.lock, torch.no_grad():
+            for view, buffer in pairs:
+                view.copy_(buffer)
+            results = self.compiled.run(tensors)
+            for view, buffer in pairs:
+                buffer.copy_(view)
+        return results
 
     def __call__(self, tensors: Sequence[Any]) -> Any:
         return self.special.restore(self.engine(tensors))

@@ -152,6 +152,28 @@ class Calling(unittest.TestCase):
         self.close(fxjit.compile_fx(self.net, (self.x,), threads=2)(self.x), self.net(self.x).detach())
 
 
+class Changes(unittest.TestCase):
+    def test_compiling_changes_nothing(self) -> None:
+        def code(x: torch.Tensor) -> torch.Tensor:
+            return x.add_(1) * 2
+        x, norm = torch.zeros(2), nn.BatchNorm1d(4)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fxjit.compile_fx(function(code), (x,))
+        fxjit.compile_fx(nn.Sequential(norm), (torch.rand(3, 4),))
+        self.assertTrue(torch.equal(x, torch.zeros(2)))
+        self.assertTrue(torch.equal(norm.running_mean, torch.zeros(4)))
+
+    def test_training_updates_torch_s_buffers(self) -> None:
+        nets = [nn.Sequential(nn.BatchNorm1d(4)) for _ in range(2)]
+        fast = fxjit.compile_fx(nets[0], (torch.rand(3, 4),))
+        for _ in range(3):
+            x = torch.rand(3, 4)
+            torch.testing.assert_close(fast(x), nets[1](x).detach(), rtol=1e-4, atol=1e-5)
+        for got, want in zip(nets[0].buffers(), nets[1].buffers()):
+            torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
+
+
 @torch.fx.wrap
 def halve(x: torch.Tensor, by: float = 2.0) -> torch.Tensor:
     """A function that torch.fx does not look into."""
