@@ -1,45 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/interpreter.c: the interpreter whose every step may be replaced (fxjit/interp.h). A run works on a copy of the graph, whose
  * types are those of the tensors at hand and whose symbols are numbers; functions see the nodes of the graph itself. */
-#include "fxjit/interp.h"
-#include "ir/interp.h"
+#include "ir/interpreter.h"
 #include <string.h>
-
-enum { INNER_DEPTH = 64 }; /* a module that holds itself would never end */
-
-typedef struct value {
-    fx_tensor *tensor; /* [n] */
-    int32_t n, uses;   /* users that have not run yet */
-    bool owned, tuple, skipped;
-} value;
-
-typedef struct override {
-    fx_run_fn run;
-    void *user;
-} override;
-
-struct fx_interpreter {
-    fx_context *context;
-    fx_graph *graph;
-    const fx_module *module; /* of parameters and submodules; NULL: there are none */
-    fx_arena *arena;
-    fx_map overrides; /* node -> override * */
-    fx_map given;     /* node -> value * */
-    int32_t n_given;
-    fx_interp_hooks hooks;
-    bool keep;
-    int32_t depth; /* of submodules */
-    /* a run */
-    fx_arena *scratch;
-    fx_graph *twins; /* the typed copy */
-    fx_node **twin;  /* by id of the graph's node */
-    value *values;   /* by id */
-    int32_t n_values;
-    const fx_tensor *inputs;
-    int32_t n_inputs, n_taken;
-    fx_tensor *outputs;
-    int32_t n_outputs;
-};
 
 fx_interpreter *fx_interpreter_new(fx_graph *graph)
 {
@@ -58,10 +21,10 @@ fx_interpreter *fx_interpreter_new(fx_graph *graph)
     return it;
 }
 
-static void value_free(value *v)
+static void value_free(fx_interp_value *v)
 {
     for (int32_t r = 0; r < v->n && v->owned; r++) fx_tensor_release(&v->tensor[r]);
-    *v = (value){.skipped = v->skipped};
+    *v = (fx_interp_value){.skipped = v->skipped};
 }
 
 static void end_run(fx_interpreter *it)
@@ -98,7 +61,7 @@ fx_graph *fx_interpreter_graph(const fx_interpreter *it)
     return it->graph;
 }
 
-static fx_status check_node(const fx_interpreter *it, const fx_node *node)
+fx_status fx__interpreter_check_node(const fx_interpreter *it, const fx_node *node)
 {
     if (node && node->graph == it->graph && !node->erased) return FX_OK;
     return fx__diag(it->context, FX_E_GRAPH, NULL, "node %s is not in the interpreter's graph", node ? node->name : "NULL");
@@ -106,29 +69,29 @@ static fx_status check_node(const fx_interpreter *it, const fx_node *node)
 
 fx_status fx_interpreter_override(fx_interpreter *it, fx_node *node, fx_run_fn run, void *user)
 {
-    FX_TRY(check_node(it, node));
-    override *entry = FX_NEW(it->arena, override);
+    FX_TRY(fx__interpreter_check_node(it, node));
+    fx_interp_override *entry = FX_NEW(it->arena, fx_interp_override);
     if (!entry) return FX_E_OOM;
-    *entry = (override){run, user};
+    *entry = (fx_interp_override){run, user};
     return fx__map_put(&it->overrides, node, entry) ? FX_OK : FX_E_OOM;
 }
 
-static fx_status give(fx_interpreter *it, fx_node *node, const fx_tensor *tensors, int32_t n, bool tuple)
+fx_status fx__interpreter_give(fx_interpreter *it, fx_node *node, const fx_tensor *tensors, int32_t n, bool tuple)
 {
-    FX_TRY(check_node(it, node));
+    FX_TRY(fx__interpreter_check_node(it, node));
     if (n < 1 || n > FX_RUN_RESULTS || !tensors) return fx__diag_node(node, FX_E_ARG, "%d tensors are no value for a node", (int)n);
-    value *v = FX_NEW(it->arena, value);
+    fx_interp_value *v = FX_NEW(it->arena, fx_interp_value);
     fx_tensor *copy = FX_NEW_ARRAY(it->arena, fx_tensor, n);
     if (!v || !copy) return FX_E_OOM;
     memcpy(copy, tensors, (size_t)n * sizeof *copy);
-    *v = (value){.tensor = copy, .n = n, .tuple = tuple};
+    *v = (fx_interp_value){.tensor = copy, .n = n, .tuple = tuple};
     it->n_given++;
     return fx__map_put(&it->given, node, v) ? FX_OK : FX_E_OOM;
 }
 
 fx_status fx_interpreter_give(fx_interpreter *it, fx_node *node, const fx_tensor *tensors, int32_t n)
 {
-    return give(it, node, tensors, n, n > 1);
+    return fx__interpreter_give(it, node, tensors, n, n > 1);
 }
 
 void fx_interpreter_forget(fx_interpreter *it)
@@ -139,28 +102,23 @@ void fx_interpreter_forget(fx_interpreter *it)
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
-static value *value_of(const fx_interpreter *it, const fx_node *node)
-{
-    return node->graph == it->graph && node->id < it->n_values ? &it->values[node->id] : NULL;
-}
-
 const fx_tensor *fx_interpreter_value(const fx_interpreter *it, const fx_node *node, int32_t result)
 {
-    const value *v = node ? value_of(it, node) : NULL;
+    const fx_interp_value *v = node ? fx__interpreter_value(it, node) : NULL;
     return v && result >= 0 && result < v->n ? &v->tensor[result] : NULL;
 }
 
 static void release_inputs(const fx_interpreter *it, const fx_node *node)
 {
     for (int32_t i = 0; i < node->n_inputs && !it->keep; i++) {
-        value *v = value_of(it, node->inputs[i]);
+        fx_interp_value *v = fx__interpreter_value(it, node->inputs[i]);
         if (--v->uses == 0) value_free(v);
     }
-    if (node->n_users == 0 && !it->keep) value_free(value_of(it, node));
+    if (node->n_users == 0 && !it->keep) value_free(fx__interpreter_value(it, node));
 }
 
 /* The twin gets the types of the tensors that there are. */
-static fx_status settle(const fx_interpreter *it, const fx_node *node, const value *v)
+static fx_status settle(const fx_interpreter *it, const fx_node *node, const fx_interp_value *v)
 {
     fx_node *twin = it->twin[node->id];
     twin->n_result = 0;
@@ -173,7 +131,7 @@ static fx_status settle(const fx_interpreter *it, const fx_node *node, const val
 
 static fx_status put_value(fx_interpreter *it, const fx_node *node, const fx_results *results)
 {
-    value *v = value_of(it, node);
+    fx_interp_value *v = fx__interpreter_value(it, node);
     v->owned = !results->borrowed;
     v->tuple = results->tuple || results->n > 1;
     v->tensor = FX_NEW_ARRAY(it->scratch, fx_tensor, results->n + 1);
@@ -187,217 +145,6 @@ static void drop_results(const fx_results *results)
 {
     for (int32_t r = 0; r < results->n && r < FX_RUN_RESULTS && !results->borrowed; r++)
         fx_tensor_release(&(fx_tensor){.data = results->tensor[r].data});
-}
-
-static fx_status check_values(const fx_interpreter *it, const fx_node *node)
-{
-    for (int32_t i = 0; i < node->n_inputs; i++) {
-        const value *v = value_of(it, node->inputs[i]);
-        if (v->n == 0) return fx__diag_node(node, FX_E_ARG, "its input %s has no value", node->inputs[i]->name);
-    }
-    return FX_OK;
-}
-
-/* ---- Defaults by opcode ---------------------------------------------------------------------------------------------------- */
-
-static fx_status run_placeholder(fx_interpreter *it, const fx_node *node, fx_results *results)
-{
-    bool is_none = node->args.n == 1 && fx__arg(node, 0)->kind == FX_ATTR_NONE;
-    results->borrowed = true;
-    if (it->n_taken < it->n_inputs) {
-        results->tensor[results->n++] = it->inputs[it->n_taken++];
-        return FX_OK;
-    }
-    if (is_none) return FX_OK;
-    return fx__diag_node(node, FX_E_ARG, "expected a value for input %s, but only %d inputs were given", node->target,
-                         it->n_inputs);
-}
-
-static fx_status run_get_attr(const fx_interpreter *it, const fx_node *node, fx_results *results)
-{
-    const fx_tensor *tensor = it->module ? fx_module_tensor(it->module, node->target) : NULL;
-    if (!tensor) return fx__diag_node(node, FX_E_NOT_FOUND, "there is no tensor %s", node->target);
-    results->borrowed = true;
-    results->tensor[results->n++] = *tensor;
-    return FX_OK;
-}
-
-/* The tensors of a node's inputs in a row, as fx__interp_node wants them. */
-static const fx_tensor *gather_inputs(const fx_interpreter *it, const fx_node *node)
-{
-    int32_t n = 1, at = 0;
-    for (int32_t i = 0; i < node->n_inputs; i++) n += value_of(it, node->inputs[i])->n;
-    fx_tensor *tensors = FX_NEW_ARRAY(it->scratch, fx_tensor, n);
-    for (int32_t i = 0; tensors && i < node->n_inputs; i++) {
-        const value *v = value_of(it, node->inputs[i]);
-        for (int32_t r = 0; r < v->n; r++) tensors[at++] = v->tensor[r];
-    }
-    return tensors;
-}
-
-static bool selects(const fx_interpreter *it, const fx_node *node)
-{
-    if (strcmp(node->target, "operator.getitem") != 0 || node->args.n != 2 || node->kwargs.n) return false;
-    if (fx__arg(node, 0)->kind != FX_ATTR_NODE || fx__arg(node, 1)->kind != FX_ATTR_INT) return false;
-    const value *v = value_of(it, fx__arg(node, 0)->u.node);
-    return v->tuple || v->n > 1;
-}
-
-static fx_status select_item(const fx_interpreter *it, const fx_node *node, fx_results *results)
-{
-    const value *v = value_of(it, fx__arg(node, 0)->u.node);
-    int64_t index = fx__arg(node, 1)->u.i, at = index < 0 ? index + v->n : index;
-    if (at < 0 || at >= v->n) return fx__diag_node(node, FX_E_INDEX, "item %lld of %d", (long long)index, (int)v->n);
-    const fx_tensor *from = &v->tensor[at];
-    FX_TRY(fx_tensor_alloc(from->dtype, from->rank, from->dim, &results->tensor[0]));
-    results->n = 1;
-    return fx_tensor_copy(&results->tensor[0], from);
-}
-
-/* A write into a value that somebody else sees would have to reach it. */
-static bool is_shared_write(const fx_node *node)
-{
-    if (!fx__node_is_in_place(node)) return false;
-    const fx_node *self = node->n_inputs ? node->inputs[0] : NULL;
-    return !fx__op_of(node) || !self || self->n_users > 1 || self->opcode == FX_PLACEHOLDER || self->opcode == FX_GET_ATTR;
-}
-
-/* ---- Submodules ------------------------------------------------------------------------------------------------------------ */
-
-static void count_node(void *user, fx_node *node)
-{
-    (void)node;
-    ++*(int32_t *)user;
-}
-
-static const fx_attr *module_argument(const fx_node *call, const fx_node *placeholder, int32_t index)
-{
-    if (index < call->args.n) return fx__arg(call, index);
-    for (int32_t i = 0; i < call->kwargs.n; i++)
-        if (strcmp(call->kwargs.keys[i], placeholder->target) == 0) return &call->kwargs.u.items[i];
-    return NULL;
-}
-
-static fx_status give_arguments(fx_interpreter *inner, const fx_interpreter *it, const fx_node *call)
-{
-    int32_t index = 0;
-    FX_EACH_NODE(node, inner->graph)
-    {
-        if (node->opcode != FX_PLACEHOLDER) continue;
-        const fx_attr *argument = module_argument(call, node, index++);
-        if (!argument) continue; /* its default, or an error that names it */
-        if (argument->kind != FX_ATTR_NODE)
-            return fx__diag_node(call, FX_E_UNSUPPORTED, "input %s of the submodule is no tensor", node->target);
-        const value *v = value_of(it, argument->u.node);
-        FX_TRY(give(inner, node, v->tensor, v->n, v->tuple));
-    }
-    if (call->args.n <= index) return FX_OK;
-    return fx__diag_node(call, FX_E_ARG, "%d arguments; the submodule takes %d", (int)call->args.n, (int)index);
-}
-
-/* Whether a value is several ones, were it a tuple of one element. */
-static bool is_tuple(const fx_attr *given)
-{
-    const fx_op *op = given->kind == FX_ATTR_NODE ? fx__op_of(given->u.node) : NULL;
-    return given->kind != FX_ATTR_NODE || (op && fx__op_schema_results(op) != 1);
-}
-
-/* Runs a graph inside this one; prepared: its inputs are given. Takes the interpreter. */
-static fx_status run_inner(const fx_interpreter *it, const fx_node *node, FX_TAKES fx_interpreter *inner, fx_status prepared,
-                           fx_results *results)
-{
-    const fx_node *output = fx_graph_output_node(inner->graph);
-    int32_t n = 0;
-    fx_status status = prepared;
-    if (output) fx__attr_each_node(&output->args, count_node, &n);
-    if (status == FX_OK && (n > FX_RUN_RESULTS || !output))
-        status = fx__diag_node(node, FX_E_UNSUPPORTED, "the graph inside has %d outputs", (int)n);
-    if (status == FX_OK && it->depth == INNER_DEPTH) status = fx__diag_node(node, FX_E_GRAPH, "submodules are nested without end");
-    inner->depth = it->depth + 1;
-    if (status == FX_OK) status = fx_interpreter_run(inner, NULL, 0, results->tensor, n);
-    if (status == FX_OK) {
-        results->n = n;
-        results->tuple = is_tuple(fx__arg(output, 0));
-    }
-    fx_interpreter_free(inner);
-    return status;
-}
-
-static fx_status run_module(const fx_interpreter *it, const fx_node *node, fx_results *results)
-{
-    fx_module *module = it->module ? fx_module_submodule(it->module, node->target) : NULL;
-    if (!module) return fx__diag_node(node, FX_E_NOT_FOUND, "there is no submodule %s", node->target);
-    fx_interpreter *inner = fx_interpreter_new(module->graph);
-    return inner ? run_inner(it, node, inner, give_arguments(inner, it, node), results) : FX_E_OOM;
-}
-
-/* A body's placeholders take the node's inputs in order. */
-static fx_status give_inputs(fx_interpreter *inner, const fx_interpreter *it, const fx_node *call)
-{
-    int32_t index = 0;
-    FX_EACH_NODE(node, inner->graph)
-    {
-        if (node->opcode != FX_PLACEHOLDER || index == call->n_inputs) continue;
-        const value *v = value_of(it, call->inputs[index++]);
-        FX_TRY(give(inner, node, v->tensor, v->n, v->tuple));
-    }
-    return FX_OK;
-}
-
-static fx_status run_body(const fx_interpreter *it, const fx_node *node, fx_results *results)
-{
-    fx_interpreter *inner = fx_interpreter_new(node->body);
-    if (!inner) return FX_E_OOM;
-    inner->module = it->module;
-    return run_inner(it, node, inner, give_inputs(inner, it, node), results);
-}
-
-static fx_status run_call(const fx_interpreter *it, const fx_node *node, fx_results *results)
-{
-    fx_node *twin = it->twin[node->id];
-    if (node->body) return run_body(it, node, results);
-    if (selects(it, node)) return select_item(it, node, results);
-    if (is_shared_write(node))
-        return fx__diag_node(node, FX_E_UNSUPPORTED,
-                             "it changes a tensor in place: run pass `functionalise` before, or override it");
-    if (!fx__op_of(twin)) return fx__diag_node(node, FX_E_UNSUPPORTED, "no operator of the table, and no override");
-    twin->n_result = 0;
-    FX_TRY(fx__op_infer(twin));
-    if (twin->n_result > FX_RUN_RESULTS) return fx__diag_node(node, FX_E_UNSUPPORTED, "%d results", (int)twin->n_result);
-    const fx_tensor *inputs = gather_inputs(it, node);
-    if (!inputs) return FX_E_OOM;
-    FX_TRY(fx__interp_node(twin, inputs, results->tensor));
-    results->n = twin->n_result;
-    results->tuple = fx__op_schema_results(fx__op_of(twin)) != 1;
-    return FX_OK;
-}
-
-fx_status fx_interpreter_compute(fx_interpreter *it, fx_node *node, fx_results *results)
-{
-    FX_TRY(check_node(it, node));
-    if (!it->scratch) return fx__diag_node(node, FX_E_ARG, "the interpreter is not running");
-    FX_TRY(check_values(it, node));
-    switch (node->opcode) {
-    case FX_PLACEHOLDER:
-        return run_placeholder(it, node, results);
-    case FX_GET_ATTR:
-        return run_get_attr(it, node, results);
-    case FX_CALL_MODULE:
-        return run_module(it, node, results);
-    case FX_OUTPUT:
-        return FX_OK;
-    default:
-        return run_call(it, node, results);
-    }
-}
-
-fx_status fx_interpreter_dispatch(fx_interpreter *it, fx_node *node, fx_results *results)
-{
-    FX_TRY(check_node(it, node));
-    const override *own = fx__map_get(&it->overrides, node);
-    if (own && own->run) return own->run(own->user, it, node, results);
-    fx_run_fn hook = it->hooks.opcode[node->opcode];
-    return hook ? hook(it->hooks.user, it, node, results) : fx_interpreter_compute(it, node, results);
 }
 
 /* ---- A run ----------------------------------------------------------------------------------------------------------------- */
@@ -424,7 +171,7 @@ typedef struct collector {
 static void collect(void *user, fx_node *node)
 {
     collector *c = user;
-    const value *v = value_of(c->it, node);
+    const fx_interp_value *v = fx__interpreter_value(c->it, node);
     for (int32_t r = 0; r < v->n && c->status == FX_OK; r++, c->n++)
         if (c->n < c->it->n_outputs) c->status = give_tensor(c->it, &v->tensor[r], c->n, c->made);
 }
@@ -465,7 +212,7 @@ static fx_status run_node(fx_interpreter *it, fx_node *node)
         drop_results(&results);
     } else if (status == FX_OK) {
         status = put_value(it, node, &results);
-        if (status != FX_OK && !value_of(it, node)->tensor) drop_results(&results);
+        if (status != FX_OK && !fx__interpreter_value(it, node)->tensor) drop_results(&results);
     } else {
         drop_results(&results);
     }
@@ -478,17 +225,17 @@ static fx_status run_node(fx_interpreter *it, fx_node *node)
 static void mark_skipped(const fx_interpreter *it)
 {
     for (fx_node *node = it->graph->last; node && it->n_given; node = node->prev) {
-        value *v = value_of(it, node);
+        fx_interp_value *v = fx__interpreter_value(it, node);
         bool needed = node->n_users == 0;
-        for (int32_t i = 0; i < node->n_users; i++) needed |= !value_of(it, node->users[i])->skipped;
+        for (int32_t i = 0; i < node->n_users; i++) needed |= !fx__interpreter_value(it, node->users[i])->skipped;
         v->skipped = !needed || fx__map_get(&it->given, node) != NULL;
     }
 }
 
 static fx_status take_given(fx_interpreter *it, const fx_node *node)
 {
-    value *v = value_of(it, node);
-    const value *given = fx__map_get(&it->given, node);
+    fx_interp_value *v = fx__interpreter_value(it, node);
+    const fx_interp_value *given = fx__map_get(&it->given, node);
     if (!given) {
         it->n_taken += node->opcode == FX_PLACEHOLDER && it->n_taken < it->n_inputs; /* its input goes with it */
         return FX_OK;
@@ -528,7 +275,7 @@ static int32_t all_inputs(const fx_interpreter *it, fx_tensor *out)
     FX_EACH_NODE(node, it->graph)
     {
         if (node->opcode != FX_PLACEHOLDER) continue;
-        const value *given = fx__map_get(&it->given, node);
+        const fx_interp_value *given = fx__map_get(&it->given, node);
         if (given)
             out[n++] = given->tensor[0];
         else if (taken < it->n_inputs)
@@ -575,7 +322,7 @@ static fx_status begin_run(fx_interpreter *it)
     it->scratch = fx__arena_new(it->context);
     it->twins = it->scratch ? fx_graph_clone(it->graph) : NULL;
     if (!it->twins) return fx__diag_failure(it->context, FX_E_GRAPH);
-    it->values = FX_NEW_ARRAY(it->scratch, value, it->graph->next_id + 1);
+    it->values = FX_NEW_ARRAY(it->scratch, fx_interp_value, it->graph->next_id + 1);
     it->twin = FX_NEW_ARRAY(it->scratch, fx_node *, it->graph->next_id + 1);
     if (!it->values || !it->twin) return FX_E_OOM;
     it->n_values = it->graph->next_id + 1;
@@ -588,7 +335,7 @@ static fx_status run_nodes(fx_interpreter *it)
     mark_skipped(it);
     FX_EACH_NODE(node, it->graph)
     {
-        if (value_of(it, node)->skipped)
+        if (fx__interpreter_value(it, node)->skipped)
             FX_TRY(take_given(it, node));
         else
             FX_TRY(run_node(it, node));
