@@ -38,6 +38,19 @@ static void add_weights(fx_entry_module *m, const void *weights, size_t bytes)
     LLVMSetValueName2(global, name, strlen(name));
 }
 
+/* What a caller copies into its state. */
+static void add_state(const fx_entry_module *m)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s_state", m->symbol);
+    LLVMValueRef data =
+        LLVMConstStringInContext2(m->e.context, m->options->state, (size_t)m->program->state_bytes, 1);
+    LLVMValueRef global = LLVMAddGlobal(m->e.module, LLVMTypeOf(data), name);
+    LLVMSetInitializer(global, data);
+    LLVMSetGlobalConstant(global, 1);
+    LLVMSetAlignment(global, 64);
+}
+
 /* Links the kernels into the entry's module: always in kernel order, so the object depends on the program alone. */
 static fx_status link_kernels(fx_entry_module *m)
 {
@@ -71,6 +84,7 @@ static fx_status emit_object(fx_entry_module *m, LLVMTargetMachineRef machine, c
     set_layout(m, machine);
     FX_TRY(link_kernels(m));
     if (weights && weight_bytes > 0) add_weights(m, weights, weight_bytes);
+    if (m->options->state) add_state(m);
     FX_TRY(fx__object_emit(m->context, machine, m->e.module, LLVMObjectFile, m->symbol, &object));
     fx_status status = copy_out(m->context, object, out, out_bytes);
     LLVMDisposeMemoryBuffer(object);

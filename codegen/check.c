@@ -39,6 +39,14 @@ static void check_counts(fx_entry_module *m)
     require_equal(m, e_field(e, e->ty_i32, m->call, offsetof(fx_rt_call, n_out)), e_i32(e, m->program->n_output), FX_E_ARG);
 }
 
+static void check_state(fx_entry_module *m)
+{
+    fx_e *e = &m->e;
+    if (m->program->n_state == 0) return;
+    LLVMValueRef state = e_field(e, e->ty_ptr, m->call, offsetof(fx_rt_call, state));
+    require(m, LLVMBuildNot(e->builder, LLVMBuildIsNull(e->builder, state, ""), ""), FX_E_ARG);
+}
+
 static bool is_interface(const fx_buf *buf)
 {
     return buf->parent < 0 && (buf->role == FX_BUF_INPUT || buf->role == FX_BUF_OUTPUT);
@@ -108,6 +116,7 @@ void fx__entry_check(fx_entry_module *m)
 {
     const fx_program *program = m->program;
     check_counts(m);
+    check_state(m);
     for (int32_t i = 0; i < program->n_buf; i++) {
         if (is_interface(&program->buf[i])) check_kind(m, &program->buf[i]);
     }

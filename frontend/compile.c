@@ -153,6 +153,7 @@ fx_status fx__compile_program(fx_compiled *it)
     double start = fx__compile_now_ms();
     FX_TRY(fx__pipeline_program(it->module->graph, &options, &it->program));
     FX_TRY(copy_interface(it));
+    FX_TRY(fx__state_collect(it));
     FX_TRY(fx__calls_collect(it));
     note_phase(it, "program", fx__compile_now_ms() - start);
     return FX_OK;
@@ -231,6 +232,7 @@ void fx_compiled_free(fx_compiled *it)
 {
     if (!it) return;
     fx__run_free_spare(it);
+    fx__state_drop(it);
     fx__ffi_closure_free(it->closure);
     fx__jit_free(it->jit);
     fx__program_free(it->program);

@@ -22,6 +22,15 @@ struct fx_compiled {
     int32_t n_input, n_output;
     fx_type *input, *output; /* dims in program->dims */
     const char **input_name, **output_name;
+    bool *writes; /* [n_input]: runs change it */
+    struct fx_state_entry {
+        const char *path;
+        fx_type type;
+        int64_t offset; /* bytes */
+    } * state_entry;
+    int32_t n_state;
+    void *state_image; /* [state_bytes]: the first values; NULL without state */
+    fx_state *state;   /* fx_run's */
     const fx_step **call; /* CALL steps in program order */
     int32_t n_call;
     const char **fallback; /* one sentence per CALL step, or per node when the interpreter runs */
@@ -55,9 +64,15 @@ fx_status fx__run_bind_symbols(const fx_compiled *it, fx_context *context, const
 size_t fx__run_workspace_bytes(const fx_compiled *it, const int64_t *values);
 void fx__run_free_spare(fx_compiled *it);
 
+/* frontend/state.c: takes the module's values and makes the graph's own state. */
+fx_status fx__state_collect(fx_compiled *it);
+void fx__state_drop(fx_compiled *it);
+/* Finds a buffer of a state for the interpreter; an fx_interp_lookup. */
+fx_tensor *fx__state_lookup(void *user, const char *path);
+
 /* frontend/native.c */
 fx_signature fx__native_signature(const fx_compiled *it);
-fx_status fx__native_prototype(fx_compiled *it, const char *symbol, fx_text *text);
+fx_status fx__native_prototype(fx_compiled *it, const char *symbol, bool weights, fx_text *text);
 
 /* runtime clock in milliseconds */
 double fx__compile_now_ms(void);

@@ -107,6 +107,21 @@ static void put_upper(fx_text *text, const char *name)
     }
 }
 
+static void put_state(fx_text *text, const emission *e)
+{
+    const fx_compiled *it = e->it;
+    if (it->n_state == 0) return;
+    fx__text_append(text, "#define ");
+    put_upper(text, e->symbol);
+    fx__text_append(text, "_STATE_BYTES ((size_t)%lld) /* 64-byte aligned; begins as a copy of %s_state */\n",
+                    (long long)it->program->state_bytes, e->symbol);
+    for (int32_t i = 0; i < it->n_state; i++) {
+        fx__text_append(text, "/*   at %lld  %s: ", (long long)it->state_entry[i].offset, it->state_entry[i].path);
+        fx__type_print(text, it->program->dims, &it->state_entry[i].type);
+        fx__text_append(text, " */\n");
+    }
+}
+
 static void put_interface(fx_text *text, const fx_compiled *it)
 {
     for (int32_t i = 0; i < it->n_input + it->n_output; i++) {
@@ -125,15 +140,17 @@ static fx_status header_text(emission *e, fx_text *text)
     fx__text_append(text, "/* %s, compiled ahead of time by fxjit %s for %s %s.\n *\n", fx_module_name(it->module), fx_version(),
                     it->target.triple, it->target.cpu);
     put_interface(text, it);
-    fx__text_append(text, " *\n * Tensors are packed row-major. workspace is 64-byte aligned; nothing is allocated. Safe from "
-                          "several threads, each with\n"
-                          " * its own workspace. Returns 0, or the fx_status of fxjit/types.h that says what failed. */\n#ifndef ");
+    fx__text_append(text,
+                    " *\n * Tensors are packed row-major. workspace is 64-byte aligned; nothing is allocated. Safe from several threads, each "
+                    "with\n * its own workspace%s. Returns 0, or the fx_status of fxjit/types.h that says what failed. */\n#ifndef ",
+                    it->n_state > 0 ? " and state" : "");
     put_upper(text, e->symbol);
     fx__text_append(text, "_H\n#define ");
     put_upper(text, e->symbol);
     fx__text_append(text, "_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n#define ");
     put_upper(text, e->symbol);
     fx__text_append(text, "_WORKSPACE_BYTES ((size_t)%zu)\n", fx_compiled_workspace_bytes(it));
+    put_state(text, e);
     if (e->weights_in_file) {
         fx__text_append(text, "#define ");
         put_upper(text, e->symbol);
@@ -141,11 +158,8 @@ static fx_status header_text(emission *e, fx_text *text)
                         (long long)it->program->const_bytes);
     }
     fx__text_append(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#define restrict __restrict\n#endif\n\n");
-    FX_TRY(fx__native_prototype(it, e->symbol, text));
-    if (e->weights_in_file) { /* one more argument at the end */
-        text->bytes--;
-        fx__text_append(text, ", const void *weights)");
-    }
+    FX_TRY(fx__native_prototype(it, e->symbol, e->weights_in_file, text));
+    if (it->n_state > 0) fx__text_append(text, ";\nextern const unsigned char %s_state[%lld]", e->symbol, (long long)it->program->state_bytes);
     fx__text_append(text, ";\n\n#ifdef __cplusplus\n#undef restrict\n}\n#endif\n#endif\n");
     return text->failed ? FX_E_OOM : FX_OK;
 }
@@ -175,6 +189,7 @@ static fx_status write_object(emission *e)
     const void *weights = fx__jit_consts(e->it->jit);
     size_t weight_bytes = (size_t)e->it->program->const_bytes, bytes = 0;
     char *object = NULL;
+    options.state = e->it->state_image;
     FX_TRY(fx__aot_object(e->it->program, &options, e->weights_in_file ? NULL : weights, weight_bytes, &object, &bytes));
     fx_status status = write_file(e, sibling(e->path, ".o"), object, bytes);
     fx_text_free(object);

@@ -28,7 +28,7 @@ void fx_compiled_call(const fx_compiled *it, fx_rt_call *call)
 
 fx_signature fx__native_signature(const fx_compiled *it)
 {
-    return (fx_signature){it->n_input + it->n_output, fx__dims_param_count(it->program->dims), true};
+    return (fx_signature){it->n_input + it->n_output, fx__dims_param_count(it->program->dims), it->n_state > 0 ? 2 : 1};
 }
 
 /* ---- Prototype -------------------------------------------------------------------------------------------------------------- */
@@ -65,11 +65,11 @@ static void put_parameter(fx_text *text, const fx_type *type, const char *name, 
     for (int32_t d = 1; d < type->rank; d++) fx__text_append(text, "[%lld]", (long long)type->dim[d]);
 }
 
-fx_status fx__native_prototype(fx_compiled *it, const char *symbol, fx_text *text)
+fx_status fx__native_prototype(fx_compiled *it, const char *symbol, bool weights, fx_text *text)
 {
     fx__text_append(text, "int32_t %s(", symbol);
     for (int32_t i = 0; i < it->n_input; i++) {
-        put_parameter(text, &it->input[i], it->input_name[i], "in", i, true);
+        put_parameter(text, &it->input[i], it->input_name[i], "in", i, !it->writes[i]);
         fx__text_put(text, ", ", 2);
     }
     for (int32_t i = 0; i < it->n_output; i++) {
@@ -78,7 +78,8 @@ fx_status fx__native_prototype(fx_compiled *it, const char *symbol, fx_text *tex
     }
     for (int32_t i = 0; i < fx__dims_param_count(it->program->dims); i++)
         fx__text_append(text, "int64_t %s, ", fx__dims_sym(it->program->dims, i)->name);
-    fx__text_append(text, "void *restrict workspace)");
+    fx__text_append(text, "void *restrict workspace%s%s)", weights ? ", const void *weights" : "",
+                    it->n_state > 0 ? ", void *restrict state" : "");
     return text->failed ? FX_E_OOM : FX_OK;
 }
 
@@ -88,7 +89,7 @@ const char *fx_compiled_prototype(const fx_compiled *compiled)
     if (it->prototype) return it->prototype;
     fx_text text;
     fx__text_init(&text, it->context);
-    fx__native_prototype(it, "fx_entry", &text);
+    fx__native_prototype(it, "fx_entry", false, &text);
     char *finished = fx__text_finish(&text);
     if (finished) it->prototype = fx__arena_copy(it->program->arena, finished, strlen(finished));
     fx_text_free(finished);
@@ -137,7 +138,7 @@ void *fx_compiled_closure(fx_compiled *it)
 {
     if (!it->closure) {
         fx_signature signature = fx__native_signature(it);
-        signature.last_pointer = false;
+        signature.n_last = 0;
         it->closure = fx__ffi_closure_new(signature, closure_target, it);
     }
     return it->closure ? fx__ffi_closure_code(it->closure) : NULL;

@@ -2,6 +2,7 @@
 /* frontend/run.c: fx_run, the comfortable way into compiled code: checks what the caller gives, copies tensors whose strides are
  * not the compiled ones, provides outputs and workspace, and says in words what the entry's status means. */
 #include "frontend/compiled.h"
+#include "ir/in_place.h"
 #include "ir/interp.h"
 #include "runtime/memory.h"
 #include <stdlib.h>
@@ -96,9 +97,56 @@ static bool overlap(const fx_tensor *a, const fx_tensor *b)
     return touched(a, &a_lo, &a_hi) && touched(b, &b_lo, &b_hi) && a_lo < b_hi && b_lo < a_hi;
 }
 
+/* Whether some element's place in memory is another's too, as in an expanded tensor. Dims are looked at from the shortest stride on:
+ * each must reach past all shorter ones. */
+static bool overlaps_itself(const fx_tensor *tensor)
+{
+    int64_t reach = 1;
+    uint32_t seen = 0;
+    if (fx_tensor_elems(tensor) <= 1) return false;
+    for (int32_t n = 0; n < tensor->rank; n++) {
+        int32_t next = -1;
+        for (int32_t d = 0; d < tensor->rank; d++)
+            if (!(seen >> d & 1) && (next < 0 || llabs(tensor->stride[d]) < llabs(tensor->stride[next]))) next = d;
+        seen |= 1u << next;
+        if (tensor->dim[next] == 1) continue;
+        if (llabs(tensor->stride[next]) < reach) return true;
+        reach += (tensor->dim[next] - 1) * llabs(tensor->stride[next]);
+    }
+    return false;
+}
+
+static fx_status check_written(const fx_compiled *it, fx_context *context, const fx_tensor *inputs, int32_t written)
+{
+    char text[256];
+    if (overlaps_itself(&inputs[written])) {
+        snprintf(text, sizeof text, "input `%s`: %s", it->input_name[written], FX_OVERLAP_TEXT);
+        return complain(context, FX_E_ALIAS, text);
+    }
+    for (int32_t i = 0; i < it->n_input; i++) {
+        if (i == written || !overlap(&inputs[i], &inputs[written])) continue;
+        snprintf(text, sizeof text, "the memory of input `%s`, which is changed, overlaps that of input `%s`", it->input_name[written],
+                 it->input_name[i]);
+        return complain(context, FX_E_ALIAS, text);
+    }
+    return FX_OK;
+}
+
+static fx_status check_state(const fx_compiled *it, fx_state *state, fx_context *context, const fx_tensor *tensors, int32_t n)
+{
+    int64_t bytes = it->program->state_bytes;
+    fx_tensor whole = state ? fx_tensor_view(fx_state_data(state), FX_U8, 1, &bytes) : (fx_tensor){0};
+    for (int32_t i = 0; state && i < n; i++)
+        if (tensors[i].data && overlap(&tensors[i], &whole))
+            return complain(context, FX_E_ALIAS, "the memory of an input or output overlaps the state");
+    return FX_OK;
+}
+
 static fx_status check_alias(const fx_compiled *it, fx_context *context, const fx_tensor *inputs, const fx_tensor *outputs)
 {
     char text[256];
+    for (int32_t i = 0; i < it->n_input; i++)
+        if (it->writes[i]) FX_TRY(check_written(it, context, inputs, i));
     for (int32_t o = 0; o < it->n_output; o++) {
         if (!outputs[o].data) continue;
         for (int32_t i = 0; i < it->n_input; i++) {
@@ -206,6 +254,7 @@ void fx__run_free_spare(fx_compiled *it)
 typedef struct run {
     fx_compiled *it;
     fx_context *context;
+    fx_state *state;
     int64_t *symbols;
     fx_tensor *in, *out;    /* as the compiled code wants them */
     bool *in_own, *out_own; /* copies that the run frees */
@@ -281,6 +330,7 @@ static fx_status enter(run *r, fx_workspace *workspace)
     call.workspace = workspace->data;
     call.scratch = (char *)workspace->data + workspace->bytes - (size_t)it->threads * call.scratch_bytes;
     call.dim = r->symbols;
+    call.state = r->state ? fx_state_data(r->state) : NULL;
     fx_status status = (fx_status)fx_compiled_entry(it)(&call);
     return status == FX_OK ? (fx_status)call.error : status;
 }
@@ -303,12 +353,19 @@ static fx_status run_checked(run *r, const fx_tensor *inputs)
     fx_compiled *it = r->it;
     FX_TRY(check_inputs(it, r->context, inputs, r->symbols));
     FX_TRY(check_alias(it, r->context, inputs, r->given_out));
+    FX_TRY(check_state(it, r->state, r->context, inputs, it->n_input));
+    FX_TRY(check_state(it, r->state, r->context, r->given_out, it->n_output));
     for (int32_t i = 0; i < it->n_input; i++) FX_TRY(prepare_input(r, i, &inputs[i]));
     for (int32_t i = 0; i < it->n_output; i++) FX_TRY(prepare_output(r, i));
     if (it->jit) {
         FX_TRY(run_native(r));
     } else {
-        FX_TRY(fx_interpret(it->module, r->in, it->n_input, r->out, it->n_output));
+        const fx_interp_memory memory = {fx__state_lookup, r->state};
+        FX_TRY(fx__interpret_in(it->module, &memory, r->in, it->n_input, r->out, it->n_output));
+    }
+    for (int32_t i = 0; i < it->n_input; i++) {
+        fx_tensor given = inputs[i];
+        if (it->writes[i] && r->in_own[i]) FX_TRY(fx_tensor_copy(&given, &r->in[i]));
     }
     for (int32_t i = 0; i < it->n_output; i++)
         if (r->out_own[i]) FX_TRY(fx_tensor_copy(&r->given_out[i], &r->out[i]));
@@ -318,11 +375,18 @@ static fx_status run_checked(run *r, const fx_tensor *inputs)
 fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                  int32_t n_outputs)
 {
+    return fx_run_with(compiled, NULL, context, inputs, n_inputs, outputs, n_outputs);
+}
+
+fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                      fx_tensor *outputs, int32_t n_outputs)
+{
     FX_TRY(check_count(compiled, context, n_inputs, n_outputs));
     run r;
     /* Only the spare workspace behind the const changes, atomically. */
     fx_status status = run_init(&r, (fx_compiled *)(uintptr_t)compiled, context, outputs);
     if (status == FX_OK) {
+        r.state = state ? state : compiled->state;
         status = run_checked(&r, inputs);
         run_done(&r, status);
     }

@@ -61,6 +61,8 @@ typedef struct fx_module_tensor_entry {
     bool is_buffer;
     fx_release release;
     void *release_user;
+    void *given; /* the memory it came with, when `tensor` is the module's own copy (fx__module_own_tensor) */
+    bool owns_copy;
 } fx_module_tensor_entry;
 
 /* Names by position; NULL where there is none. */
@@ -160,6 +162,9 @@ fx_module *fx__module_split_path(const fx_module *module, const char *path, int3
 fx_status fx__module_attach(fx_module *module, const char *path, fx_module *submodule, bool borrowed);
 /* A module without a module's name is called by the last word of its class. */
 const char *fx__module_short_name(const char *class_name);
+/* The tensor at a path in memory that may be written: the first time it becomes the module's own copy, and so do all tensors of the
+ * module that are the same memory. NULL: no such path, or out of memory (which the context says). */
+fx_tensor *fx__module_own_tensor(fx_module *module, const char *path);
 /* An fx_release for tensors of fx_tensor_alloc. */
 void fx__module_release_tensor(void *user, void *data);
 

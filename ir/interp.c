@@ -2,31 +2,16 @@
 /* ir/interp.c: the interpreter: nodes in order, each through its reference kernel, values freed after their last use. Symbols are
  * read from the inputs' sizes and guards are checked. A graph whose types are not known is copied and typed from the inputs as it
  * runs. Optionally every value carries a tensor of error bounds. */
-#include "ir/interp.h"
+#include "ir/in_place.h"
+#include "ir/interp_state.h"
 #include <string.h>
 
-/* The results of one node. */
-typedef struct value {
-    fx_tensor *tensor, *error; /* [n]; error NULL: exact, or bounds are not wanted */
-    int32_t n, uses;           /* users that have not run yet */
-    bool owned;
-} value;
-
-typedef struct interp {
-    fx_context *context;
-    const fx_module *module; /* of parameters */
-    fx_graph *graph;
-    fx_arena *arena;
-    value *values; /* by node id */
-    int64_t *syms;
-    const fx_tensor *inputs;
-    int32_t n_inputs;
-    bool bounds;
-} interp;
+typedef fx_interp_value value;
+typedef fx_interp interp;
 
 static value *value_of(const interp *it, const fx_node *node)
 {
-    return &it->values[node->id];
+    return fx__interp_value_of(it, node);
 }
 
 static const fx_tensor *node_tensor(void *user, const fx_node *node, int32_t result)
@@ -39,6 +24,11 @@ static const fx_tensor *node_error(void *user, const fx_node *node, int32_t resu
 {
     const value *v = value_of(user, node);
     return v->error && result < v->n ? &v->error[result] : NULL;
+}
+
+fx_interp_source fx__interp_tensors(const interp *it)
+{
+    return (fx_interp_source){node_tensor, (void *)(uintptr_t)it, it->graph->dims, it->syms};
 }
 
 /* ---- Inputs: shapes, symbols, guards --------------------------------------------------------------------------------------- */
@@ -161,29 +151,34 @@ fx_status fx__interp_check_inputs(const fx_graph *graph, const fx_tensor *inputs
 
 /* ---- Values ---------------------------------------------------------------------------------------------------------------- */
 
-static fx_status value_new(const interp *it, value *v, const fx_node *node, int32_t n)
+fx_status fx__interp_value_new(const interp *it, value *v, const fx_node *node, int32_t n)
 {
     *v = (value){.n = n, .uses = node->n_users};
     v->tensor = FX_NEW_ARRAY(it->arena, fx_tensor, n > 0 ? n : 1);
     return v->tensor ? FX_OK : FX_E_OOM;
 }
 
-static void value_free(value *v)
+/* A view's memory is its base's. */
+void fx__interp_value_free(value *v)
 {
-    for (int32_t r = 0; r < v->n; r++) {
+    value *base = v->base;
+    for (int32_t r = 0; r < v->n && !base; r++) {
         if (v->owned) fx_tensor_release(&v->tensor[r]);
         if (v->error) fx_tensor_release(&v->error[r]);
     }
     v->n = 0;
+    v->base = NULL;
+    if (base && --base->uses == 0) fx__interp_value_free(base);
 }
 
 static void release_inputs(const interp *it, const fx_node *node)
 {
     for (int32_t i = 0; i < node->n_inputs; i++) {
         value *v = value_of(it, node->inputs[i]);
-        if (--v->uses == 0) value_free(v);
+        if (--v->uses == 0) fx__interp_value_free(v);
     }
-    if (node->n_users == 0) value_free(value_of(it, node));
+    bool is_kept = it->graph->core && fx__is_write_back(node); /* until the end */
+    if (value_of(it, node)->uses == 0 && !is_kept) fx__interp_value_free(value_of(it, node));
 }
 
 static fx_status allocate_results(const interp *it, const fx_node *node, value *v)
@@ -198,7 +193,7 @@ static fx_status allocate_results(const interp *it, const fx_node *node, value *
     return FX_OK;
 }
 
-static fx_status allocate_errors(const interp *it, value *v)
+fx_status fx__interp_add_errors(const interp *it, value *v)
 {
     v->error = FX_NEW_ARRAY(it->arena, fx_tensor, v->n > 0 ? v->n : 1);
     if (!v->error) return FX_E_OOM;
@@ -212,7 +207,7 @@ static fx_status bound_results(interp *it, const fx_op *op, const fx_attr *bound
 {
     const fx_interp_source source = {node_error, it, it->graph->dims, it->syms};
     fx_interp_args errors;
-    FX_TRY(allocate_errors(it, v));
+    FX_TRY(fx__interp_add_errors(it, v));
     FX_TRY(fx__interp_args_build(op, bound, &source, &errors));
     int32_t n;
     fx__op_params(op, &n);
@@ -224,14 +219,14 @@ static fx_status bound_results(interp *it, const fx_op *op, const fx_attr *bound
 }
 
 /* A dimension that depends on data (a symbol an operator sets) may be lowered by the kernel: the tensor says so itself. */
-static fx_status run_op(interp *it, const fx_node *node, const fx_op *op, const fx_attr *bound)
+fx_status fx__interp_run_op(interp *it, const fx_node *node, const fx_op *op, const fx_attr *bound)
 {
-    const fx_interp_source source = {node_tensor, it, it->graph->dims, it->syms};
+    const fx_interp_source source = fx__interp_tensors(it);
     value *v = value_of(it, node);
     fx_interp_args args;
     fx_status status = fx__interp_args_build(op, bound, &source, &args);
     if (status != FX_OK) return fx__diag_node(node, status, "an argument is no value that can be computed");
-    status = value_new(it, v, node, node->n_result);
+    status = fx__interp_value_new(it, v, node, node->n_result);
     if (status == FX_OK) status = allocate_results(it, node, v);
     if (status == FX_OK) status = op->reference(args.arg, v->tensor);
     if (status == FX_OK && it->bounds) status = bound_results(it, op, bound, args.arg, v);
@@ -243,31 +238,28 @@ static fx_status run_call(interp *it, fx_node *node)
 {
     const fx_op *op = fx__op_of(node);
     fx_attr bound[FX_PARAMS];
+    bool done = false;
+    if (it->mutates || fx__interp_is_index(node)) FX_TRY(fx__interp_mutate(it, node, &done));
+    if (done) return FX_OK;
     if (!op) return fx__diag_node(node, FX_E_UNSUPPORTED, "no operator of the table");
     if (!node->result) FX_TRY(fx__op_infer(node));
-    if (it->graph->core) return run_op(it, node, op, node->args.u.items);
+    if (it->graph->core) return fx__interp_run_op(it, node, op, node->args.u.items);
     FX_TRY(fx__op_bind(it->graph, node, op, bound));
-    return run_op(it, node, op, bound);
+    return fx__interp_run_op(it, node, op, bound);
 }
 
 static fx_status run_get_attr(interp *it, fx_node *node)
 {
     value *v = value_of(it, node);
-    const fx_tensor *tensor = it->module ? fx_module_tensor(it->module, node->target) : NULL;
+    const fx_tensor *tensor = fx__interp_attribute(it, node);
     if (!tensor) return fx__diag_node(node, FX_E_NOT_FOUND, "the module has no tensor %s", node->target);
-    FX_TRY(value_new(it, v, node, 1));
+    FX_TRY(fx__interp_value_new(it, v, node, 1));
     v->tensor[0] = *tensor;
+    if (it->mutates && it->bounds) FX_TRY(fx__interp_add_errors(it, v));
     if (node->n_result) return FX_OK;
     fx_type type = {.dtype = tensor->dtype, .rank = tensor->rank};
     for (int32_t d = 0; d < type.rank; d++) type.dim[d] = tensor->dim[d];
     return fx_node_set_type(node, 0, &type);
-}
-
-static fx_status run_placeholder(interp *it, const fx_node *node, int32_t index)
-{
-    FX_TRY(value_new(it, value_of(it, node), node, 1));
-    value_of(it, node)->tensor[0] = it->inputs[index];
-    return FX_OK;
 }
 
 static fx_status run_nodes(interp *it)
@@ -277,7 +269,7 @@ static fx_status run_nodes(interp *it)
     {
         switch (node->opcode) {
         case FX_PLACEHOLDER:
-            FX_TRY(run_placeholder(it, node, n_placeholders++));
+            FX_TRY(fx__interp_take_input(it, node, n_placeholders++));
             break;
         case FX_GET_ATTR:
             FX_TRY(run_get_attr(it, node));
@@ -373,7 +365,8 @@ static fx_status run(interp *it, fx_tensor *outputs, fx_tensor *bounds, int32_t 
     if (!is_typed(it->graph)) FX_TRY(type_inputs(it));
     fx_status status = run_nodes(it);
     if (status == FX_OK) status = give_outputs(it, outputs, bounds, n_outputs);
-    for (int32_t id = 0; id <= it->graph->next_id; id++) value_free(&it->values[id]);
+    if (status == FX_OK) status = it->mutates ? fx__interp_give_inputs(it) : fx__interp_write_back(it);
+    for (int32_t id = 0; id <= it->graph->next_id; id++) fx__interp_value_free(&it->values[id]);
     return status;
 }
 
@@ -385,8 +378,8 @@ static void release_outputs(fx_tensor *outputs, const uint8_t *given, fx_tensor 
     }
 }
 
-static fx_status interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, fx_tensor *bounds,
-                           int32_t n_outputs)
+static fx_status interpret(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
+                           fx_tensor *outputs, fx_tensor *bounds, int32_t n_outputs)
 {
     fx_context *context = fx_module_context(module);
     fx_graph *graph = fx_module_graph(module), *copy = is_typed(graph) ? NULL : fx_graph_clone(graph);
@@ -396,7 +389,15 @@ static fx_status interpret(fx_module *module, const fx_tensor *inputs, int32_t n
     for (int32_t i = 0; given && i < n_outputs; i++) given[i] = outputs[i].data != NULL;
     for (int32_t i = 0; bounds && i < n_outputs; i++) bounds[i] = (fx_tensor){0};
     if (given && (copy || is_typed(graph))) {
-        interp it = {context, module, copy ? copy : graph, arena, NULL, NULL, inputs, n_inputs, bounds != NULL};
+        interp it = {.context = context,
+                     .module = module,
+                     .graph = copy ? copy : graph,
+                     .memory = memory,
+                     .arena = arena,
+                     .inputs = inputs,
+                     .n_inputs = n_inputs,
+                     .bounds = bounds != NULL,
+                     .mutates = fx__interp_mutates(graph)};
         status = run(&it, outputs, bounds, n_outputs);
         if (status != FX_OK) release_outputs(outputs, given, bounds, n_outputs);
     }
@@ -407,11 +408,17 @@ static fx_status interpret(fx_module *module, const fx_tensor *inputs, int32_t n
 
 fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs)
 {
-    return interpret(module, inputs, n_inputs, outputs, NULL, n_outputs);
+    return interpret(module, NULL, inputs, n_inputs, outputs, NULL, n_outputs);
 }
 
 fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, fx_tensor *bounds,
                              int32_t n_outputs)
 {
-    return interpret(module, inputs, n_inputs, outputs, bounds, n_outputs);
+    return interpret(module, NULL, inputs, n_inputs, outputs, bounds, n_outputs);
+}
+
+fx_status fx__interpret_in(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
+                           fx_tensor *outputs, int32_t n_outputs)
+{
+    return interpret(module, memory, inputs, n_inputs, outputs, NULL, n_outputs);
 }

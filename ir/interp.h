@@ -36,6 +36,15 @@ fx_status fx__interp_kernel(const fx_node *node, const fx_dims *dims, const fx_t
 /* Checks the inputs of a graph, one per placeholder, against their types and the guards, and gives every symbol of the dimension
  * table its value. */
 fx_status fx__interp_check_inputs(const fx_graph *graph, const fx_tensor *inputs, int32_t n_inputs, int64_t *syms);
+/* ---- Graphs --------------------------------------------------------------------------------------------------------------- */
+
+/* Memory for tensors that the graph changes, instead of the module's: a path that it does not know (NULL) is the module's. */
+typedef struct fx_interp_memory {
+    fx_tensor *(*find)(void *user, const char *path);
+    void *user;
+} fx_interp_memory;
+fx_status fx__interpret_in(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
+                           fx_tensor *outputs, int32_t n_outputs);
 
 /* ---- Error bounds (interp_bound.c) ---------------------------------------------------------------------------------------- */
 

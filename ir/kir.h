@@ -28,11 +28,12 @@ typedef struct fx_buf {
     fx_dim dim[FX_RANK];
     int32_t index;      /* INPUT, OUTPUT, STATE: which one; CONST with data: parameter number; else -1 */
     const void *data;   /* CONST: the module's own memory; NULL when an init step computes it */
-    const char *path;   /* CONST with data: the parameter's dotted path */
+    const char *path;   /* CONST with data, STATE: the tensor's dotted path */
     int32_t parent;     /* slice of this buffer; -1: root */
     fx_dim at[FX_RANK]; /* slice: origin in the parent; same rank and order */
     uint32_t align;
-    fx_dim offset;       /* bytes; TEMP: in the workspace, CONST: in the weights (-1: read by init steps only); plan sets it */
+    fx_dim offset;       /* bytes; TEMP: in the workspace, STATE: in the state, CONST: in the weights (-1: read by init steps only);
+                            plan sets it */
     int32_t first, last; /* steps between which it is alive */
 } fx_buf;
 
@@ -237,7 +238,7 @@ typedef struct fx_program {
     int32_t n_why, cap_why;
     int32_t n_input, n_output, n_state;
     fx_dim workspace_bytes; /* plan; without scratch */
-    int64_t const_bytes;    /* plan */
+    int64_t const_bytes, state_bytes; /* plan */
     int64_t scratch_bytes;  /* one task's locals: the largest kernel's, 64-byte multiple */
     bool placed, scheduled, planned;
 } fx_program;

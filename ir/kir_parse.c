@@ -40,6 +40,7 @@ static bool parse_head_item(fx_kparser *p)
     if (strcmp(word, "states") == 0) return parse_count(p, &g->n_state);
     if (strcmp(word, "workspace") == 0) return fx__klex_dim(p, &g->workspace_bytes);
     if (strcmp(word, "consts") == 0) return fx__klex_int(p, 0, INT64_MAX, &g->const_bytes);
+    if (strcmp(word, "state") == 0) return fx__klex_int(p, 0, INT64_MAX, &g->state_bytes);
     if (strcmp(word, "scratch") == 0) return fx__klex_int(p, 0, INT64_MAX, &g->scratch_bytes);
     bool *flag = strcmp(word, "placed") == 0      ? &g->placed
                  : strcmp(word, "scheduled") == 0 ? &g->scheduled
@@ -176,6 +177,7 @@ static bool parse_buf_role(fx_kparser *p, fx_buf *buf)
     if (role == FX_BUF_CONST) return parse_const(p, buf);
     int32_t limit = role == FX_BUF_INPUT ? p->program->n_input : role == FX_BUF_OUTPUT ? p->program->n_output : p->program->n_state;
     if (!parse_count(p, &buf->index)) return false;
+    if (role == FX_BUF_STATE && fx__klex_peek(p, '"') && !(buf->path = fx__klex_string(p))) return false;
     return buf->index < limit || fx__klex_fail(p, "%s %d, but the program has %d", word, buf->index, limit);
 }
 

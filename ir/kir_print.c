@@ -106,7 +106,9 @@ static void print_program(const printer *p)
                     g->placed ? " placed" : "", g->scheduled ? " scheduled" : "", g->planned ? " planned" : "");
     fx__text_append(p->text, " workspace ");
     fx__kir_print_dim(p->text, g, g->workspace_bytes);
-    fx__text_append(p->text, " consts %" PRId64 " scratch %" PRId64 "\n", g->const_bytes, g->scratch_bytes);
+    fx__text_append(p->text, " consts %" PRId64 " scratch %" PRId64, g->const_bytes, g->scratch_bytes);
+    if (g->state_bytes) fx__text_append(p->text, " state %" PRId64, g->state_bytes);
+    fx__text_append(p->text, "\n");
 }
 
 static void print_syms(const printer *p)
@@ -168,6 +170,10 @@ static void print_buf_role(const printer *p, const fx_buf *buf)
     fx__text_append(p->text, " %s", fx__kir_buf_word(buf->role));
     if (buf->role == FX_BUF_INPUT || buf->role == FX_BUF_OUTPUT || buf->role == FX_BUF_STATE)
         fx__text_append(p->text, " %d", buf->index);
+    if (buf->role == FX_BUF_STATE && buf->path) {
+        fx__text_append(p->text, " ");
+        print_string(p->text, buf->path);
+    }
     if (buf->role == FX_BUF_CONST && buf->path) {
         fx__text_append(p->text, " %d ", buf->index);
         print_string(p->text, buf->path);

@@ -33,7 +33,8 @@ void fx_module_free(fx_module *module)
         if (!module->submodules[i].borrowed) fx_module_free(module->submodules[i].module);
     for (int32_t i = 0; i < module->n_tensors; i++) {
         fx_module_tensor_entry *entry = &module->tensors[i];
-        if (entry->release) entry->release(entry->release_user, entry->tensor.data);
+        if (entry->release) entry->release(entry->release_user, entry->given ? entry->given : entry->tensor.data);
+        if (entry->owns_copy) fx_tensor_release(&entry->tensor);
     }
     if (module->on_free) module->on_free(module->on_free_user, NULL);
     fx__arena_free(module->arena);
@@ -76,7 +77,8 @@ fx_status fx_module_add_tensor(fx_module *module, const char *path, const fx_ten
                                void *user)
 {
     FX_TRY(check_tensor(module, path, tensor));
-    fx_module_tensor_entry entry = {fx__intern(module->context, path), *tensor, is_buffer, release, user};
+    fx_module_tensor_entry entry = {
+        .path = fx__intern(module->context, path), .tensor = *tensor, .is_buffer = is_buffer, .release = release, .release_user = user};
     fx_module_tensor_entry *tensors =
         fx__arena_grow(module->arena, module->tensors, &module->cap_tensors, module->n_tensors, sizeof entry);
     if (!entry.path || !tensors) return FX_E_OOM;

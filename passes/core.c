@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/core.c: what graph passes share: making nodes of a core graph, and asking about them. */
 #include "passes/core.h"
+#include "ir/in_place.h"
 #include <string.h>
 
 static bool is_bound(const fx_node *node, const fx_attr *bound, int32_t n)
@@ -116,7 +117,7 @@ fx_status fx__core_give(fx_node *node, const fx_attr *value)
 
 static bool is_constant(const fx_node *node, int depth)
 {
-    if (node->opcode == FX_GET_ATTR) return true;
+    if (node->opcode == FX_GET_ATTR) return !fx__is_written_back(node);
     if (depth == 0 || node->opcode != FX_CALL_FUNCTION || fx_node_is_impure(node) || node->n_inputs == 0) return false;
     if (fx__attr_has_symbol(&node->args)) return false;
     for (int32_t i = 0; i < node->n_inputs; i++)

@@ -4,6 +4,7 @@
  * Ensures: each remaining pure call has an input that is no small constant, or a result of more than FOLD_BYTES. Scaled weights
  *          and other large results stay nodes: they become init steps of the program.
  * Cost:    one reference kernel per folded node. */
+#include "ir/in_place.h"
 #include "ir/interp.h"
 #include "passes/core.h"
 #include "passes/pass.h"
@@ -25,7 +26,7 @@ static int64_t type_bytes(const fx_type *type)
 /* The tensor behind a constant, when there is memory behind it: a graph read from text has none. */
 static const fx_tensor *constant_of(const fx_node *node)
 {
-    if (node->opcode != FX_GET_ATTR || !node->graph->module) return NULL;
+    if (node->opcode != FX_GET_ATTR || !node->graph->module || fx__is_written_back(node)) return NULL;
     const fx_tensor *tensor = fx_module_tensor(node->graph->module, node->target);
     return tensor && tensor->data ? tensor : NULL;
 }

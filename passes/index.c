@@ -20,6 +20,7 @@ bool fx__index_is_views(const fx_node *node)
 typedef struct walk {
     fx_node *before, *x;
     int32_t dim;
+    fx_node **tensors; /* [FX_RANK]: by dim of x; NULL: there must be none */
 } walk;
 
 static bool replace(walk *w, const char *name, const fx_attr *args, int32_t n)
@@ -44,6 +45,13 @@ static int32_t count_taken(const fx_attr *items, int32_t n)
     return taken;
 }
 
+/* A mask of several dims stands for as many items. */
+static bool is_wide_mask(const fx_node *node)
+{
+    const fx_type *type = fx_node_type(node, 0);
+    return !type || (type->dtype == FX_BOOL && type->rank != 1);
+}
+
 static bool apply_item(walk *w, const fx_attr *items, int32_t i, int32_t n)
 {
     const fx_type *type = fx_node_type(w->x, 0);
@@ -57,6 +65,10 @@ static bool apply_item(walk *w, const fx_attr *items, int32_t i, int32_t n)
     case FX_ATTR_NONE:
         w->dim++;
         return replace(w, "unsqueeze", args, 2);
+    case FX_ATTR_NODE:
+        if (!w->tensors || w->dim >= FX_RANK || (n > 1 && is_wide_mask(items[i].u.node))) break;
+        w->tensors[w->dim++] = items[i].u.node;
+        return true;
     case FX_ATTR_ELLIPSIS:
         if (!type) break;
         w->dim = type->rank - count_taken(items + i + 1, n - i - 1);
@@ -68,9 +80,9 @@ static bool apply_item(walk *w, const fx_attr *items, int32_t i, int32_t n)
     return false;
 }
 
-fx_node *fx__index_views(fx_node *before, fx_node *x, const fx_attr *index)
+fx_node *fx__index_views(fx_node *before, fx_node *x, const fx_attr *index, fx_node *tensors[FX_RANK])
 {
-    walk w = {before, x, 0};
+    walk w = {before, x, 0, tensors};
     const fx_attr *items = index->kind == FX_ATTR_TUPLE ? index->u.items : index;
     int32_t n = index->kind == FX_ATTR_TUPLE ? index->n : 1;
     for (int32_t i = 0; i < n; i++)

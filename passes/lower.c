@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/lower.c: core graph to program.
- * Does     gives every value a home: inputs, constants and results have buffers, views are indices into them; asks each operator's
- *          hook for kernels; what is not lowered becomes a CALL step with its reason; outputs become writebacks.
+ * Does     gives every value a home: inputs, constants, state and results have buffers, views are indices into them; asks each
+ *          operator's hook for kernels; what is not lowered becomes a CALL step with its reason; write-backs and outputs become
+ *          writebacks of the program.
  * Needs    a core graph with types; node->order where memory shall not be row-major.
  * Ensures  each value is stored by one step, steps stand in node order, steps that read constants only are init steps.
  * Cost     linear in nodes, but for hooks that meet a view no index expresses: those are asked again after a copy. */
+#include "ir/in_place.h"
 #include "ir/lower_state.h"
 #include "passes/pass.h"
 #include <string.h>
+
+/* A copy_ of the graph: what the buffer of an input or a state will hold. */
+typedef struct pending {
+    fx_lvalue value;
+    int32_t to;
+} pending;
 
 typedef struct lowering {
     fx_lower lower;
@@ -15,6 +23,8 @@ typedef struct lowering {
     bool force_calls;
     fx_status status; /* of the first problem */
     bool *is_output;  /* [n_buf at the outputs]: already written back */
+    pending *pending;
+    int32_t n_pending, cap_pending;
 } lowering;
 
 static void note(lowering *l, fx_status status)
@@ -88,6 +98,14 @@ static fx_lvalue find_constant(const lowering *l, const char *path)
     return FX_NO_LVALUE;
 }
 
+/* A tensor of the module that some node of the graph writes back to. */
+static bool is_state(const lowering *l, const char *path)
+{
+    FX_EACH_NODE(node, l->graph)
+    if (node->opcode == FX_GET_ATTR && node->target == path && fx__is_written_back(node)) return true;
+    return false;
+}
+
 static fx_status lower_get_attr(lowering *l, const fx_node *node)
 {
     const fx_module *module = l->graph->module;
@@ -98,13 +116,19 @@ static fx_status lower_get_attr(lowering *l, const fx_node *node)
     const fx_tensor *tensor = &module->tensors[number].tensor;
     fx_type type = {.dtype = tensor->dtype, .rank = tensor->rank};
     for (int d = 0; d < tensor->rank; d++) type.dim[d] = tensor->dim[d];
-    l->lower.constant = true;
+    bool state = is_state(l, node->target);
+    l->lower.constant = !state;
     value = fx__lower_add_buf(&l->lower, node->name, &type, NULL);
     l->lower.constant = false;
     if (value < 0) return FX_E_OOM;
     fx_buf *buf = &l->lower.program->buf[l->lower.value[value].buf];
-    buf->index = number;
     buf->path = module->tensors[number].path;
+    if (state) {
+        buf->role = FX_BUF_STATE;
+        buf->index = l->lower.program->n_state++;
+        return set_first(l, node, value);
+    }
+    buf->index = number;
     buf->data = packed_data(l, tensor);
     return buf->data || fx_tensor_elems(tensor) == 0 ? set_first(l, node, value) : FX_E_OOM;
 }
@@ -281,6 +305,26 @@ static fx_status lower_getitem(lowering *l, const fx_node *node)
     return set_first(l, node, first + (fx_lvalue)i);
 }
 
+/* Takes place when everything has been computed: lower_output. */
+static fx_status lower_write_back(lowering *l, const fx_node *node)
+{
+    const fx_attr *target = fx__arg(node, 0), *source = fx__arg(node, 1);
+    fx_lvalue to = target->kind == FX_ATTR_NODE ? first_of(l, target->u.node) : FX_NO_LVALUE;
+    fx_lvalue value = source->kind == FX_ATTR_NODE ? first_of(l, source->u.node) : FX_NO_LVALUE;
+    if (to < 0 || value < 0) return fx__diag_node(node, FX_E_GRAPH, "a write-back needs two tensors");
+    const fx_home *home = &l->lower.value[to];
+    fx_role role = l->lower.program->buf[home->buf].role;
+    bool is_root = (role == FX_BUF_INPUT || role == FX_BUF_STATE) && fx__home_is_whole(&l->lower, home);
+    if (!is_root) return fx__diag_node(node, FX_E_GRAPH, "a write-back goes to an input or a tensor of the module");
+    if (!fx__type_equal(&home->type, &l->lower.value[value].type))
+        return fx__diag_node(node, FX_E_TYPE, "a write-back of another type than its target's");
+    pending *items = fx__arena_grow(l->lower.program->arena, l->pending, &l->cap_pending, l->n_pending, sizeof *items);
+    if (!items) return FX_E_OOM;
+    l->pending = items;
+    items[l->n_pending++] = (pending){value, home->buf};
+    return set_first(l, node, value);
+}
+
 static fx_status lower_call(lowering *l, const fx_node *node)
 {
     fx_call call;
@@ -288,6 +332,7 @@ static fx_status lower_call(lowering *l, const fx_node *node)
     const char *why = l->force_calls ? "compiled forms are off" : "the operator has no compiled form";
     if (!node->op) return fx__diag_node(node, FX_E_UNSUPPORTED, "\"%s\" is no operator of the table", node->target);
     if (fx__op_is(node, FX_OP_getitem) && takes_from_tuple(node)) return lower_getitem(l, node);
+    if (fx__is_write_back(node)) return lower_write_back(l, node);
     if (node->n_result < 1) return fx__diag_node(node, FX_E_TYPE, "the result's type is not known");
     fx__op_call(node, &call);
     call.dims = l->lower.program->dims; /* a clone: equal handles, and hooks may add to it */
@@ -317,34 +362,49 @@ static fx_status add_writeback(fx_program *program, int32_t from, int32_t to)
     return FX_OK;
 }
 
-static fx_status lower_output_value(lowering *l, fx_lvalue value)
+/* A value that cannot live in `to`, because it lives in another place for good, is copied. */
+static fx_status write_back(lowering *l, fx_lvalue value, int32_t to)
 {
-    fx_program *program = l->lower.program;
-    char name[16];
-    fx_type type = l->lower.value[value].type;
     if (!may_be_written_back(l, value)) {
+        fx_type type = l->lower.value[value].type;
         fx_lvalue copy = fx__lower_temp(&l->lower, "result", &type);
         FX_TRY(fx__lower_copy(&l->lower, value, copy));
         value = copy;
     } else {
         l->is_output[l->lower.value[value].buf] = true;
     }
+    return add_writeback(l->lower.program, l->lower.value[value].buf, to);
+}
+
+static int32_t add_output(lowering *l, const fx_type *type)
+{
+    fx_program *program = l->lower.program;
+    char name[16];
     snprintf(name, sizeof name, "out%d", program->n_output);
-    fx_lvalue output = fx__lower_temp(&l->lower, name, &type);
-    if (output < 0) return FX_E_OOM;
+    fx_lvalue output = fx__lower_temp(&l->lower, name, type);
+    if (output < 0) return -1;
     fx_buf *buf = &program->buf[l->lower.value[output].buf];
     buf->role = FX_BUF_OUTPUT;
     buf->index = program->n_output++;
-    return add_writeback(program, l->lower.value[value].buf, l->lower.value[output].buf);
+    return l->lower.value[output].buf;
 }
 
+static fx_status lower_output_value(lowering *l, fx_lvalue value)
+{
+    fx_type type = l->lower.value[value].type;
+    int32_t to = add_output(l, &type);
+    return to < 0 ? FX_E_OOM : write_back(l, value, to);
+}
+
+/* Inputs and state first: a value that is an output too had better be computed in its place there. */
 static fx_status lower_output(lowering *l, const fx_node *node)
 {
     value_list list;
     if (!values_of(l, &node->args, &list)) return fx__diag_node(node, FX_E_GRAPH, "an output that has no value");
     /* copies add buffers, but only those that exist now can be asked for twice */
-    l->is_output = FX_NEW_ARRAY(l->lower.program->arena, bool, l->lower.program->n_buf + 2 * list.n + 1);
+    l->is_output = FX_NEW_ARRAY(l->lower.program->arena, bool, l->lower.program->n_buf + 2 * (list.n + l->n_pending) + 1);
     if (!l->is_output) return FX_E_OOM;
+    for (int32_t i = 0; i < l->n_pending; i++) FX_TRY(write_back(l, l->pending[i].value, l->pending[i].to));
     for (int32_t i = 0; i < list.n; i++) FX_TRY(lower_output_value(l, list.value[i]));
     return FX_OK;
 }

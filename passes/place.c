@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/place.c: decides which buffer every value lives in.
  *
- * Does     In this order: a value written back lives in its output, state or input when no step reads the old contents later; a
- *          piece that is only copied into a larger value (concat, cache update) is computed there, as a slice; a kernel's result
+ * Does     In this order: a value written back lives in its output, state or input when no step reads the old contents later, or
+ *          only the very element that it writes (INOUT), and elements that stay as they are are not copied; a piece that is only copied into a larger value (concat, cache update) is computed there, as a slice; a kernel's result
  *          takes over an input that dies at it and is read at the result's own index (INOUT). What is left of writebacks becomes
  *          copy kernels.
  * Needs    lower, fuse: values in buffers of their own, each stored by the steps before its readers.
@@ -165,21 +165,6 @@ static bool may_live_in(const placer *p, int32_t from, int32_t to)
     return target.last_read < value.first_write;
 }
 
-static fx_status resolve_writebacks(placer *p, bool apart)
-{
-    fx_program *program = p->program;
-    for (int32_t i = 0; i < program->n_writeback; i++) {
-        int32_t from = program->writeback[i].from, to = program->writeback[i].to;
-        if (from == to) continue;
-        if (!apart && may_live_in(p, from, to))
-            replace_buffer(p, from, to);
-        else
-            FX_TRY(add_copy(p, from, to));
-    }
-    program->n_writeback = 0;
-    return FX_OK;
-}
-
 /* ---- Slices ---------------------------------------------------------------------------------------------------------------- */
 
 /* One MAP that loads one argument at its own axes and stores it, unchanged, at these plus constants: a piece of a concat. */
@@ -234,9 +219,7 @@ static bool may_be_slice(const placer *p, int32_t piece, int32_t parent, int32_t
 {
     const fx_program *program = p->program;
     if (!is_movable(p, piece) || has_slices(program, piece) || program->buf[piece].rank != program->buf[parent].rank) return false;
-    if (program->buf[parent].parent >= 0 ||
-        (program->buf[parent].role != FX_BUF_TEMP && program->buf[parent].role != FX_BUF_OUTPUT))
-        return false;
+    if (program->buf[parent].parent >= 0 || program->buf[parent].role == FX_BUF_CONST) return false;
     if (!has_own_dims_everywhere(p, piece)) return false;
     life value = find_life(p, piece), whole = find_life(p, parent);
     if (value.n_write == 0 || value.first_write >= copy || (whole.first_read >= 0 && whole.first_read < copy)) return false;
@@ -358,7 +341,6 @@ static fx_status merge_args(placer *p, fx_step *step, int in, int out)
     fx_bound made = {.program = program, .kernel = fx__kernel_clone(program, program->kernel[step->kernel])};
     if (!made.kernel) return fx__diag_oom(program->context);
     memcpy(made.bind, step->bind, sizeof made.bind);
-    int32_t x = step->bind[in].buf, y = step->bind[out].buf;
     made.kernel->arg[out].role = FX_ARG_INOUT;
     int stage = 0;
     const fx_access *store = only_store(made.kernel, out, &stage);
@@ -372,7 +354,15 @@ static fx_status merge_args(placer *p, fx_step *step, int in, int out)
     step->kernel = fx__program_add_kernel(program, made.kernel);
     if (step->kernel < 0) return fx__diag_oom(program->context);
     memcpy(step->bind, made.bind, sizeof made.bind);
-    bool keeps_out = program->buf[y].role == FX_BUF_OUTPUT; /* the input is computed in the output's memory */
+    return FX_OK;
+}
+
+/* The result takes over the input's buffer; where it is an output, the input is computed in that. */
+static fx_status share(placer *p, fx_step *step, int in, int out)
+{
+    int32_t x = step->bind[in].buf, y = step->bind[out].buf;
+    bool keeps_out = p->program->buf[y].role == FX_BUF_OUTPUT;
+    FX_TRY(merge_args(p, step, in, out));
     replace_buffer(p, keeps_out ? x : y, keeps_out ? y : x);
     return FX_OK;
 }
@@ -388,11 +378,125 @@ static fx_status share_dying(placer *p)
                 int32_t x = step->bind[in].buf, y = step->bind[out].buf;
                 if (kernel->arg[in].role != FX_ARG_IN || !same_shape(&kernel->arg[in], &kernel->arg[out])) continue;
                 if (times_bound(kernel, step, x) != 1 || !loads_match(kernel, in, out) || !may_share(p, now, x, y)) continue;
-                FX_TRY(merge_args(p, step, in, out));
+                FX_TRY(share(p, step, in, out));
                 done = true;
             }
         }
     }
+    return FX_OK;
+}
+
+/* ---- Updates in place -------------------------------------------------------------------------------------------------------- */
+
+/* One MAP that stores elements of `in`, unchanged, at their own places. */
+static bool is_identity(const fx_kernel *kernel, int in, int out)
+{
+    const fx_kstage *stage = &kernel->stage[0];
+    if (kernel->n_stage != 1 || kernel->n_arg != 2 || stage->kind != FX_STAGE_MAP || stage->n_out != 1) return false;
+    const fx_expr *value = &stage->expr[stage->out[0].expr];
+    if (value->op != FX_X_LOAD) return false;
+    const fx_access *load = &kernel->access[value->u.access], *store = &kernel->access[stage->out[0].access];
+    if (load->arg != in || store->arg != out || load->guarded || store->guarded || load->clamped) return false;
+    for (int d = 0; d < load->rank; d++)
+        if (load->at[d].value >= 0 || store->at[d].value >= 0 || !fx__index_same(kernel, &load->at[d], &store->at[d])) return false;
+    return true;
+}
+
+/* The argument of a step that is bound to a buffer; -1: none, or several. */
+static int only_arg(const fx_kernel *kernel, const fx_step *step, int32_t buf)
+{
+    int found = -1;
+    for (int a = 0; a < kernel->n_arg; a++) {
+        if (kernel->arg[a].role == FX_ARG_LOCAL || step->bind[a].buf != buf) continue;
+        if (found >= 0) return -1;
+        found = a;
+    }
+    return found;
+}
+
+static bool is_top_level(const placer *p, const fx_step *step)
+{
+    const fx_block *block = &p->program->steps;
+    return step >= block->step && step < block->step + block->n;
+}
+
+/* A step that reads the old contents of `to` while `from` is being written may do so where it stores the new ones. */
+static bool may_read_old(const placer *p, const fx_step *step, int32_t from, int32_t to)
+{
+    if (step->kind != FX_STEP_RUN || !is_top_level(p, step)) return false;
+    const fx_kernel *kernel = p->program->kernel[step->kernel];
+    int in = only_arg(kernel, step, to), out = only_arg(kernel, step, from);
+    if (in < 0 || out < 0 || kernel->arg[in].role != FX_ARG_IN || kernel->arg[out].role != FX_ARG_OUT) return false;
+    return same_shape(&kernel->arg[in], &kernel->arg[out]) && (is_identity(kernel, in, out) || loads_match(kernel, in, out));
+}
+
+typedef struct reads {
+    const fx_program *program;
+    int32_t root;
+    bool found;
+} reads;
+
+static void see_read(void *user, int32_t buf, bool is_read, bool is_written)
+{
+    reads *r = user;
+    (void)is_written;
+    r->found = r->found || (is_read && fx__buf_root(r->program, buf) == r->root);
+}
+
+static bool step_reads(const placer *p, int32_t i, int32_t root)
+{
+    reads r = {p->program, root, false};
+    fx__step_uses(p->program, p->flat.step[i], see_read, &r);
+    return r.found;
+}
+
+/* May the value be computed in the place of what it replaces, though steps that write it read the old contents? */
+static bool may_update(const placer *p, int32_t from, int32_t to)
+{
+    if (!is_movable(p, from) || has_slices(p->program, from) || p->program->buf[to].parent >= 0 || !same_type(p->program, from, to))
+        return false;
+    life value = find_life(p, from), target = find_life(p, to);
+    if (target.n_write > 0 || value.n_write == 0) return false;
+    for (int32_t i = 0; i < p->flat.n; i++) {
+        if (p->flat.step[i]->kind == FX_STEP_LOOP) return false;
+        if (i >= value.first_write && step_reads(p, i, to) && !may_read_old(p, p->flat.step[i], from, to)) return false;
+    }
+    return true;
+}
+
+/* Steps that would copy an element onto itself go; the others get one INOUT argument. */
+static fx_status update_in_place(placer *p, int32_t from, int32_t to)
+{
+    fx_block *block = &p->program->steps;
+    for (int32_t i = 0; i < block->n; i++) {
+        fx_step *step = &block->step[i];
+        const fx_kernel *kernel = step->kind == FX_STEP_RUN ? p->program->kernel[step->kernel] : NULL;
+        int in = kernel ? only_arg(kernel, step, to) : -1, out = kernel ? only_arg(kernel, step, from) : -1;
+        if (in < 0 || out < 0) continue;
+        if (is_identity(kernel, in, out))
+            fx__block_remove(block, i--);
+        else
+            FX_TRY(merge_args(p, step, in, out));
+    }
+    if (!fx__steps_flatten(p->arena, block, &p->flat)) return fx__diag_oom(p->program->context);
+    replace_buffer(p, from, to);
+    return FX_OK;
+}
+
+static fx_status resolve_writebacks(placer *p, bool apart)
+{
+    fx_program *program = p->program;
+    for (int32_t i = 0; i < program->n_writeback; i++) {
+        int32_t from = program->writeback[i].from, to = program->writeback[i].to;
+        if (from == to) continue;
+        if (!apart && may_live_in(p, from, to))
+            replace_buffer(p, from, to);
+        else if (!apart && may_update(p, from, to))
+            FX_TRY(update_in_place(p, from, to));
+        else
+            FX_TRY(add_copy(p, from, to));
+    }
+    program->n_writeback = 0;
     return FX_OK;
 }
 

@@ -2,9 +2,10 @@
 /* passes/plan.c: gives every buffer its place in memory.
  *
  * Does     Finds between which steps each root is alive; packs static TEMPs greedily (largest first, lowest gap that fits), then
- *          symbolic ones into slots, each as large as its largest tenant, whose size must be provable; lays out constants.
+ *          symbolic ones into slots, each as large as its largest tenant, whose size must be provable; lays out constants
+ *          and state.
  * Needs    place: every value has its buffer. Slices have parents.
- * Ensures  offset, first, last of every buffer; workspace_bytes, const_bytes, scratch_bytes; what plan_check.c checks.
+ * Ensures  offset, first, last of every buffer; workspace_bytes, const_bytes, state_bytes, scratch_bytes; what plan_check.c checks.
  * Cost     O(roots^2). */
 #include "passes/pass.h"
 #include "passes/steps.h"
@@ -210,6 +211,23 @@ static fx_dim place_symbolic(planner *p, fx_dim total, item *items)
 
 /* ---- Constants, slices, totals ----------------------------------------------------------------------------------------- */
 
+/* State is the caller's, from run to run: nothing is shared. */
+static fx_status place_states(const planner *p)
+{
+    fx_program *program = p->program;
+    program->state_bytes = 0;
+    for (int32_t i = 0; i < program->n_buf; i++) {
+        fx_buf *buf = &program->buf[i];
+        if (buf->role != FX_BUF_STATE || buf->parent >= 0) continue;
+        buf->offset = align_up(NULL, program->state_bytes, align_of(buf));
+        fx_dim end = fx__dim_add(program->dims, buf->offset, bytes_of(p, i));
+        if (!fx_dim_is_const(end))
+            return fx__diag(program->context, FX_E_UNSUPPORTED, NULL, "state %s has no constant size", buf->name ? buf->name : "");
+        program->state_bytes = end;
+    }
+    return FX_OK;
+}
+
 static fx_status place_consts(planner *p)
 {
     fx_program *program = p->program;
@@ -273,6 +291,7 @@ static fx_status plan(planner *p)
     if (program->workspace_bytes == FX_DIM_BAD)
         return fx__diag(program->context, FX_E_SHAPE, NULL, "the workspace's size overflows");
     FX_TRY(place_consts(p));
+    FX_TRY(place_states(p));
     place_slices(p);
     program->scratch_bytes = largest_scratch(program);
     program->planned = true;

@@ -64,7 +64,9 @@ static fx_status check_place(const fx_program *program, int32_t i)
     end = fx__dim_add(dims, buf->offset, end);
     if (!fx__dim_le(dims, 0, buf->offset) || fx__dim_mod(dims, buf->offset, buf->align > 64 ? buf->align : 64) != 0)
         return problem(program, i, "is not aligned");
-    fx_dim total = buf->role == FX_BUF_CONST ? program->const_bytes : program->workspace_bytes;
+    fx_dim total = buf->role == FX_BUF_CONST   ? program->const_bytes
+                   : buf->role == FX_BUF_STATE ? program->state_bytes
+                                               : program->workspace_bytes;
     return fx__dim_le(dims, end, total) ? FX_OK : problem(program, i, "reaches past the end");
 }
 
@@ -85,11 +87,11 @@ static fx_status check(checker *c, fx_arena *arena)
     for (int32_t i = 0; i < flat.n; i++) touch_carried(c, flat.step[i]);
     for (int32_t i = 0; i < program->n_buf; i++) {
         fx_role role = program->buf[i].role;
-        if (c->first[fx__buf_root(program, i)] < 0 || (role != FX_BUF_TEMP && role != FX_BUF_CONST)) continue;
+        if (role == FX_BUF_INPUT || role == FX_BUF_OUTPUT || c->first[fx__buf_root(program, i)] < 0) continue;
         FX_TRY(check_place(program, i));
         for (int32_t j = 0; j < i && program->buf[i].parent < 0; j++) {
             if (program->buf[j].parent >= 0 || program->buf[j].role != role || c->first[j] < 0) continue;
-            bool together = role == FX_BUF_CONST || (c->first[i] <= c->last[j] && c->first[j] <= c->last[i]);
+            bool together = role != FX_BUF_TEMP || (c->first[i] <= c->last[j] && c->first[j] <= c->last[i]);
             if (together && !apart(program, i, j)) return problem(program, i, "overlaps a buffer alive at the same time");
         }
     }

@@ -1,67 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/pure.c: the value that an in-place call leaves in what it changes, computed by the pure operator of the same name. */
 #include "passes/mutate.h"
-#include <string.h>
-
-/* ---- The pure spelling --------------------------------------------------------------------------------------------------- */
-
-static const fx_op *pure_operator(const char *name)
-{
-    static const struct {
-        const char *in_place, *pure;
-    } pairs[] = {{"iadd", "operator.add"},         {"isub", "operator.sub"},           {"imul", "operator.mul"},
-                 {"itruediv", "operator.truediv"}, {"ifloordiv", "operator.floordiv"}, {"imod", "operator.mod"},
-                 {"ipow", "operator.pow"},         {"imatmul", "operator.matmul"},     {"iand", "operator.and_"},
-                 {"ior", "operator.or_"},          {"ixor", "operator.xor"},           {"ilshift", "operator.lshift"},
-                 {"irshift", "operator.rshift"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-        if (strcmp(name, pairs[i].in_place) == 0) return fx__op_find(pairs[i].pure);
-    return NULL;
-}
-
-/* Without the underscore that ends the function's name: "aten.add_.Tensor" gives aten.add.Tensor, or else add. */
-static const fx_op *pure_function(const char *target)
-{
-    char name[160];
-    size_t length = strlen(target);
-    const char *mark = strstr(target, "_.");
-    if (length + 1 > sizeof name) return NULL;
-    if (!mark || strncmp(target, "torch.ops.", 10) != 0) mark = target + length - 1;
-    snprintf(name, sizeof name, "%.*s%s", (int)(mark - target), target, mark + 1);
-    const fx_op *op = fx__op_find(name);
-    if (op || *mark == 0 || mark[1] != '.') return op;
-    const char *start = mark;
-    while (start > target && start[-1] != '.') start--;
-    snprintf(name, sizeof name, "%.*s", (int)(mark - start), start);
-    return fx__op_find(name);
-}
-
-static const fx_op *pure_op(const fx_node *node)
-{
-    char name[160] = "method:";
-    size_t length = strlen(node->target);
-    if (node->opcode == FX_CALL_METHOD) {
-        if (length + 8 > sizeof name) return NULL;
-        memcpy(name + 7, node->target, length - 1);
-        return fx__op_find(name);
-    }
-    if (strncmp(node->target, "operator.", 9) == 0) return pure_operator(node->target + 9);
-    return node->op ? node->op : pure_function(node->target); /* with a row of its own: inplace=True */
-}
-
-/* kwargs without inplace. */
-static fx_attr pure_kwargs(fx_graph *graph, const fx_attr *kwargs)
-{
-    const char *keys[FX_PARAMS];
-    fx_attr items[FX_PARAMS];
-    int32_t n = 0;
-    for (int32_t i = 0; i < kwargs->n && n < FX_PARAMS; i++) {
-        if (strcmp(kwargs->keys[i], "inplace") == 0) continue;
-        keys[n] = kwargs->keys[i];
-        items[n++] = kwargs->u.items[i];
-    }
-    return fx_dict(graph, keys, items, n);
-}
 
 /* ---- A value in the type of another -------------------------------------------------------------------------------------- */
 
@@ -111,6 +50,14 @@ static fx_node *make_number(fx_node *before, fx_dtype dtype, double value)
     return node;
 }
 
+fx_node *fx__pure_cast(fx_node *before, const fx_attr *value, fx_dtype dtype)
+{
+    bool is_int = value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL;
+    if (value->kind != FX_ATTR_NODE) return make_number(before, dtype, is_int ? (double)value->u.i : value->u.f);
+    const fx_type *type = fx_node_type(value->u.node, 0);
+    return type && type->dtype != dtype ? make_cast(before, value->u.node, dtype) : value->u.node;
+}
+
 fx_node *fx__pure_spread(fx_node *before, fx_node *like, const fx_attr *value)
 {
     const fx_type *type = fx_node_type(like, 0);
@@ -128,36 +75,55 @@ fx_node *fx__pure_spread(fx_node *before, fx_node *like, const fx_attr *value)
 
 /* ---- The value after the call -------------------------------------------------------------------------------------------- */
 
-/* The function's name without package, overload and underscore: "copy" of "torch.ops.aten.copy_.default". */
-static bool is_called(const fx_node *node, const char *name)
-{
-    const char *at = strstr(node->target, name);
-    size_t length = strlen(name);
-    return at && (at == node->target || at[-1] == '.') && at[length] == '_' && (at[length + 1] == 0 || at[length + 1] == '.');
-}
-
 static fx_node *pure_call(fx_node *call)
 {
-    const fx_op *op = pure_op(call);
+    const fx_op *op = fx__in_place_op(call);
     if (!op) {
         fx__diag_node(call, FX_E_UNSUPPORTED, "unsupported in-place operator");
         return NULL;
     }
-    fx_node_spec spec = {FX_CALL_FUNCTION, op->target, call->args, pure_kwargs(call->graph, &call->kwargs),
-                         call->name,       false,      call->loc};
+    fx_node_spec spec = {FX_CALL_FUNCTION, op->target, call->args, fx__in_place_kwargs(call), call->name, false, call->loc};
     fx_point point = fx_graph_insert_before(call->graph, call);
     fx_node *pure = fx_graph_create_node(call->graph, &spec);
     fx_graph_set_point(call->graph, point);
-    return pure && fx__core_settle(pure) == FX_OK ? pure : NULL;
+    if (!pure || fx__core_settle(pure) != FX_OK) return NULL;
+    if (fx__alias_kind(pure) == FX_ALIAS_NONE) return pure;
+    fx__diag_node(call, FX_E_UNSUPPORTED, "the shape of a tensor is changed in place");
+    return NULL;
+}
+
+static bool same_dims(const fx_dims *dims, const fx_type *a, const fx_type *b)
+{
+    if (a->rank != b->rank) return false;
+    for (int32_t d = 0; d < a->rank; d++)
+        if (!fx__dim_equal(dims, a->dim[d], b->dim[d])) return false;
+    return true;
+}
+
+/* The tensor keeps its shape, and its dtype where the result can be cast to it. */
+static bool may_become(const fx_node *call, const fx_type *self, const fx_type *value)
+{
+    if (!same_dims(call->graph->dims, self, value)) {
+        fx__diag_node(call, FX_E_SHAPE, "the tensor's shape does not match the shape of what it would become");
+        return false;
+    }
+    bool narrows = (fx_dtype_is_float(value->dtype) && !fx_dtype_is_float(self->dtype)) ||
+                   (value->dtype != FX_BOOL && self->dtype == FX_BOOL);
+    if (narrows)
+        fx__diag_node(call, FX_E_TYPE, "result type %s cannot be cast to the tensor's type %s", fx_dtype_name(value->dtype),
+                      fx_dtype_name(self->dtype));
+    return !narrows;
 }
 
 fx_node *fx__pure_value(fx_node *call, fx_node *self)
 {
     fx_attr zero = fx_int(0);
-    if (is_called(call, "zero")) return fx__pure_spread(call, self, &zero);
-    if ((is_called(call, "copy") || is_called(call, "fill")) && call->args.n >= 2)
-        return fx__pure_spread(call, self, fx__arg(call, 1));
+    fx_in_place_kind kind = fx__in_place_kind(call);
+    if (kind == FX_IN_PLACE_ZERO) return fx__pure_spread(call, self, &zero);
+    if (kind == FX_IN_PLACE_COPY) return fx__pure_spread(call, self, fx__arg(call, 1));
     fx_node *pure = pure_call(call);
     const fx_type *before = fx_node_type(self, 0), *after = pure ? fx_node_type(pure, 0) : NULL;
-    return before && after && before->dtype != after->dtype ? make_cast(call, pure, before->dtype) : pure;
+    if (!before || !after) return pure;
+    if (!may_become(call, before, after)) return NULL;
+    return before->dtype != after->dtype ? make_cast(call, pure, before->dtype) : pure;
 }

@@ -2,6 +2,7 @@
 /* passes/rewrite_scalar.c: an operand that is a constant of one element becomes a number: kernels then hold it as an immediate
  * instead of loading it, and other rules (a square, an epsilon, the scale of scores) can see it. Filled matrices (the -1e4 of a
  * mask that an exporter wrote out) are numbers too; a vector stays what it is, as biases and gains often start uniform. */
+#include "ir/in_place.h"
 #include "passes/rule.h"
 #include "runtime/scalar.h"
 #include <math.h>
@@ -28,7 +29,7 @@ static bool read_number(const fx_tensor *tensor, fx_attr *out)
 
 static bool constant_number(const fx_node *node, fx_attr *out)
 {
-    if (node->opcode != FX_GET_ATTR || !node->graph->module) return false;
+    if (node->opcode != FX_GET_ATTR || !node->graph->module || fx__is_written_back(node)) return false;
     const fx_tensor *tensor = fx_module_tensor(node->graph->module, node->target);
     if (!tensor || !tensor->data) return false;
     bool one = fx_tensor_elems(tensor) == 1;

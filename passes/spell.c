@@ -64,47 +64,6 @@ static bool is_in_place(const fx_node *node)
     return fx__node_is_in_place(node) && !is_on_number;
 }
 
-/* ---- x[index] = v with tensors ----------------------------------------------------------------------------------------------- */
-
-static bool is_tensor_index(const fx_node *node)
-{
-    return strcmp(node->target, "operator.setitem") == 0 && node->args.n == 3 && fx__arg(node, 1)->kind == FX_ATTR_NODE;
-}
-
-/* A number as a tensor of the type of another. */
-static fx_status make_scalar(fx_node *before, const fx_attr *like, fx_attr *number)
-{
-    const fx_type *type = like->kind == FX_ATTR_NODE ? fx_node_type(like->u.node, 0) : NULL;
-    if (!type) return fx__diag_node(before, FX_E_UNSUPPORTED, "the type of what is written to is not known");
-    const fx_attr size = fx_list(before->graph, NULL, 0);
-    fx_node *full = fx__core_call(before, "full", (fx_attr[]){size, *number}, 2);
-    fx_node *cast = full ? fx__core_call(before, "_to_copy", (fx_attr[]){fx_node_attr(full), fx_dtype_attr(type->dtype)}, 2) : NULL;
-    if (!cast) return fx__diag_failure(before->graph->context, FX_E_UNSUPPORTED);
-    *number = fx_node_attr(cast);
-    return FX_OK;
-}
-
-/* A mask fills, positions put; functionalise makes both pure. */
-static fx_status spell_setitem(walk *w, fx_node *node)
-{
-    const fx_attr *a = node->args.u.items;
-    const fx_type *type = fx_node_type(a[1].u.node, 0);
-    bool is_mask = type && type->dtype == FX_BOOL;
-    if (!type) return fx__diag_node(node, FX_E_UNSUPPORTED, "the type of the index is not known");
-    if (is_mask && !is_number(&a[2])) return fx__diag_node(node, FX_E_UNSUPPORTED, "x[mask] = tensor");
-    fx_attr args[3] = {a[0], a[1], a[2]};
-    if (!is_mask) args[1] = fx_list(w->graph, &a[1], 1);
-    if (!is_mask && is_number(&a[2])) FX_TRY(make_scalar(node, &a[0], &args[2]));
-    fx_point point = fx_graph_insert_before(w->graph, node);
-    fx_node *call = fx_graph_call(w->graph, is_mask ? "torch.ops.aten.masked_fill_.Scalar" : "torch.ops.aten.index_put_.default", args, 3);
-    fx_graph_set_point(w->graph, point);
-    if (!call) return FX_E_OOM;
-    fx_node_set_loc(call, node->loc);
-    FX_TRY(settle_in_place(call));
-    w->modified = true;
-    return fx__core_replace(node, call);
-}
-
 /* ---- One call ---------------------------------------------------------------------------------------------------------------- */
 
 /* x[i] is a row only for a constant i: everything else is an index. */
@@ -170,7 +129,6 @@ static fx_status visit(walk *w, fx_node *node)
 {
     fx_attr value;
     FX_TRY(settle_target(w, node));
-    if (is_tensor_index(node)) return spell_setitem(w, node);
     if (is_in_place(node)) return settle_in_place(node);
     fx_spelled known = fx__spell_value(node, &value);
     if (known == FX_SPELL_NO && !is_row_itself(node)) known = fx__spell_expression(node, false, &value);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runtime/ffi.h: calls of generated functions whose signature is known only at run time, and native functions made at run time.
- * All of them return int32_t and take n_pointers pointers, then n_dims int64_t, then optionally one more pointer. */
+ * All of them return int32_t and take n_pointers pointers, then n_dims int64_t, then n_last more pointers. */
 #ifndef FX_RUNTIME_FFI_H
 #define FX_RUNTIME_FFI_H
 
 #include "fxjit/types.h"
 
 typedef struct fx_signature {
-    int32_t n_pointers, n_dims;
-    bool last_pointer;
+    int32_t n_pointers, n_dims, n_last;
 } fx_signature;
-static inline int32_t fx__signature_args(fx_signature s) { return s.n_pointers + s.n_dims + (s.last_pointer ? 1 : 0); }
+static inline int32_t fx__signature_args(fx_signature s) { return s.n_pointers + s.n_dims + s.n_last; }
 
 /* args[i] points to argument i. FX_E_ARG when libffi refuses the signature, FX_E_OOM. */
 fx_status fx__ffi_call(void *function, fx_signature signature, void *const *args, int32_t *out_result);

@@ -500,7 +500,7 @@ static fx_node *draw_case(maker *m, const fx_op *op)
 static bool add_row(maker *m, int32_t index, bool from_cases, int32_t *drawn)
 {
     const fx_op *op = fx_op_at(index);
-    if ((m->exact && !is_exact(op)) || m->n_values == MAX_VALUES) return false;
+    if (op->impure || (m->exact && !is_exact(op)) || m->n_values == MAX_VALUES) return false; /* effects: test_mutation_random */
     fx_node *node = draw_node(m, op);
     if (!node && from_cases) node = draw_case(m, op);
     if (!node) return false;

@@ -18,6 +18,18 @@ void tool_tensors_free(tool_tensors *tensors)
     *tensors = (tool_tensors){0};
 }
 
+fx_status tool_tensors_copy(const tool_tensors *from, tool_tensors *out)
+{
+    fx_status status = FX_OK;
+    *out = tool_tensors_new(from->n);
+    for (int32_t i = 0; i < from->n && status == FX_OK; i++) {
+        const fx_tensor *tensor = &from->tensor[i];
+        status = fx_tensor_alloc(tensor->dtype, tensor->rank, tensor->dim, &out->tensor[i]);
+        if (status == FX_OK) status = fx_tensor_copy(&out->tensor[i], tensor);
+    }
+    return status;
+}
+
 bool tool_has_types(const fx_module *module)
 {
     for (int32_t i = 0; i < fx_module_input_count(module); i++)

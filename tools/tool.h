@@ -68,6 +68,8 @@ typedef struct tool_tensors {
 } tool_tensors;
 tool_tensors tool_tensors_new(int32_t n);
 void tool_tensors_free(tool_tensors *tensors);
+/* Tensors of their own with the same values: runs may change inputs. */
+fx_status tool_tensors_copy(const tool_tensors *from, tool_tensors *out);
 
 /* The module's inputs: files as told by --input, the rest random. */
 fx_status tool_inputs(fx_context *context, fx_module *module, const tool_options *options, tool_tensors *out);

@@ -3,15 +3,17 @@
 #include "tool.h"
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 typedef struct run_options {
     tool_options common;
     const char *model, *directory;
+    bool *changed; /* [inputs] */
 } run_options;
 
-static const struct argp_option options[] = {{"output-dir", 'o', "DIR", 0, "write every output to DIR/NAME.npy", 0}, {0}};
+static const struct argp_option options[] = {{"output-dir", 'o', "DIR", 0, "write every output, and every input that the model changes, to DIR/NAME.npy", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -58,6 +60,7 @@ static fx_status run_compiled(fx_context *context, fx_module *module, run_option
     fx_compiled *compiled = NULL;
     const fx_tensor *examples = tool_has_types(module) ? NULL : in->tensor;
     fx_status status = fx_compile(module, examples, examples ? in->n : 0, &o->common.compile, &compiled);
+    for (int32_t i = 0; status == FX_OK && i < in->n; i++) o->changed[i] = fx_compiled_input_is_written(compiled, i);
     if (status == FX_OK) status = fx_run(compiled, context, in->tensor, in->n, out->tensor, out->n);
     fx_compiled_free(compiled);
     return status;
@@ -90,6 +93,34 @@ static void file_name(char *path, size_t capacity, const char *directory, const 
         if (*c == '/') *c = '_';
 }
 
+static fx_status save_changed(fx_context *context, const fx_module *module, const run_options *o, const tool_tensors *in)
+{
+    char path[4096];
+    fx_status status = FX_OK;
+    for (int32_t i = 0; i < in->n && status == FX_OK; i++) {
+        if (!o->changed[i]) continue;
+        file_name(path, sizeof path, o->directory, fx_module_input_name(module, i));
+        status = fx_tensor_save_npy(context, path, &in->tensor[i]);
+    }
+    return status;
+}
+
+/* Whether the interpreter changed an input, which nobody said before. */
+static void find_changed(const tool_tensors *before, const tool_tensors *after, bool *changed)
+{
+    for (int32_t i = 0; i < after->n; i++) changed[i] = tool_compare(&after->tensor[i], &before->tensor[i], 0, 0).max_abs > 0;
+}
+
+static fx_status interpret(fx_module *module, run_options *o, const tool_tensors *in, tool_tensors *out)
+{
+    tool_tensors before = {0};
+    fx_status status = tool_tensors_copy(in, &before);
+    if (status == FX_OK) status = fx_interpret(module, in->tensor, in->n, out->tensor, out->n);
+    if (status == FX_OK) find_changed(&before, in, o->changed);
+    tool_tensors_free(&before);
+    return status;
+}
+
 static fx_status save_outputs(fx_context *context, const fx_module *module, const char *directory, const tool_tensors *out)
 {
     char path[4096];
@@ -103,6 +134,16 @@ static fx_status save_outputs(fx_context *context, const fx_module *module, cons
         status = fx_tensor_save_npy(context, path, &out->tensor[i]);
     }
     return status;
+}
+
+static void print_changed(const fx_module *module, const run_options *o, const tool_tensors *in)
+{
+    char name[256];
+    for (int32_t i = 0; i < in->n; i++) {
+        if (!o->changed[i]) continue;
+        snprintf(name, sizeof name, "%s (input, changed)", fx_module_input_name(module, i));
+        summarise(name, &in->tensor[i]);
+    }
 }
 
 static void print_outputs(const fx_module *module, const run_options *o, const tool_tensors *out)
@@ -127,13 +168,17 @@ static fx_status run_model(fx_context *context, fx_module *module, run_options *
 {
     tool_tensors in, out = tool_tensors_new(fx_module_output_count(module));
     fx_status status = tool_inputs(context, module, &o->common, &in);
+    o->changed = calloc((size_t)fx_module_input_count(module) + 1, sizeof *o->changed);
+    if (!o->changed) status = FX_E_OOM;
     tool_progress_begin(&o->common);
     if (status == FX_OK)
-        status = o->common.compiled ? run_compiled(context, module, o, &in, &out)
-                                    : fx_interpret(module, in.tensor, in.n, out.tensor, out.n);
+        status = o->common.compiled ? run_compiled(context, module, o, &in, &out) : interpret(module, o, &in, &out);
     tool_progress_end();
     if (status == FX_OK && o->directory) status = save_outputs(context, module, o->directory, &out);
+    if (status == FX_OK && o->directory) status = save_changed(context, module, o, &in);
     if (status == FX_OK) print_outputs(module, o, &out);
+    if (status == FX_OK && !o->common.json) print_changed(module, o, &in);
+    free(o->changed);
     tool_tensors_free(&in);
     tool_tensors_free(&out);
     return status;

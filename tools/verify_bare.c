@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify_bare.c: a model alone: compiled code against the interpreter on random inputs, within the error bound that the interpreter
- * carries along. On a mismatch the first bad node is found by halving: the graph is compiled with an earlier node as output. */
+ * carries along. On a mismatch the first bad node is found by halving: the graph is compiled with an earlier node as output. What
+ * runs leave in inputs and in state must agree too. */
 #include "verify.h"
 #include <math.h>
 #include <stdlib.h>
@@ -33,21 +34,64 @@ static outcome compare_output(int32_t index, const fx_tensor *actual, const fx_t
     return (outcome){.good = true};
 }
 
-/* False: an engine failed, as s->why tells. */
-static bool compare_engines(subject *s, const tool_tensors *inputs, outcome *out)
+/* Bounds go with outputs; what else a run changes must agree as far as expected outputs of a file have to. */
+#define CHANGED_TOLERANCE 1e-4
+
+static bool same_change(subject *s, const char *kind, const char *name, const fx_tensor *compiled, const fx_tensor *interpreted)
+{
+    tool_error e = tool_compare(compiled, interpreted, 0, 0);
+    if (e.same_type && e.max_rel <= CHANGED_TOLERANCE) return true;
+    return verify_fault(s, "%s \"%s\" differs after the run by %.3g of its largest element", kind, name, e.max_rel);
+}
+
+static bool same_changes(subject *s, const tool_tensors *compiled, const tool_tensors *interpreted)
+{
+    bool good = true;
+    for (int32_t i = 0; i < compiled->n && good; i++)
+        if (fx_compiled_input_is_written(s->compiled, i))
+            good = same_change(s, "input", fx_module_input_name(s->module, i), &compiled->tensor[i], &interpreted->tensor[i]);
+    for (int32_t i = 0; i < fx_compiled_state_count(s->compiled) && good; i++) {
+        const char *path = fx_compiled_state_path(s->compiled, i);
+        fx_tensor state;
+        const fx_tensor *expected = fx_module_tensor(s->module, path);
+        good = expected && fx_state_tensor(fx_compiled_state(s->compiled), path, &state) == FX_OK &&
+               same_change(s, "buffer", path, &state, expected);
+    }
+    return good;
+}
+
+typedef struct engines {
+    tool_tensors in[ENGINES]; /* each its own: runs may change them */
+    tool_tensors fast, slow, bounds;
+} engines;
+
+static bool run_engines(subject *s, const tool_tensors *inputs, engines *e)
 {
     int32_t n = fx_module_output_count(s->module);
-    tool_tensors fast = {0}, slow = tool_tensors_new(n), bounds = tool_tensors_new(n);
+    e->slow = tool_tensors_new(n);
+    e->bounds = tool_tensors_new(n);
+    for (int i = 0; i < ENGINES; i++)
+        if (!verify_status(s, "copying inputs", tool_tensors_copy(inputs, &e->in[i]))) return false;
+    const tool_tensors *in = &e->in[ENGINE_INTERPRETER];
+    return verify_compile(s, inputs) && verify_run(s, ENGINE_COMPILED, &e->in[ENGINE_COMPILED], &e->fast) &&
+           verify_status(s, "interpreting",
+                         fx_interpret_bound(s->module, in->tensor, in->n, e->slow.tensor, e->bounds.tensor, n));
+}
+
+/* False: an engine failed, or they leave other changes, as s->why tells. */
+static bool compare_engines(subject *s, const tool_tensors *inputs, outcome *out)
+{
+    engines e = {0};
     *out = (outcome){.good = true};
-    bool ran =
-        verify_compile(s, inputs) && verify_run(s, ENGINE_COMPILED, inputs, &fast) &&
-        verify_status(s, "interpreting", fx_interpret_bound(s->module, inputs->tensor, inputs->n, slow.tensor, bounds.tensor, n));
-    for (int32_t i = 0; i < n && ran && out->good; i++)
-        *out = compare_output(i, &fast.tensor[i], &slow.tensor[i], &bounds.tensor[i]);
-    tool_tensors_free(&fast);
-    tool_tensors_free(&slow);
-    tool_tensors_free(&bounds);
-    return ran;
+    bool good = run_engines(s, inputs, &e);
+    for (int32_t i = 0; i < e.slow.n && good && out->good; i++)
+        *out = compare_output(i, &e.fast.tensor[i], &e.slow.tensor[i], &e.bounds.tensor[i]);
+    if (good && out->good) good = same_changes(s, &e.in[ENGINE_COMPILED], &e.in[ENGINE_INTERPRETER]);
+    for (int i = 0; i < ENGINES; i++) tool_tensors_free(&e.in[i]);
+    tool_tensors_free(&e.fast);
+    tool_tensors_free(&e.slow);
+    tool_tensors_free(&e.bounds);
+    return good;
 }
 
 /* ---- The first bad node

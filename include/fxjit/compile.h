@@ -48,7 +48,9 @@ FX_API fx_status fx_tensor_load_pb(fx_context *context, const char *path, FX_GIV
 
 /* ---- Interpreter: slow, obvious, and the meaning of every graph --------------------------------------------------------- */
 
-/* outputs[i].data may be NULL: then memory is allocated and the caller releases it. */
+/* outputs[i].data may be NULL: then memory is allocated and the caller releases it. Inputs that the graph changes are changed. A
+ * buffer of the module that it changes becomes the module's own copy with the new values (fx_module_tensor), and the memory it was
+ * made from stays as it is. */
 FX_API fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs);
 /* The same, and per output element a bound on the rounding error of any legal evaluation order (f64 tensors, released by caller). */
 FX_API fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
@@ -92,22 +94,50 @@ static inline fx_status fx_compile_fx(fx_module *module, const fx_tensor *exampl
 FX_API void fx_compiled_free(FX_TAKES fx_compiled *compiled);
 
 /* Runs compiled code. Inputs of any strides (others than the compiled ones are copied); outputs with data NULL are allocated.
- * Safe from many threads at once. FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD, FX_E_ALIAS, FX_E_INDEX, FX_E_OOM. When
+ * Inputs that the graph changes are changed. Safe from many threads at once, but for graphs with state (see fx_state_new). FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD, FX_E_ALIAS, FX_E_INDEX, FX_E_OOM. When
  * `context` is not NULL the reason is written there. */
 FX_API fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                         int32_t n_outputs);
+
+/* ---- State ------------------------------------------------------------------------------------------------------------- */
+
+/* A graph may change buffers of its module: running statistics, a cache. Compiled code does not touch the module: these buffers
+ * lie in a state, one per concurrent run, which begins with the module's values at compile time and keeps what runs leave in it.
+ * fx_run uses the compiled graph's own state when there is one, so that runs of a graph with state must not overlap in time;
+ * fx_run_with takes one of the caller's. Graphs without state ignore it. */
+typedef struct fx_state fx_state;
+/* A state with the first values. FX_E_OOM. Freed before the compiled graph. */
+FX_API fx_status fx_state_new(const fx_compiled *compiled, FX_GIVES fx_state **out);
+FX_API void fx_state_free(FX_TAKES fx_state *state); /* NULL is allowed; a compiled graph's own must not be given */
+FX_API void fx_state_reset(fx_state *state);         /* the first values again */
+/* The memory, fx_compiled_state_bytes of it, 64-byte aligned: the typed wrapper's argument `state`. */
+FX_API void *fx_state_data(fx_state *state);
+/* A buffer by its dotted path: a view of the state's memory, to be read or written between runs. FX_E_NOT_FOUND. */
+FX_API fx_status fx_state_tensor(const fx_state *state, const char *path, fx_tensor *out);
+FX_API fx_state *fx_compiled_state(fx_compiled *compiled); /* the compiled graph's own, used by fx_run; NULL: it has no state */
+FX_API size_t fx_compiled_state_bytes(const fx_compiled *compiled);
+FX_API int32_t fx_compiled_state_count(const fx_compiled *compiled);
+FX_API const char *fx_compiled_state_path(const fx_compiled *compiled, int32_t index); /* NULL: no such buffer */
+/* Whether runs change the caller's input: its elements must lie apart, and no other input or output may overlap it. */
+FX_API bool fx_compiled_input_is_written(const fx_compiled *compiled, int32_t index);
+/* fx_run with this state; NULL: the compiled graph's own. A run that fails may have changed state and inputs in part. */
+FX_API fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                             fx_tensor *outputs, int32_t n_outputs);
+
+/* ---- Functions --------------------------------------------------------------------------------------------------------- */
 
 /* The uniform entry; fx_compiled_call fills the constant parts of a call (consts, n_in, n_out, threads, step). */
 FX_API fx_rt_entry fx_compiled_entry(const fx_compiled *compiled);
 FX_API void fx_compiled_call(const fx_compiled *compiled, fx_rt_call *call);
 /* The typed wrapper: int32_t f(const T *in0, ..., T *out0, ..., int64_t dim0, ..., void *workspace) with one argument per
- * tensor and one per symbol; its C prototype is fx_compiled_prototype. */
+ * tensor and one per symbol, and a last argument `void *state` when the graph has state; inputs that it changes are not const.
+ * Its C prototype is fx_compiled_prototype. */
 FX_API void *fx_entry(const fx_compiled *compiled);
 FX_API const char *fx_compiled_prototype(const fx_compiled *compiled);
 /* Calls fx_entry through libffi; args[i] points to argument i. */
 FX_API fx_status fx_compiled_invoke(const fx_compiled *compiled, void *const *args, int32_t n_args);
 /* A native function int32_t f(const T *in0, ..., T *out0, ..., int64_t dim0, ...) of any arity, made with libffi, that
- * allocates its own workspace. Freed with the compiled graph. */
+ * allocates its own workspace and uses the compiled graph's own state. Freed with the compiled graph. */
 FX_API void *fx_compiled_closure(fx_compiled *compiled);
 
 /* Bytes of workspace that serve every run, whatever its sizes: with symbols, those at the upper ends of their ranges. */

@@ -7,6 +7,8 @@
 
 fx_status fx__batch_norm_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__batch_norm_bound(const fx_rt_bound *call);
+fx_status fx__native_batch_norm_ref(const fx_rt_arg *args, fx_tensor *results);
+fx_status fx__native_batch_norm_bound(const fx_rt_bound *call);
 fx_status fx__batch_norm_no_training_ref(const fx_rt_arg *args, fx_tensor *results);
 fx_status fx__batch_norm_no_training_bound(const fx_rt_bound *call);
 fx_status fx__functional_batch_norm_ref(const fx_rt_arg *args, fx_tensor *results);
@@ -20,15 +22,11 @@ enum { INPUT, WEIGHT, BIAS, MEAN, VAR, TRAINING, MOMENTUM, EPS, USE_INPUT = TRAI
 
 /* ---- Shapes -------------------------------------------------------------------------------------------------------------- */
 
-/* Statistics of the batch's own; running ones would change. */
-static fx_status check_own(fx_call *call, int32_t mean, int32_t var)
+/* Statistics of the batch's own; running ones change, which is taken out by functionalise (passes/train.c). */
+static fx_status check_own(fx_call *call)
 {
     FX_TRY(fx__check_rank(call, INPUT, 2, FX_RANK - 2));
     const fx_type *x = fx__call_type(call, INPUT);
-    if (!fx__call_is_none(call, mean) || !fx__call_is_none(call, var))
-        return fx__call_error(
-            call, FX_E_UNSUPPORTED,
-            "training=True changes the running statistics: only inference is supported, call eval() before tracing");
     if (!fx_dim_is_const(x->dim[1]) || x->dim[1] == 0)
         return fx__call_error(call, FX_E_UNSUPPORTED, "%s channels; a constant number is needed", fx__check_dim(call, x->dim[1]).s);
     for (int32_t i = 1; i <= 4; i++) FX_TRY(fx__check_vector(call, i, x->dim[1]));
@@ -37,7 +35,7 @@ static fx_status check_own(fx_call *call, int32_t mean, int32_t var)
 
 static fx_status check_vectors(fx_call *call, int32_t mean, int32_t var, int32_t training)
 {
-    if (training >= 0 && fx__call_int(call, training)) return check_own(call, mean, var);
+    if (training >= 0 && fx__call_int(call, training)) return check_own(call);
     if (fx__call_is_none(call, mean) || fx__call_is_none(call, var))
         return fx__call_error(call, FX_E_ARG, "running_mean and running_var are needed in inference");
     FX_TRY(fx__check_rank(call, INPUT, 2, FX_RANK));
@@ -58,28 +56,26 @@ static fx_status shape_functional(fx_call *call)
 }
 
 /* The saved statistics are empty in inference. */
-static fx_status shape_with_saved(fx_call *call)
+static fx_status shape_with_saved(fx_call *call, fx_dim length)
 {
     FX_TRY(fx__rule_shape_same(call));
     for (int32_t r = 1; r < 3; r++) {
         call->result[r].rank = 1;
-        call->result[r].dim[0] = 0;
+        call->result[r].dim[0] = length;
     }
     return FX_OK;
 }
 
 static fx_status shape_native(fx_call *call)
 {
-    if (fx__call_int(call, TRAINING))
-        return fx__call_error(call, FX_E_UNSUPPORTED, "training=True: the saved statistics are not kept");
     FX_TRY(check_vectors(call, MEAN, VAR, TRAINING));
-    return shape_with_saved(call);
+    return shape_with_saved(call, fx__call_int(call, TRAINING) ? fx__call_type(call, INPUT)->dim[1] : 0);
 }
 
 static fx_status shape_no_training(fx_call *call)
 {
     FX_TRY(check_vectors(call, MEAN, VAR, -1));
-    return shape_with_saved(call);
+    return shape_with_saved(call, 0);
 }
 
 static fx_status shape_instance_norm(fx_call *call)
@@ -217,8 +213,8 @@ const fx_op fx_op_native_batch_norm = {
     .family = "normalisation",
     .dtypes = FX_FLOATS,
     .shape = shape_native,
-    .reference = fx__batch_norm_ref,
-    .bound = fx__batch_norm_bound,
+    .reference = fx__native_batch_norm_ref,
+    .bound = fx__native_batch_norm_bound,
     .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0)", "image"}, {NULL, NULL}},
 };
 

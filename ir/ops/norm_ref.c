@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reference kernels of batch normalisation in inference: y = (x - mean) / sqrt(var + eps) * weight + bias per channel (dim 1). */
-#include "runtime/ref.h"
+#include "ir/ops/norm_train_ref.h"
 #include <math.h>
 #include <string.h>
 
@@ -123,6 +123,21 @@ fx_status fx__batch_norm_bound(const fx_rt_bound *call)
     if (call->args[5].u.i) return batch_statistics_bound(call);
     batch_norm b = aten_order(call->args, call->args[7].u.f), e = aten_order(call->arg_errors, 0);
     return fill_bound(&b, &e, call->eps, call->errors);
+}
+
+/* The same with the batch's statistics as results 1 and 2, which are empty in inference. */
+fx_status fx__native_batch_norm_ref(const fx_rt_arg *args, fx_tensor *results)
+{
+    if (args[5].u.i) fx__train_saved_ref(&args[0], NULL, args[7].u.f, 0, &results[1], NULL);
+    return fx__batch_norm_ref(args, results);
+}
+
+fx_status fx__native_batch_norm_bound(const fx_rt_bound *call)
+{
+    const fx_rt_arg *args = call->args;
+    fx_tensor saved[] = {call->results[1], call->results[2]};
+    if (args[5].u.i) fx__train_saved_ref(&args[0], &call->arg_errors[0], args[7].u.f, call->eps, saved, &call->errors[1]);
+    return fx__batch_norm_bound(call);
 }
 
 /* _native_batch_norm_legit_no_training(input, weight, bias, mean, var, momentum, eps); results 1 and 2 are empty */

@@ -139,6 +139,14 @@ static fx_status shape_stack(fx_call *call)
     return FX_OK;
 }
 
+/* The i-th tensor of a list, which may be the results of one node. */
+static fx_attr tensor_of_list(fx_graph *graph, const fx_call *call, int32_t i)
+{
+    if (call->arg[0].kind != FX_ATTR_NODE) return call->arg[0].u.items[i];
+    fx_node *item = fx__check_insert(graph, call, FX_OP_getitem, (fx_attr[]){call->arg[0], fx_int(i)}, 2);
+    return item ? fx_node_attr(item) : fx_none();
+}
+
 static fx_node *decompose_stack(fx_graph *graph, const fx_call *call)
 {
     int32_t n = fx__call_list_count(call, 0);
@@ -146,7 +154,7 @@ static fx_node *decompose_stack(fx_graph *graph, const fx_call *call)
     fx_attr *pieces = FX_NEW_ARRAY(graph->arena, fx_attr, n);
     if (pieces == NULL) return NULL;
     for (int32_t i = 0; i < n; i++) {
-        fx_node *piece = fx__check_insert(graph, call, FX_OP_unsqueeze, (fx_attr[]){call->arg[0].u.items[i], dim}, 2);
+        fx_node *piece = fx__check_insert(graph, call, FX_OP_unsqueeze, (fx_attr[]){tensor_of_list(graph, call, i), dim}, 2);
         if (piece == NULL) return NULL;
         pieces[i] = fx_node_attr(piece);
     }
