@@ -324,7 +324,9 @@ static fx_status join_rows(const fuser *f)
 
 fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
 {
-    fuser f = {.program = program, .options = options};
+    fx_pass_options own = *options;
+    own.no_fusion = own.no_fusion || own.precision == FX_PRECISION_STRICT; /* a stored value is rounded, and met by no other node */
+    fuser f = {.program = program, .options = &own};
     for (bool joined = true; joined;) {
         joined = false;
         FX_TRY(sweep(&f, &joined));

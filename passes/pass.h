@@ -17,6 +17,7 @@ fx_status fx__pass_normalise(fx_graph *graph, void *user,
                              bool *out_modified); /* any spelling to table calls, all arguments bound */
 fx_status fx__pass_functionalise(fx_graph *graph, void *user, bool *out_modified); /* mutation to pure calls and writebacks */
 fx_status fx__pass_decompose(fx_graph *graph, void *user, bool *out_modified);     /* rows with decompose and without lower */
+fx_status fx__pass_rewrite_exact(fx_graph *graph, void *user, bool *out_modified); /* of the next one, what changes no bit */
 fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified); /* conv + batch_norm, dropout, no-op casts and views */
 fx_status fx__pass_fold(fx_graph *graph, void *user, bool *out_modified);    /* small constant subgraphs by the interpreter */
 fx_status fx__pass_cse(fx_graph *graph, void *user, bool *out_modified);

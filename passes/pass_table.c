@@ -12,6 +12,7 @@ static const fx_pass passes[] = {
     {"normalise", fx__pass_normalise, NULL, NULL},
     {"decompose", fx__pass_decompose, NULL, after_normalise},
     {"rewrite", fx__pass_rewrite, NULL, after_normalise},
+    {"rewrite_exact", fx__pass_rewrite_exact, NULL, after_normalise},
     {"fold", fx__pass_fold, NULL, after_normalise},
     {"cse", fx__pass_cse, NULL, NULL},
     {"dce", fx__pass_dce, NULL, NULL},

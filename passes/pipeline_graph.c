@@ -7,6 +7,8 @@
 static const char *const to_core[] = {"inline", "spell", "functionalise", "normalise", NULL};
 /* Over the core, again while something changes. */
 static const char *const simplify[] = {"decompose", "rewrite", "fold", "cse", "dce", NULL};
+/* The same where every node keeps its own rounding. */
+static const char *const simplify_strictly[] = {"decompose", "rewrite_exact", "fold", "cse", "dce", NULL};
 /* Once, at the end. */
 static const char *const finish[] = {"layout", "dce", NULL};
 
@@ -47,6 +49,7 @@ fx_status fx__pipeline_core(fx_graph *graph, const fx_pass_options *options)
 fx_status fx__pipeline_graph(fx_graph *graph, const fx_pass_options *options)
 {
     FX_TRY(fx__pipeline_core(graph, options));
-    FX_TRY(run_passes(graph, simplify, options, ROUNDS));
+    bool strict = options && options->precision == FX_PRECISION_STRICT;
+    FX_TRY(run_passes(graph, strict ? simplify_strictly : simplify, options, ROUNDS));
     return run_passes(graph, finish, options, 1);
 }

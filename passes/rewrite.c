@@ -47,14 +47,19 @@ fx_status fx__rewrite_casts(fx_graph *graph, bool *out_modified)
     return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified);
 }
 
-fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified)
+fx_status fx__pass_rewrite_exact(fx_graph *graph, void *user, bool *out_modified)
 {
     (void)user;
     *out_modified = false;
     FX_TRY(fx__rewrite_casts(graph, out_modified));
     FX_TRY(fx__rewrite_scalars(graph, out_modified));
     FX_TRY(fx__rewrite_algebra(graph, out_modified));
-    FX_TRY(fx__rewrite_views(graph, out_modified));
+    return fx__rewrite_views(graph, out_modified);
+}
+
+fx_status fx__pass_rewrite(fx_graph *graph, void *user, bool *out_modified)
+{
+    FX_TRY(fx__pass_rewrite_exact(graph, user, out_modified));
     FX_TRY(fx__rewrite_products(graph, out_modified));
     FX_TRY(fx__rewrite_layer_norms(graph, out_modified));
     FX_TRY(fx__rewrite_spellings(graph, out_modified));

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192, OWN_ROWS = 9 };
+enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192, OWN_ROWS = 11 };
 
 typedef struct maker {
     fx_module *module;
@@ -137,11 +137,20 @@ typedef struct draft {
     const fx_type *type; /* of self */
     fx_attr arg[FX_PARAMS];
     int32_t n;
+    int64_t groups; /* of a convolution */
 } draft;
 
 static int64_t dim_or(const fx_type *type, int32_t axis, int64_t otherwise)
 {
     return axis < type->rank && type->dim[axis] > 0 ? type->dim[axis] : otherwise;
+}
+
+/* A number that divides the channels; all of them, half of the time. */
+static int64_t groups_of(maker *m, int64_t channels)
+{
+    int64_t groups = pick(m, 0, 1) || channels < 1 ? channels : pick(m, 1, channels);
+    while (groups > 1 && channels % groups != 0) groups--;
+    return groups > 1 ? groups : 1;
 }
 
 static fx_attr weight_for(maker *m, draft *d, const char *param)
@@ -150,7 +159,13 @@ static fx_attr weight_for(maker *m, draft *d, const char *param)
     int64_t channels = dim_or(d->type, 1, 1);
     if (norm) return fx_node_attr(weight(m, d->type->dtype, 1, &channels, strstr(param, "var") != NULL));
     if (conv && strcmp(param, "weight") == 0) {
+        bool transposed = strstr(d->op->name, "transpose") != NULL;
         int64_t dim[FX_RANK] = {pick(m, 1, 3) * 2, channels, pick(m, 1, 3), pick(m, 1, 3), 1, 1, 1, 1};
+        d->groups = pick(m, 0, 1) ? groups_of(m, channels) : 1;
+        if (d->groups > 1) {
+            dim[0] = transposed ? channels : d->groups * pick(m, 1, 3);
+            dim[1] = transposed ? pick(m, 1, 3) : channels / d->groups;
+        }
         return fx_node_attr(weight(m, d->type->dtype, d->type->rank, dim, false));
     }
     if (strcmp(param, "bias") == 0 && d->n > 1 && d->arg[1].kind == FX_ATTR_NODE) {
@@ -296,7 +311,7 @@ static fx_attr int_for(maker *m, draft *d, const char *name)
 {
     int32_t rank = d->type->rank;
     if (strstr(name, "dim")) return fx_int(pick(m, -rank, rank > 0 ? rank - 1 : 0));
-    if (strcmp(name, "groups") == 0) return fx_int(1);
+    if (strcmp(name, "groups") == 0) return fx_int(d->groups > 0 ? d->groups : groups_of(m, dim_or(d->type, 1, 1)));
     if (strcmp(name, "step") == 0) return fx_int(pick(m, 1, 3));
     return fx_int(pick(m, -2, 4));
 }
@@ -335,14 +350,16 @@ static fx_attr argument_for(maker *m, draft *d, const fx_param *param)
 /* Rows whose f32 result is exact as long as all integers stay below 2^24. */
 static bool is_exact(const fx_op *op)
 {
-    static const char exact[] = " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
-                                "maximum minimum eq ne lt le gt ge "
-                                "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
-                                "linear addmm mm bmm baddbmm matmul "
-                                "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
-                                "expand slice select squeeze "
-                                "unsqueeze embedding index index_copy index_select gather scatter take cat stack constant_pad_nd "
-                                "dropout clone contiguous alias detach ";
+    static const char exact[] =
+        " relu relu6 clamp clamp_min clamp_max hardtanh neg abs floor ceil round trunc add sub rsub mul "
+        "maximum minimum eq ne lt le gt ge "
+        "logical_not logical_and logical_or logical_xor where masked_fill sum amax amin argmax argmin "
+        "linear addmm mm bmm baddbmm matmul "
+        "conv1d conv2d conv3d max_pool1d max_pool2d max_pool3d view reshape flatten permute transpose t "
+        "expand slice select squeeze "
+        "unsqueeze embedding index index_copy index_select gather scatter take cat stack constant_pad_nd "
+        "dropout clone contiguous alias detach roll channel_shuffle pixel_shuffle reflection_pad2d replication_pad2d "
+        "pad_circular adaptive_max_pool2d max_pool2d_with_indices im2col conv_transpose2d upsample_nearest2d ";
     char word[64];
     snprintf(word, sizeof word, " %s ", op->name);
     return strstr(exact, word) != NULL;

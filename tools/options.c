@@ -142,7 +142,7 @@ enum { KEY_PRECISION = 256, KEY_TARGET, KEY_CPU, KEY_FEATURES, KEY_CHECK, KEY_DI
 
 static const struct argp_option compile_options[] = {
     {"threads", 't', "N", 0, "threads to use; 0, the default, is one per core", 0},
-    {"precision", KEY_PRECISION, "MODE", 0, "default, strict or fast", 0},
+    {"precision", KEY_PRECISION, "MODE", 0, "default; strict: every node rounds for itself; fast: today as default", 0},
     {"target", KEY_TARGET, "TRIPLE", 0, "LLVM triple to compile for", 0},
     {"cpu", KEY_CPU, "NAME", 0, "LLVM name of the CPU to compile for", 0},
     {"features", KEY_FEATURES, "LIST", 0, "LLVM features, such as +avx2,-avx512f", 0},

@@ -63,6 +63,11 @@ FX_API fx_status fx_module_core(fx_module *module, const fx_tensor *example_inpu
 
 /* ---- Compiling --------------------------------------------------------------------------------------------------------- */
 
+/* How much of the graph's own rounding is kept.
+ *   DEFAULT  nodes may become one kernel: f16 and bf16 stay in f32 between them, a product and a sum of two nodes may round once,
+ *            batch normalisation goes into weights, and what is written out may become the operator that it spells.
+ *   STRICT   every node is a kernel of its own, whose result is rounded to its type and stored; nothing of the above.
+ *   FAST     today the same as DEFAULT. */
 typedef enum fx_precision { FX_PRECISION_DEFAULT, FX_PRECISION_STRICT, FX_PRECISION_FAST } fx_precision;
 
 /* Called now and then during long work; done of total in percent. Return false to cancel. */

@@ -54,8 +54,10 @@ static fx_status shape_vec(fx_call *call, int32_t n)
     call->result[0] = *fx__call_type(call, SELF);
     for (int32_t d = 0; d < n; d++) {
         call->result[0].dim[2 + d] = size[d];
-        if (!fx__dims_assume(call->dims, FX_GUARD_LE, 1, size[d], "an image has pixels"))
-            return fx__call_error(call, FX_E_SHAPE, "the result has size %s", fx__check_dim(call, size[d]).s);
+        if (!fx__dims_assume(call->dims, FX_GUARD_LE, 1, size[d], "an image has pixels") ||
+            !fx__dims_assume(call->dims, FX_GUARD_LE, 1, fx__call_type(call, SELF)->dim[2 + d], "an image has pixels"))
+            return fx__call_error(call, FX_E_SHAPE, "%s cannot be resampled to size %s",
+                                  fx__check_type(call, fx__call_type(call, SELF)).s, fx__check_dim(call, size[d]).s);
     }
     return FX_OK;
 }

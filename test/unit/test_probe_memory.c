@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Probes of memory: results must not depend on what workspace, scratch and outputs held before (poison), and nothing outside the
- * tensors and the workspace may be touched (pages without access directly before and after each). */
-#include "probe.h"
+ * tensors, the workspace and each constant may be touched (pages without access directly before and after each). */
+#include "probe_program.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,18 +108,23 @@ static void check_fenced(fx_probe *p, const fx_compile_options *options)
 }
 
 /* A template in which # stands for a size. */
-static void check_size(const char *lines, int size, int32_t threads)
+static void fill_in(char *text, size_t room, const char *lines, int size)
 {
-    char text[1024];
     size_t n = 0;
-    for (const char *c = lines; *c && n + 12 < sizeof text; c++) {
+    for (const char *c = lines; *c && n + 12 < room; c++) {
         if (*c == '#') {
-            n += (size_t)snprintf(text + n, sizeof text - n, "%d", size);
+            n += (size_t)snprintf(text + n, room - n, "%d", size);
         } else {
             text[n++] = *c;
         }
     }
     text[n] = 0;
+}
+
+static void check_size(const char *lines, int size, int32_t threads)
+{
+    char text[1024];
+    fill_in(text, sizeof text, lines, size);
     fx_probe p = fx_probe_text(text, false);
     check_fenced(&p, &(fx_compile_options){.threads = threads});
 }
@@ -207,9 +212,9 @@ START_TEST(symbolic_sizes_stay_inside)
     check_residues(SYMBOL "0\n" IN("x", "f32[n, 5]") IN("z", "f32[19, 5]") IN("b", "f32[19]")
                        CALL("linear.default", "(%x, %z, %b)"));
     check_residues(SYMBOL "3\n" IN("x", "f32[1, 18, 5, n]") CALL("max_pool2d.default", "(%x, [3, 3], [1, 1], [1, 1])"));
-    check_residues(SYMBOL "3\n" IN("x", "f32[1, 3, n, n]") IN("w", "f32[16, 3, 1, 1]") IN("wd", "f32[16, 1, 3, 3]")
-                       "%c = call_function \"torch.ops.aten.conv2d.default\"(%x, %w, None, [1, 1], [0, 0], [1, 1], 1)\n"
-                       CALL("conv2d.default", "(%c, %wd, None, [1, 1], [1, 1], [1, 1], 16)"));
+    check_residues(SYMBOL "3\n" IN("x", "f32[1, 3, n, n]") IN("w", "f32[16, 3, 1, 1]") IN(
+        "wd", "f32[16, 1, 3, 3]") "%c = call_function \"torch.ops.aten.conv2d.default\"(%x, %w, None, [1, 1], [0, 0], [1, 1], "
+                                  "1)\n" CALL("conv2d.default", "(%c, %wd, None, [1, 1], [1, 1], [1, 1], 16)"));
     check_residues(SYMBOL "1\n" IN("x", "f32[7, n]") IN("z", "f32[3, 7]") CALL("mm.default", "(%z, %x)"));
 }
 END_TEST
@@ -226,9 +231,11 @@ START_TEST(chunks_stay_inside)
     check_shared(IN("x", "f32[#, 64]") IN("w", "f32[70, 64]") CALL("linear.default", "(%x, %w)"), 100);
     check_shared(IN("x", "f32[1, 256]") IN("w", "f32[#, 256]") CALL("linear.default", "(%x, %w)"), 1000);
     check_shared(IN("x", "f32[1, 4, 9, #]") IN("w", "f32[20, 4, 3, 3]")
-                     CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 1)"), 100);
+                     CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 1)"),
+                 100);
     check_shared(IN("x", "f32[1, 16, 20, #]") IN("w", "f32[16, 1, 3, 3]")
-                     CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 16)"), 100);
+                     CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], 16)"),
+                 100);
 }
 END_TEST
 
@@ -241,6 +248,128 @@ START_TEST(random_graphs_stay_inside)
 }
 END_TEST
 
+/* ---- Fences round every constant ----------------------------------------------------------------------------------------------
+ */
+
+/* Where constants lie in their block when each has pages of its own. */
+typedef struct layout {
+    const fx_program *program;
+    char *map;
+    size_t page, bytes;
+    bool at_start;
+} layout;
+
+static bool is_root_constant(const fx_buf *buf)
+{
+    return buf->role == FX_BUF_CONST && buf->parent < 0 && buf->offset >= 0;
+}
+
+static size_t constant_bytes(const fx_program *program, int32_t i)
+{
+    return (size_t)fx__buf_elems(program, i) * fx_dtype_bytes(program->buf[i].dtype);
+}
+
+/* Each begins at a page, or ends at one as nearly as its alignment allows; between them one page is left. */
+static void spread_constants(fx_program *program, layout *l)
+{
+    fx_dim moved[1024];
+    size_t at = l->page;
+    ck_assert_int_le(program->n_buf, 1024);
+    for (int32_t i = 0; i < program->n_buf; i++) {
+        fx_buf *buf = &program->buf[i];
+        moved[i] = 0;
+        if (!is_root_constant(buf)) continue;
+        size_t align = buf->align > 64 ? buf->align : 64, bytes = (constant_bytes(program, i) + align - 1) / align * align;
+        size_t pages = (bytes + l->page - 1) / l->page * l->page;
+        fx_dim to = (fx_dim)(l->at_start ? at : at + pages - bytes);
+        moved[i] = to - buf->offset;
+        at += pages + l->page;
+    }
+    for (int32_t i = 0; i < program->n_buf; i++) {
+        fx_buf *buf = &program->buf[i];
+        if (buf->role == FX_BUF_CONST && buf->offset >= 0) buf->offset += moved[fx__buf_root(program, i)];
+    }
+    program->const_bytes = (int64_t)at;
+    l->bytes = at;
+}
+
+/* A copy in which all but the constants' own pages is out of reach. */
+static const void *fence_constants(void *user, const void *consts)
+{
+    layout *l = user;
+    l->map = mmap(NULL, l->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(l->map != MAP_FAILED);
+    memcpy(l->map, consts, l->bytes);
+    char *reach = calloc(l->bytes / l->page, 1);
+    for (int32_t i = 0; i < l->program->n_buf; i++) {
+        if (!is_root_constant(&l->program->buf[i])) continue;
+        size_t from = (size_t)l->program->buf[i].offset, to = from + constant_bytes(l->program, i);
+        for (size_t p = from / l->page; p * l->page < to; p++) reach[p] = 1;
+    }
+    for (size_t p = 0; p < l->bytes / l->page; p++)
+        if (!reach[p]) ck_assert_int_eq(mprotect(l->map + p * l->page, l->page, PROT_NONE), 0);
+    free(reach);
+    return l->map;
+}
+
+static void check_constants(fx_probe *p, const fx_target *target, bool at_start)
+{
+    fx_module *core;
+    fx_tensor out[FX_PROBE_TENSORS];
+    fx_program *program = fx_probe_program(p, target, &core);
+    layout l = {.program = program, .page = (size_t)sysconf(_SC_PAGESIZE), .at_start = at_start};
+    if (!fx_probe_has_calls(program)) {
+        spread_constants(program, &l);
+        fx_probe_run_program(p, program, target, 1, out, fence_constants, &l);
+        fx_probe_expect(p, at_start ? "fences before constants" : "fences after constants", p->expected, out, true);
+        fx_probe_release(out, p->n_out);
+        munmap(l.map, l.bytes);
+    }
+    fx__program_free(program);
+    fx_module_free(core);
+}
+
+static void check_weights(const char *lines)
+{
+    fx_target target;
+    for (int size = 1; size <= 2 * LANES + 1; size += 5) {
+        char text[1024];
+        fill_in(text, sizeof text, lines, size);
+        fx_probe p = fx_probe_text(text, false);
+        CHECK_OK(p.context, fx__session_target(p.context, NULL, NULL, NULL, &target));
+        check_constants(&p, &target, false);
+        check_constants(&p, &target, true);
+        fx_probe_free(&p);
+    }
+}
+
+START_TEST(weights_are_not_left)
+{
+    check_weights(IN("x", "f32[#]") IN("w", "f32[#]") CALL("add.Tensor", "(%x, %w)"));
+    check_weights(IN("x", "f32[3, 5]") IN("w", "f32[#, 5]") IN("wb", "f32[#]") CALL("linear.default", "(%x, %w, %wb)"));
+    check_weights(IN("x", "f32[3, #]") IN("w", "f32[19, #]") CALL("linear.default", "(%x, %w)"));
+    check_weights(IN("x", "f32[1, #]") IN("w", "f32[#, 21]") CALL("mm.default", "(%x, %w)"));
+    check_weights(IN("x", "f32[1, 2, 5, 5]") IN("w", "f32[#, 2, 3, 3]") IN("wb", "f32[#]")
+                      CALL("conv2d.default", "(%x, %w, %wb, [2, 2], [1, 1], [1, 1], 1)"));
+    check_weights(IN("x", "f32[1, #, 6, 5]") IN("w", "f32[#, 1, 3, 3]")
+                      CALL("conv2d.default", "(%x, %w, None, [1, 1], [1, 1], [1, 1], #)"));
+    check_weights(IN("x", "i64[7]") IN("w", "f32[9, #]") CALL("embedding.default", "(%w, %x)"));
+    check_weights(IN("x", "f32[5, #]") IN("w", "f32[#]") CALL("layer_norm.default", "(%x, [#], %w, %w)"));
+}
+END_TEST
+
+START_TEST(weights_of_random_graphs_are_not_left)
+{
+    fx_target target;
+    for (uint64_t seed = 800; seed < 820; seed++) {
+        fx_probe p = fx_probe_random(seed, false, 5, 15);
+        CHECK_OK(p.context, fx__session_target(p.context, NULL, NULL, NULL, &target));
+        check_constants(&p, &target, seed % 2);
+        fx_probe_free(&p);
+    }
+}
+END_TEST
+
 FX_TESTS("probe_memory", earlier_contents_of_memory_do_not_matter, pointwise_stays_inside, reductions_stay_inside,
-         products_stay_inside, convolutions_stay_inside, moves_stay_inside, symbolic_sizes_stay_inside,
-         chunks_stay_inside, random_graphs_stay_inside)
+         products_stay_inside, convolutions_stay_inside, moves_stay_inside, symbolic_sizes_stay_inside, chunks_stay_inside,
+         random_graphs_stay_inside, weights_are_not_left, weights_of_random_graphs_are_not_left)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random legal schedules: other grains change no bit; other unrolls, and other tile sizes within the register rule where the
  * buffers do not fix them, stay within the bound. What is legal: passes/schedule.c. */
-#include "probe.h"
-#include "codegen/codegen.h"
+#include "probe_program.h"
 #include "ir/graph.h"
 #include "passes/pass.h"
 #include <stdlib.h>
@@ -11,45 +10,6 @@
 typedef struct counts {
     int32_t grains, unrolls, heights, packs;
 } counts;
-
-static fx_program *program_of(fx_probe *p, const fx_target *target, fx_module **out_module)
-{
-    fx_pass_options options = {.target = target};
-    fx_graph *core = fx_graph_clone(fx_module_graph(p->module));
-    CHECK_OK(p->context, fx__pipeline_graph(core, &options));
-    fx_program *program;
-    CHECK_OK(p->context, fx__pipeline_program(core, &options, &program));
-    *out_module = fx_graph_module(core);
-    return program;
-}
-
-static bool has_calls(const fx_program *program)
-{
-    for (int32_t i = 0; i < program->steps.n; i++)
-        if (program->steps.step[i].kind != FX_STEP_RUN) return true;
-    return false;
-}
-
-static void run_program(fx_probe *p, const fx_program *program, const fx_target *target, int32_t threads, fx_tensor *out)
-{
-    fx_codegen_options options = {.target = target, .threads = threads};
-    fx_jit *jit;
-    CHECK_OK(p->context, fx__program_verify(program, "the probe"));
-    CHECK_OK(p->context, fx__jit_new(program, &options, &jit));
-    size_t scratch = ((size_t)program->scratch_bytes + 63) / 64 * 64, plan = ((size_t)program->workspace_bytes + 63) / 64 * 64;
-    char *workspace = aligned_alloc(64, plan + (size_t)threads * scratch + 64);
-    int64_t dim[1] = {0};
-    fx_probe_outputs(p, out);
-    fx_rt_call call = {.in = p->in, .out = out, .n_in = p->n_in, .n_out = p->n_out, .threads = threads};
-    call.consts = fx__jit_consts(jit);
-    call.workspace = workspace;
-    call.scratch = workspace + plan;
-    call.scratch_bytes = scratch;
-    call.dim = dim;
-    ck_assert_msg(fx__jit_entry(jit)(&call) == FX_OK, "%s", p->name);
-    free(workspace);
-    fx__jit_free(jit);
-}
 
 /* Small kernels have no task axes; their outermost loop may be one. */
 static void give_task(fx_sched *s)
@@ -110,14 +70,14 @@ static void check_seed(uint64_t seed, counts *n)
     fx_target target;
     fx_module *core;
     CHECK_OK(p.context, fx__session_target(p.context, NULL, NULL, NULL, &target));
-    fx_program *program = program_of(&p, &target, &core);
-    if (!has_calls(program)) {
+    fx_program *program = fx_probe_program(&p, &target, &core);
+    if (!fx_probe_has_calls(program)) {
         fx_tensor plain[FX_PROBE_TENSORS], grains[FX_PROBE_TENSORS], shapes[FX_PROBE_TENSORS];
-        run_program(&p, program, &target, 1, plain);
+        fx_probe_run_program(&p, program, &target, 1, plain, NULL, NULL);
         draw_grains(program, &seed, n);
-        run_program(&p, program, &target, 2, grains);
+        fx_probe_run_program(&p, program, &target, 2, grains, NULL, NULL);
         draw_shapes(program, &seed, n);
-        run_program(&p, program, &target, 1, shapes);
+        fx_probe_run_program(&p, program, &target, 1, shapes, NULL, NULL);
         fx_probe_expect(&p, "other grains", plain, grains, false);
         fx_probe_expect(&p, "other unrolls and heights", p.expected, shapes, true);
         fx_probe_release(plain, p.n_out);
