@@ -263,11 +263,44 @@ static fx_status check_values(const fx_graph *graph)
     return FX_OK;
 }
 
-static void put_end(fx_csource *c)
+/* The values that the tracer would return just so: one, or a tuple of some. 0: it would not. */
+static int32_t count_returned(const fx_csource *c, const fx_node *output)
 {
-    bool ended = fx_graph_output_node(c->graph) != NULL;
-    put(c, ended ? "    return fx_trace_finish(scope, NULL, 0, out);\n}\n"
-                 : "    fx_graph_output(graph, fx_none());\n    return fx_trace_finish(scope, NULL, 0, out);\n}\n");
+    const fx_attr *value = fx__arg(output, 0);
+    const char *name = fx__names_peek(c->names, "output");
+    if (output->next || output->annotation || output->n_meta || output->n_result || output->kwargs.n) return 0;
+    if (!name || strcmp(name, output->name) != 0) return 0;
+    if (value->kind == FX_ATTR_NODE) return 1;
+    if (value->kind != FX_ATTR_TUPLE || value->n < 2) return 0;
+    for (int32_t i = 0; i < value->n; i++)
+        if (value->u.items[i].kind != FX_ATTR_NODE) return 0;
+    return value->n;
+}
+
+static void put_return(fx_csource *c, const fx_attr *value, int32_t n)
+{
+    put(c, "    return fx_trace_finish(scope, (fx_value[]){");
+    for (int32_t i = 0; i < n; i++) {
+        const fx_attr *item = value->kind == FX_ATTR_NODE ? value : &value->u.items[i];
+        fx__text_append(c->text, i ? ", %s" : "%s", fx__csource_variable(c, item->u.node));
+    }
+    fx__text_append(c->text, "}, %d, out);\n}\n", (int)n);
+}
+
+static void put_nodes(fx_csource *c)
+{
+    const fx_node *output = fx_graph_output_node(c->graph);
+    FX_EACH_NODE(node, c->graph)
+    {
+        int32_t n = node == output ? count_returned(c, node) : 0;
+        if (n) {
+            put_return(c, fx__arg(node, 0), n);
+            return;
+        }
+        put_statement(c, node);
+    }
+    if (!output) put(c, "    fx_graph_output(graph, fx_none());\n");
+    put(c, "    return fx_trace_finish(scope, NULL, 0, out);\n}\n");
 }
 
 static bool put_function_of(fx_csource *c, const char *name)
@@ -276,8 +309,7 @@ static bool put_function_of(fx_csource *c, const char *name)
     put_heading(c, name);
     put_tensors(c);
     put_symbols(c);
-    FX_EACH_NODE(node, c->graph) put_statement(c, node);
-    put_end(c);
+    put_nodes(c);
     return true;
 }
 

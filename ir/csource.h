@@ -20,6 +20,8 @@ const char *fx__csource_variable(fx_csource *c, const fx_node *node);
 void fx__csource_string(fx_csource *c, const char *value);
 /* An expression of type fx_attr. */
 void fx__csource_value(fx_csource *c, const fx_attr *value);
+/* An integer constant, as wide as it needs: 3, INT64_C(5000000000). */
+void fx__csource_int(fx_csource *c, int64_t value);
 /* A double: 0.1, INFINITY. */
 void fx__csource_double(fx_csource *c, double value);
 /* FX_F32 */

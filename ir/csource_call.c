@@ -135,7 +135,7 @@ static void put_dim_or_number(fx_csource *c, const fx_attr *value)
     }
     const char *text = value->kind == FX_ATTR_SYMINT ? fx_graph_dim_text(c->graph, dim.u.dim) : NULL;
     if (!text) {
-        fx__text_append(c->text, "INT64_C(%lld)", (long long)value->u.i);
+        fx__csource_int(c, value->u.i);
         return;
     }
     put(c, "fx_graph_parse_dim(graph, ");
@@ -150,8 +150,6 @@ static void put_list(fx_csource *c, const char *macro, const fx_attr *list)
         if (i) put(c, ", ");
         if (list->u.items[i].kind == FX_ATTR_NODE)
             put_node(c, &list->u.items[i]);
-        else if (list->u.items[i].kind == FX_ATTR_INT)
-            fx__text_append(c->text, "%lld", (long long)list->u.items[i].u.i);
         else
             put_dim_or_number(c, &list->u.items[i]);
     }

@@ -37,7 +37,7 @@ void fx__csource_double(fx_csource *c, double value)
         fx__text_double(c->text, value);
 }
 
-static void put_int(fx_csource *c, int64_t value)
+void fx__csource_int(fx_csource *c, int64_t value)
 {
     if (value == INT64_MIN)
         put(c, "INT64_MIN");
@@ -50,7 +50,7 @@ static void put_int(fx_csource *c, int64_t value)
 static void put_dim(fx_csource *c, fx_dim dim)
 {
     if (fx_dim_is_const(dim)) {
-        put_int(c, dim);
+        fx__csource_int(c, dim);
         return;
     }
     const char *text = fx_graph_dim_text(c->graph, dim);
@@ -160,7 +160,7 @@ void fx__csource_value(fx_csource *c, const fx_attr *value)
         break;
     case FX_ATTR_INT:
         put(c, "fx_int(");
-        put_int(c, value->u.i);
+        fx__csource_int(c, value->u.i);
         put(c, ")");
         break;
     case FX_ATTR_FLOAT:
