@@ -22,7 +22,8 @@ static void collect_entries(fx_compiled *it)
         const fx_buf *buf = &program->buf[b];
         if (buf->role != FX_BUF_STATE || buf->parent >= 0) continue;
         struct fx_state_entry *entry = &it->state_entry[buf->index];
-        *entry = (struct fx_state_entry){.path = buf->path, .type = {.dtype = buf->dtype, .rank = buf->rank}, .offset = buf->offset};
+        *entry =
+            (struct fx_state_entry){.path = buf->path, .type = {.dtype = buf->dtype, .rank = buf->rank}, .offset = buf->offset};
         memcpy(entry->type.dim, buf->dim, sizeof buf->dim);
     }
 }
@@ -41,7 +42,8 @@ static fx_status copy_first_values(fx_compiled *it)
         const struct fx_state_entry *entry = &it->state_entry[i];
         const fx_tensor *first = entry->path ? fx_module_tensor(it->module, entry->path) : NULL;
         fx_tensor tensor = tensor_in(entry, it->state_image);
-        if (!first) return fx__diag(it->context, FX_E_NOT_FOUND, NULL, "the module has no tensor %s", entry->path ? entry->path : "?");
+        if (!first)
+            return fx__diag(it->context, FX_E_NOT_FOUND, NULL, "the module has no tensor %s", entry->path ? entry->path : "?");
         if (first->data) FX_TRY(fx_tensor_copy(&tensor, first)); /* a graph read from text has types only: zero */
     }
     return FX_OK;

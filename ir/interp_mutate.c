@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/interp_mutate.c: calls that change tensors, done as torch does them: a view shares the memory of what it is a view of, an in-place
- * call computes the pure operator and copies the result into the tensor. Nothing here knows the pass `functionalise`, which comes to
- * the same by other means. In a core graph, all write-backs take place together at the end. */
+/* ir/interp_mutate.c: calls that change tensors, done as torch does them: a view shares the memory of what it is a view of, an
+ * in-place call computes the pure operator and copies the result into the tensor. Nothing here knows the pass `functionalise`,
+ * which comes to the same by other means. In a core graph, all write-backs take place together at the end. */
 #include "ir/in_place.h"
 #include "ir/interp_state.h"
 #include "ir/ops/norm_train_ref.h"
@@ -65,7 +65,8 @@ const fx_tensor *fx__interp_attribute(fx_interp *it, const fx_node *node)
     return it->module ? fx_module_tensor(it->module, node->target) : NULL;
 }
 
-/* ---- Inputs ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Inputs -------------------------------------------------------------------------------------------------------------------
+ */
 
 fx_status fx__interp_take_input(fx_interp *it, fx_node *node, int32_t index)
 {
@@ -106,7 +107,8 @@ fx_status fx__interp_give_inputs(fx_interp *it)
     return FX_OK;
 }
 
-/* ---- Values in the memory of others --------------------------------------------------------------------------------------------- */
+/* ---- Values in the memory of others ---------------------------------------------------------------------------------------------
+ */
 
 static void lie_in(value *v, value *base)
 {
@@ -275,7 +277,8 @@ static fx_status run_alias(fx_interp *it, fx_node *node, bool *out_done)
     return *out_done ? run_same(it, node, self, 0) : FX_OK;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ------------------------------------------------------------------------------------------------------------------
+ */
 
 /* A tensor or number that is written; error NULL: exact. */
 typedef struct source {
@@ -370,7 +373,8 @@ static void mark_written(value *v)
 static fx_status check_target(const fx_node *node, const fx_tensor *to, const fx_tensor *from)
 {
     if (overlaps(to)) return fx__diag_node(node, FX_E_ALIAS, "%s", FX_OVERLAP_TEXT);
-    if (!fits(from, to)) return fx__diag_node(node, FX_E_SHAPE, "the tensor's shape does not match the shape of what it would become");
+    if (!fits(from, to))
+        return fx__diag_node(node, FX_E_SHAPE, "the tensor's shape does not match the shape of what it would become");
     return FX_OK;
 }
 
@@ -381,13 +385,15 @@ static fx_status write_value(const fx_node *node, value *self, const source *fro
     return write_to(&self->tensor[0], self->error, from);
 }
 
-/* ---- Calls --------------------------------------------------------------------------------------------------------------------- */
+/* ---- Calls ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool may_become(const fx_node *node, fx_dtype self, fx_dtype result)
 {
     bool narrows = (fx_dtype_is_float(result) && !fx_dtype_is_float(self)) || (result != FX_BOOL && self == FX_BOOL);
     if (narrows)
-        fx__diag_node(node, FX_E_TYPE, "result type %s cannot be cast to the tensor's type %s", fx_dtype_name(result), fx_dtype_name(self));
+        fx__diag_node(node, FX_E_TYPE, "result type %s cannot be cast to the tensor's type %s", fx_dtype_name(result),
+                      fx_dtype_name(self));
     return !narrows;
 }
 
@@ -404,7 +410,8 @@ static fx_status compute_call(fx_interp *it, fx_node *node)
     pure.kwargs = fx__in_place_kwargs(node);
     pure.result = NULL;
     pure.n_result = 0;
-    if (fx__alias_kind(&pure) != FX_ALIAS_NONE) return fx__diag_node(node, FX_E_UNSUPPORTED, "the shape of a tensor is changed in place");
+    if (fx__alias_kind(&pure) != FX_ALIAS_NONE)
+        return fx__diag_node(node, FX_E_UNSUPPORTED, "the shape of a tensor is changed in place");
     FX_TRY(fx__op_infer(&pure));
     FX_TRY(fx__op_bind(it->graph, &pure, op, bound));
     return fx__interp_run_op(it, &pure, op, bound);
@@ -423,7 +430,8 @@ static fx_status run_in_place_call(fx_interp *it, fx_node *node, value *self)
     return status;
 }
 
-/* ---- x[index] = value ----------------------------------------------------------------------------------------------------------- */
+/* ---- x[index] = value -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct selection {
     const fx_interp *it;
@@ -619,7 +627,8 @@ static fx_status run_setitem(fx_interp *it, const fx_node *node, value *self)
 bool fx__interp_is_index(const fx_node *node)
 {
     bool is_method = node->opcode == FX_CALL_METHOD;
-    if (node->args.n != 2 || (node->opcode != FX_CALL_FUNCTION && !is_method) || fx__arg(node, 0)->kind != FX_ATTR_NODE) return false;
+    if (node->args.n != 2 || (node->opcode != FX_CALL_FUNCTION && !is_method) || fx__arg(node, 0)->kind != FX_ATTR_NODE)
+        return false;
     if (strcmp(node->target, is_method ? "__getitem__" : "operator.getitem") != 0) return false;
     const fx_attr *index = fx__arg(node, 1);
     for (int32_t i = 0; index->kind == FX_ATTR_TUPLE && i < index->n; i++)
@@ -649,7 +658,8 @@ static fx_status run_index(fx_interp *it, fx_node *node)
     return node->n_result ? FX_OK : fx_node_set_type(node, 0, &type);
 }
 
-/* ---- Normalisation in training ---------------------------------------------------------------------------------------------------- */
+/* ---- Normalisation in training
+ * ---------------------------------------------------------------------------------------------------- */
 
 static fx_status run_training(fx_interp *it, fx_node *node)
 {
@@ -674,7 +684,8 @@ static fx_status run_training(fx_interp *it, fx_node *node)
     return FX_OK;
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- All of it
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 static fx_status run_in_place(fx_interp *it, fx_node *node)
 {

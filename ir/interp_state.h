@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/interp_state.h: a run of the interpreter, for ir/interp.c, which goes through the nodes, and ir/interp_mutate.c, which does what
- * changes tensors. */
+/* ir/interp_state.h: a run of the interpreter, for ir/interp.c, which goes through the nodes, and ir/interp_mutate.c, which does
+ * what changes tensors. */
 #ifndef FX_IR_INTERP_STATE_H
 #define FX_IR_INTERP_STATE_H
 
@@ -34,7 +34,8 @@ static inline fx_interp_value *fx__interp_value_of(const fx_interp *it, const fx
     return &it->values[node->id];
 }
 
-/* ---- interp.c ------------------------------------------------------------------------------------------------------------------- */
+/* ---- interp.c -------------------------------------------------------------------------------------------------------------------
+ */
 
 fx_status fx__interp_value_new(const fx_interp *it, fx_interp_value *v, const fx_node *node, int32_t n);
 void fx__interp_value_free(fx_interp_value *v);
@@ -44,7 +45,8 @@ fx_status fx__interp_run_op(fx_interp *it, const fx_node *node, const fx_op *op,
 /* Where calls of this run find their tensors. */
 fx_interp_source fx__interp_tensors(const fx_interp *it);
 
-/* ---- interp_mutate.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- interp_mutate.c
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Whether some call of a graph that is no core graph changes a tensor. */
 bool fx__interp_mutates(const fx_graph *graph);
@@ -53,8 +55,8 @@ fx_status fx__interp_take_input(fx_interp *it, fx_node *node, int32_t index);
 fx_status fx__interp_give_inputs(fx_interp *it);
 /* The tensor of a get_attr node: memory that may be written when the graph writes it. */
 const fx_tensor *fx__interp_attribute(fx_interp *it, const fx_node *node);
-/* Does the node if it changes a tensor, or its result lies in memory of its argument; *out_done says whether it did. To be asked in a
- * graph that mutates, and for an index. */
+/* Does the node if it changes a tensor, or its result lies in memory of its argument; *out_done says whether it did. To be asked in
+ * a graph that mutates, and for an index. */
 fx_status fx__interp_mutate(fx_interp *it, fx_node *node, bool *out_done);
 bool fx__interp_is_index(const fx_node *node);
 /* After the outputs: the write-backs of a core graph, whose values are still there. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/module_own.c: tensors of a module that a graph changes. What a module was given may be a mapped file or somebody's array: it is
- * copied before the first change, and the copy is the module's. */
+/* ir/module_own.c: tensors of a module that a graph changes. What a module was given may be a mapped file or somebody's array: it
+ * is copied before the first change, and the copy is the module's. */
 #include "ir/graph.h"
 #include <string.h>
 

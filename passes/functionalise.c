@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does:    makes calls that change a tensor in place pure: x.add_(1) computes a new value, and whatever used x, or a view of what x is
- *          a view of, afterwards uses what it would then have seen. A change through a view becomes a new base. Indices such as
- *          x[1:3, None] become views; x[...] = v is a write through such views. What changed inputs and buffers of the module
- *          become is written back at the end: copy_ calls before the output, one for each.
- * Needs:   an inlined graph; types of the inputs where shapes matter.
- * Ensures: no in-place call is left but the write-backs, which name inputs and get_attr nodes, each path by one node, and take place
- *          together when everything has been computed. Writes to views whose elements share memory, and to overlapping tensors of
- *          the module, are refused.
- * Cost:    linear in nodes, times the length of view chains. */
+/* Does:    makes calls that change a tensor in place pure: x.add_(1) computes a new value, and whatever used x, or a view of what x
+ * is a view of, afterwards uses what it would then have seen. A change through a view becomes a new base. Indices such as x[1:3,
+ * None] become views; x[...] = v is a write through such views. What changed inputs and buffers of the module become is written
+ * back at the end: copy_ calls before the output, one for each. Needs:   an inlined graph; types of the inputs where shapes matter.
+ * Ensures: no in-place call is left but the write-backs, which name inputs and get_attr nodes, each path by one node, and take
+ * place together when everything has been computed. Writes to views whose elements share memory, and to overlapping tensors of the
+ * module, are refused. Cost:    linear in nodes, times the length of view chains. */
 #include "passes/mutate.h"
 #include "passes/pass.h"
 #include "passes/train.h"
@@ -24,7 +22,7 @@ typedef struct alias {
 typedef struct state {
     fx_graph *graph;
     fx_arena *arena;
-    fx_map aliases; /* node -> alias */
+    fx_map aliases;   /* node -> alias */
     fx_status before; /* of the context, when the pass began */
     bool modified;
 } state;
@@ -206,7 +204,8 @@ static fx_status change_in_place(state *s, fx_node *node)
 
 /* ---- Indices ------------------------------------------------------------------------------------------------------------ */
 
-static fx_status take_index_apart(state *s, fx_node *node, const fx_attr *index, fx_node *x, fx_node *tensors[FX_RANK], fx_node **out)
+static fx_status take_index_apart(state *s, fx_node *node, const fx_attr *index, fx_node *x, fx_node *tensors[FX_RANK],
+                                  fx_node **out)
 {
     fx_node *now = value_now(s, x, node), *before = node->prev;
     *out = now ? fx__index_views(node, now, index, tensors) : NULL;
@@ -322,7 +321,8 @@ static bool touch(const fx_tensor *a, const fx_tensor *b)
             *(reach < 0 ? &lo[i] : &hi[i]) += reach;
         }
     int64_t size[] = {(int64_t)fx_dtype_bytes(a->dtype), (int64_t)fx_dtype_bytes(b->dtype)};
-    return start[0] + lo[0] * size[0] < start[1] + (hi[1] + 1) * size[1] && start[1] + lo[1] * size[1] < start[0] + (hi[0] + 1) * size[0];
+    return start[0] + lo[0] * size[0] < start[1] + (hi[1] + 1) * size[1] &&
+           start[1] + lo[1] * size[1] < start[0] + (hi[0] + 1) * size[0];
 }
 
 /* Two tensors of the module that share memory in part would have to change together. */
@@ -333,8 +333,8 @@ static fx_status check_module(state *s, const fx_node *written)
     {
         bool is_one = other == written || (alias_of(s, other) && alias_of(s, other)->base == written);
         if (other->opcode != FX_GET_ATTR || is_one || !touch(tensor_of(other), tensor_of(written))) continue;
-        return fx__diag_node(written, FX_E_ALIAS, "tensor %s of the module is changed, and part of its memory is %s", written->target,
-                             other->target);
+        return fx__diag_node(written, FX_E_ALIAS, "tensor %s of the module is changed, and part of its memory is %s",
+                             written->target, other->target);
     }
     return FX_OK;
 }

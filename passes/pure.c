@@ -107,8 +107,8 @@ static bool may_become(const fx_node *call, const fx_type *self, const fx_type *
         fx__diag_node(call, FX_E_SHAPE, "the tensor's shape does not match the shape of what it would become");
         return false;
     }
-    bool narrows = (fx_dtype_is_float(value->dtype) && !fx_dtype_is_float(self->dtype)) ||
-                   (value->dtype != FX_BOOL && self->dtype == FX_BOOL);
+    bool narrows =
+        (fx_dtype_is_float(value->dtype) && !fx_dtype_is_float(self->dtype)) || (value->dtype != FX_BOOL && self->dtype == FX_BOOL);
     if (narrows)
         fx__diag_node(call, FX_E_TYPE, "result type %s cannot be cast to the tensor's type %s", fx_dtype_name(value->dtype),
                       fx_dtype_name(self->dtype));

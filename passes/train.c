@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/train.c: batch normalisation in training, written out: statistics over all dimensions but the channels', in f32 at least; the
- * running ones move towards them by `momentum`, the variance without bias. */
+/* passes/train.c: batch normalisation in training, written out: statistics over all dimensions but the channels', in f32 at least;
+ * the running ones move towards them by `momentum`, the variance without bias. */
 #include "passes/train.h"
 
 /* ---- Writing it out ---------------------------------------------------------------------------------------------------------- */
@@ -90,7 +90,8 @@ static fx_node *scaled(const writer *w, fx_node *value, const fx_attr *weight, c
 static bool is_result(const fx_node *node, int index)
 {
     for (int32_t i = 0; i < node->n_users; i++)
-        if (node->users[i]->args.n == 2 && fx__arg(node->users[i], 1)->kind == FX_ATTR_INT && fx__arg(node->users[i], 1)->u.i == index)
+        if (node->users[i]->args.n == 2 && fx__arg(node->users[i], 1)->kind == FX_ATTR_INT &&
+            fx__arg(node->users[i], 1)->u.i == index)
             return true;
     return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/view_stride.c: strides of views, for `functionalise`: they tell whether a reshape is a view or a copy, and whether a view's
- * elements share memory. Sizes may be symbolic; what cannot be proved equal is taken as different. */
+/* passes/view_stride.c: strides of views, for `functionalise`: they tell whether a reshape is a view or a copy, and whether a
+ * view's elements share memory. Sizes may be symbolic; what cannot be proved equal is taken as different. */
 #include "ir/lower.h"
 #include "passes/mutate.h"
 #include <string.h>
@@ -23,7 +23,8 @@ bool fx__strides_overlap(const fx_type *type, const fx_strides *strides)
     return false;
 }
 
-/* ---- By the row's view hook ---------------------------------------------------------------------------------------------------- */
+/* ---- By the row's view hook ----------------------------------------------------------------------------------------------------
+ */
 
 static bool compose(fx_dims *dims, const fx_view *view, const fx_strides *from, fx_strides *out)
 {
@@ -47,7 +48,8 @@ static bool by_hook(const fx_node *node, const fx_op *op, const fx_type *in, con
     return op->view(&view, &call) == FX_OK && compose(node->graph->dims, &view, from, out);
 }
 
-/* ---- Sizes anew ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Sizes anew ----------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_empty(const fx_type *type)
 {
@@ -87,7 +89,8 @@ static bool by_sizes(const fx_node *node, const fx_type *in, const fx_strides *f
     return by_runs(node->graph->dims, in, from, to, out);
 }
 
-/* ---- All rows ------------------------------------------------------------------------------------------------------------------ */
+/* ---- All rows ------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_packed(fx_graph *graph, const fx_type *type, const fx_strides *strides)
 {
@@ -135,7 +138,7 @@ bool fx__strides_of(const fx_node *node, const fx_node *base, const fx_strides *
         return true;
     }
     if (fx__op_is(node, FX_OP_getitem)) return of_piece(node, in, from, out);
-    bool renumbers = op == fx__op(FX_OP_view) || op == fx__op(FX_OP_reshape) || op == fx__op(FX_OP_flatten) ||
-                     op == fx__op(FX_OP_unflatten);
+    bool renumbers =
+        op == fx__op(FX_OP_view) || op == fx__op(FX_OP_reshape) || op == fx__op(FX_OP_flatten) || op == fx__op(FX_OP_unflatten);
     return renumbers ? by_sizes(node, in, from, out) : by_hook(node, op, in, from, out);
 }

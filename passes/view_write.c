@@ -11,7 +11,8 @@ static bool is_piece(const fx_node *node)
            fx__arg(node, 0)->kind == FX_ATTR_NODE && fx__alias_tuple(fx__arg(node, 0)->u.node);
 }
 
-/* ---- Parts: [from, from + length * step) of one dim ---------------------------------------------------------------------------- */
+/* ---- Parts: [from, from + length * step) of one dim ----------------------------------------------------------------------------
+ */
 
 typedef struct part {
     int64_t dim;
@@ -149,7 +150,8 @@ static bool part_of_piece(const fx_node *view, const fx_type *base, part *out)
     int64_t i = index->u.i + (index->u.i < 0 ? producer->n_result : 0);
     if (i < 0 || i >= producer->n_result) return false;
     bool unbinds = op == fx__op(FX_OP_unbind);
-    *out = (part){.dim = dim_of(&bound[unbinds ? 1 : 2], base->rank), .from = unbinds ? i : 0, .length = 1, .step = 1, .dropped = unbinds};
+    *out = (part){
+        .dim = dim_of(&bound[unbinds ? 1 : 2], base->rank), .from = unbinds ? i : 0, .length = 1, .step = 1, .dropped = unbinds};
     if (unbinds) return true;
     for (int64_t r = 0; r < i; r++) out->from = fx__dim_add(view->graph->dims, out->from, producer->result[r].dim[out->dim]);
     out->length = producer->result[i].dim[out->dim];
@@ -166,7 +168,8 @@ static bool find_part(const fx_node *view, const fx_node *base, part *out)
     return is_piece(view) ? part_of_piece(view, type, out) : part_of_view(view, type, out);
 }
 
-/* ---- Renumberings and permutations ----------------------------------------------------------------------------------------------- */
+/* ---- Renumberings and permutations
+ * ----------------------------------------------------------------------------------------------- */
 
 static fx_node *write_reshape(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
 {
@@ -207,7 +210,8 @@ static fx_node *write_permute(fx_node *before, const fx_node *view, fx_node *val
     return fx__core_call(before, "permute", args, 2);
 }
 
-/* ---- All views --------------------------------------------------------------------------------------------------------------------- */
+/* ---- All views
+ * --------------------------------------------------------------------------------------------------------------------- */
 
 fx_node *fx__view_write(fx_node *before, const fx_node *view, fx_node *base, fx_node *value)
 {
@@ -256,7 +260,8 @@ fx_node *fx__view_again(fx_node *before, const fx_node *view, fx_node *base)
     for (int32_t i = 0; i < view->args.n; i++) args[i] = *fx__arg(view, i);
     args[0] = fx_node_attr(base);
     fx_graph *graph = view->graph;
-    fx_node_spec spec = {view->opcode, view->target, fx_tuple(graph, args, view->args.n), view->kwargs, view->name, false, before->loc};
+    fx_node_spec spec = {view->opcode, view->target, fx_tuple(graph, args, view->args.n), view->kwargs, view->name,
+                         false,        before->loc};
     fx_point point = fx_graph_insert_before(graph, before);
     fx_node *copy = fx_graph_create_node(graph, &spec);
     fx_graph_set_point(graph, point);

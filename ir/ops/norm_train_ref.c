@@ -74,7 +74,8 @@ void fx__train_running_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double 
 }
 
 /* 1 / deviation moves by half of itself cubed times the error of the variance. */
-void fx__train_saved_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double eps, double round, fx_tensor *saved, fx_tensor *errors)
+void fx__train_saved_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double eps, double round, fx_tensor *saved,
+                         fx_tensor *errors)
 {
     const input in = {x->u.tensor, x_error && x_error->kind == FX_RT_TENSOR ? x_error->u.tensor : NULL, round};
     if (fx__ref_empty(in.x->rank, in.x->dim)) return;
@@ -83,7 +84,8 @@ void fx__train_saved_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double ep
         long double var = sum.var / sum.n + (long double)eps, inverse = 1 / sqrtl(var), n = (sum.n + 6) * (long double)round;
         if (errors) {
             fx__ref_set(&errors[0], &c, (double)(sum.error + n * sum.magnitude));
-            fx__ref_set(&errors[1], &c, (double)(inverse / (2 * var) * (2 * sum.weighted / sum.n + n * var) + 4 * (long double)round * inverse));
+            fx__ref_set(&errors[1], &c,
+                        (double)(inverse / (2 * var) * (2 * sum.weighted / sum.n + n * var) + 4 * (long double)round * inverse));
         } else {
             fx__ref_set(&saved[0], &c, (double)sum.mean);
             fx__ref_set(&saved[1], &c, (double)inverse);

@@ -10,6 +10,7 @@
 void fx__train_running_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double momentum, bool variance, fx_tensor *running,
                            fx_tensor *error);
 /* Mean and 1 / sqrt(variance + eps) of each channel, or (errors not NULL) their error bounds with rounding `round`. */
-void fx__train_saved_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double eps, double round, fx_tensor *saved, fx_tensor *errors);
+void fx__train_saved_ref(const fx_rt_arg *x, const fx_rt_arg *x_error, double eps, double round, fx_tensor *saved,
+                         fx_tensor *errors);
 
 #endif

@@ -228,7 +228,8 @@ static fx_status lower_tuple(fx_lower *lw, const fx_call *call)
 /* Submodules and inputs have no row: several results are a tuple there. */
 static bool is_tuple(const fx_node *node)
 {
-    return node->op ? fx__op_schema_results(node->op) != 1 : node->n_result > 1;
+    const fx_op *op = fx__op_of(node); /* of a method too */
+    return op ? fx__op_schema_results(op) != 1 : node->n_result > 1;
 }
 
 /* The selected result of a tuple; -1 after a diagnostic. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Graphs that change their inputs and buffers, through every form: the interpreter, which works on strided memory as torch does; the
- * core graph with its write-backs, also read back from its text; native code with one and two threads, in place and with every value
- * apart. After each of several runs outputs, inputs and state must agree. What torch gives stands beside each case in numbers. */
+/* Graphs that change their inputs and buffers, through every form: the interpreter, which works on strided memory as torch does;
+ * the core graph with its write-backs, also read back from its text; native code with one and two threads, in place and with every
+ * value apart. After each of several runs outputs, inputs and state must agree. What torch gives stands beside each case in
+ * numbers. */
 #include "harness.h"
 #include "fxjit/compile.h"
 #include "ir/graph.h"
@@ -74,8 +75,8 @@ static void expect_equal(const char *form, int run, const char *what, const fx_t
     ck_assert_int_eq(fx_tensor_elems(have), fx_tensor_elems(want));
     for (int64_t e = 0; e < fx_tensor_elems(want); e++) {
         double a = fx_tensor_get(have, e), b = fx_tensor_get(want, e);
-        ck_assert_msg(fabs(a - b) <= 1e-5 * fmax(1, fabs(b)), "%s, run %d, %s, element %d: %.9g, expected %.9g", form, run, what, (int)e,
-                      a, b);
+        ck_assert_msg(fabs(a - b) <= 1e-5 * fmax(1, fabs(b)), "%s, run %d, %s, element %d: %.9g, expected %.9g", form, run, what,
+                      (int)e, a, b);
     }
 }
 
@@ -102,7 +103,8 @@ static void interpret_runs(const char *text, int64_t symbol, expected *out)
         out->v[run] = now;
         for (int32_t i = 0; i < now.n_in; i++) out->v[run].in[i] = copy_of(&now.in[i]);
         memset(now.out, 0, sizeof now.out);
-        for (int32_t i = 0; i < module->n_tensors; i++) out->state[run][i] = copy_of(fx_module_tensor(module, module->tensors[i].path));
+        for (int32_t i = 0; i < module->n_tensors; i++)
+            out->state[run][i] = copy_of(fx_module_tensor(module, module->tensors[i].path));
     }
     for (int32_t i = 0; i < now.n_in; i++) fx_tensor_release(&now.in[i]);
     fx_module_free(module);
@@ -122,7 +124,8 @@ static void expect_run(const char *form, int run, const expected *want, const va
     for (int32_t i = 0; i < have->n_in; i++) expect_equal(form, run, "input", &have->in[i], &want->v[run].in[i]);
 }
 
-static void check_compiled(const char *text, int64_t symbol, const char *form, const fx_compile_options *options, const expected *want)
+static void check_compiled(const char *text, int64_t symbol, const char *form, const fx_compile_options *options,
+                           const expected *want)
 {
     fx_module *module = read_module(text);
     fx_compiled *net;
@@ -221,16 +224,17 @@ END_TEST
 
 START_TEST(views_share_memory)
 {
-    check_only("graph {\n" IN("x", "[4, 6]") METHOD("t", "transpose", "%x, 0, 1") METHOD("s", "__getitem__", "%t, (slice(1, 5, 2), 2)")
-                   METHOD("a", "add_", "%s, 100") METHOD("v", "view", "%x, [2, 12]") CALL("r", "operator.getitem", "%v, -1")
-                       METHOD("m", "mul_", "%r, 3.0") CALL("y", "torch.add", "%t, 0.5") OUT("(%y, %m)"));
+    check_only("graph {\n" IN("x", "[4, 6]") METHOD("t", "transpose", "%x, 0, 1")
+                   METHOD("s", "__getitem__", "%t, (slice(1, 5, 2), 2)") METHOD("a", "add_", "%s, 100")
+                       METHOD("v", "view", "%x, [2, 12]") CALL("r", "operator.getitem", "%v, -1") METHOD("m", "mul_", "%r, 3.0")
+                           CALL("y", "torch.add", "%t, 0.5") OUT("(%y, %m)"));
     /* a reshape of a transposed tensor is a copy: nothing reaches x */
     check_only("graph {\n" IN("x", "[4, 6]") METHOD("t", "t", "%x") METHOD("c", "reshape", "%t, [24]") METHOD("a", "add_", "%c, 7")
                    METHOD("p", "contiguous", "%x") METHOD("b", "mul_", "%p, 2") METHOD("q", "contiguous", "%t")
                        METHOD("z", "zero_", "%q") OUT("(%a, %x)"));
     /* but a reshape that merges no moved dims is a view */
-    check_only("graph {\n" IN("x", "[4, 6]") METHOD("t", "t", "%x") METHOD("c", "reshape", "%t, [2, 3, 4]") METHOD("a", "add_", "%c, 7")
-                   METHOD("u", "unsqueeze", "%c, 0") METHOD("w", "squeeze", "%u") METHOD("b", "neg_", "%w") OUT("%t"));
+    check_only("graph {\n" IN("x", "[4, 6]") METHOD("t", "t", "%x") METHOD("c", "reshape", "%t, [2, 3, 4]") METHOD(
+        "a", "add_", "%c, 7") METHOD("u", "unsqueeze", "%c, 0") METHOD("w", "squeeze", "%u") METHOD("b", "neg_", "%w") OUT("%t"));
 }
 END_TEST
 
@@ -250,11 +254,12 @@ START_TEST(items_are_set)
     check_only("graph {\n" IN("x", "[4, 6]") IN("y", "[6]") CALL("a", "operator.setitem", "%x, (1, slice(None, None, 2)), 9.0")
                    CALL("b", "operator.setitem", "%x, (..., -1), 5") CALL("c", "operator.setitem", "%x, 2, %y")
                        CALL("d", "operator.setitem", "%x, (slice(None, None, 3), None, slice(2, 4, None)), -1.5") OUT("%x"));
-    check_only("graph {\n" IN("x", "[4, 3]") CALL("m", "torch.gt", "%x, 5.5") CALL("a", "operator.setitem", "%x, %m, -1.0")
-                   CALL("n", "torch.sum", "%x, [1]") CALL("k", "torch.lt", "%n, 0.0") CALL("b", "operator.setitem", "%x, %k, 3") OUT("%x"));
+    check_only("graph {\n" IN("x", "[4, 3]") CALL("m", "torch.gt", "%x, 5.5") CALL("a", "operator.setitem", "%x, %m, -1.0") CALL(
+        "n", "torch.sum", "%x, [1]") CALL("k", "torch.lt", "%n, 0.0") CALL("b", "operator.setitem", "%x, %k, 3") OUT("%x"));
     check_only("module \"m\"\nbuffer \"rows\" : i64[2]\n"
-               "graph {\n" IN("x", "[4, 3]") IN("y", "[2, 3]") "%rows = get_attr \"rows\"\n" CALL("a", "operator.setitem", "%x, %rows, %y")
-                   CALL("b", "operator.setitem", "%x, (slice(1, None, None), %rows), 0.25") OUT("%x"));
+               "graph {\n" IN("x", "[4, 3]")
+                   IN("y", "[2, 3]") "%rows = get_attr \"rows\"\n" CALL("a", "operator.setitem", "%x, %rows, %y")
+                       CALL("b", "operator.setitem", "%x, (slice(1, None, None), %rows), 0.25") OUT("%x"));
 }
 END_TEST
 
@@ -262,8 +267,8 @@ START_TEST(buffers_persist)
 {
     setup();
     expected want = check_all("module \"m\"\nbuffer \"count\" : f32[2, 3]\nparameter \"w\" : f32[3]\n"
-                              "graph {\n" IN("x", "[2, 3]") "%count = get_attr \"count\"\n%w = get_attr \"w\"\n" METHOD("a", "add_", "%count, %x")
-                                  CALL("y", "torch.mul", "%a, %w") OUT("%y"),
+                              "graph {\n" IN("x", "[2, 3]") "%count = get_attr \"count\"\n%w = get_attr \"w\"\n" METHOD(
+                                  "a", "add_", "%count, %x") CALL("y", "torch.mul", "%a, %w") OUT("%y"),
                               0);
     ck_assert_double_eq(fx_tensor_get(&want.state[2][0], 5), 6 + 3 * 6);
     ck_assert_double_eq(fx_tensor_get(&want.state[2][1], 2), 3);
@@ -279,22 +284,24 @@ START_TEST(old_values_are_read_before_new_ones_are_written)
                    METHOD("b", "copy_", "%y, %k") OUT("(%k, %x)"));
     check_only("graph {\n" IN("x", "[3, 3]") IN("y", "[3, 3]") METHOD("t", "t", "%y") METHOD("k", "clone", "%x")
                    METHOD("a", "copy_", "%x, %t") METHOD("b", "copy_", "%y, %k") METHOD("c", "add_", "%x, 1") OUT("(%k, %t)"));
-    check_only("graph {\n" IN("x", "[3, 3]") METHOD("t", "t", "%x") METHOD("a", "copy_", "%x, %t") CALL("m", "torch.matmul", "%x, %x")
-                   METHOD("b", "copy_", "%x, %m") OUT("(%m, %m, %t)"));
-    check_only("module \"m\"\nbuffer \"a\" : f32[4]\nbuffer \"b\" : f32[4]\ngraph {\n" IN("x", "[4]") "%a = get_attr \"a\"\n%b = get_attr \"b\"\n" CALL(
-        "n", "torch.add", "%a, %b") METHOD("p", "copy_", "%a, %b") METHOD("q", "copy_", "%b, %n") OUT("(%a, %b)"));
+    check_only("graph {\n" IN("x", "[3, 3]") METHOD("t", "t", "%x") METHOD("a", "copy_", "%x, %t")
+                   CALL("m", "torch.matmul", "%x, %x") METHOD("b", "copy_", "%x, %m") OUT("(%m, %m, %t)"));
+    check_only("module \"m\"\nbuffer \"a\" : f32[4]\nbuffer \"b\" : f32[4]\ngraph {\n" IN(
+        "x", "[4]") "%a = get_attr \"a\"\n%b = get_attr \"b\"\n" CALL("n", "torch.add", "%a, %b") METHOD("p", "copy_", "%a, %b")
+                   METHOD("q", "copy_", "%b, %n") OUT("(%a, %b)"));
 }
 END_TEST
 
 START_TEST(running_statistics_follow_the_batches)
 {
     setup();
-    const char *text = "module \"bn\"\nparameter \"w\" : f32[3]\nparameter \"b\" : f32[3]\nbuffer \"mean\" : f32[3]\nbuffer \"var\" : f32[3]\n"
-                       "graph {\n" IN("x", "[4, 3, 5, 2]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%mean = get_attr \"mean\"\n"
-                       "%var = get_attr \"var\"\n" CALL("t", "torch.ops.aten.native_batch_norm.default",
-                                                        "%x, %w, %b, %mean, %var, True, 0.1, 1e-05")
-                           CALL("y", "operator.getitem", "%t, 0") CALL("s", "operator.getitem", "%t, 1")
-                               CALL("i", "operator.getitem", "%t, 2") OUT("(%y, %s, %i)");
+    const char *text =
+        "module \"bn\"\nparameter \"w\" : f32[3]\nparameter \"b\" : f32[3]\nbuffer \"mean\" : f32[3]\nbuffer \"var\" : f32[3]\n"
+        "graph {\n" IN("x", "[4, 3, 5, 2]") "%w = get_attr \"w\"\n%b = get_attr \"b\"\n%mean = get_attr \"mean\"\n"
+                                            "%var = get_attr \"var\"\n" CALL("t", "torch.ops.aten.native_batch_norm.default",
+                                                                             "%x, %w, %b, %mean, %var, True, 0.1, 1e-05")
+                                                CALL("y", "operator.getitem", "%t, 0") CALL("s", "operator.getitem", "%t, 1")
+                                                    CALL("i", "operator.getitem", "%t, 2") OUT("(%y, %s, %i)");
     expected want = check_all(text, 0);
     /* channel 0 of x = 1..120 holds 30 n + [1, 10]: mean 50.5, unbiased variance 8.25 * 40 / 39 + 1125 * 40 / 39 */
     ck_assert_double_eq_tol(fx_tensor_get(&want.state[0][2], 0), 0.9 * 1 + 0.1 * 50.5, 1e-5);
@@ -311,9 +318,11 @@ END_TEST
 START_TEST(a_cache_is_updated_in_place)
 {
     setup();
-    const char *text = "module \"kv\"\nbuffer \"cache\" : f32[2, 16, 8]\ngraph {\nsymbol p [0, 15] hint 4 multiple 1\n" IN("x", "[2, 1, 8]")
-        IN("past", "[p]") "%cache = get_attr \"cache\"\n" CALL("at", "torch.narrow", "%cache, 1, dim(p), 1") METHOD("w", "copy_", "%at, %x")
-            CALL("all", "torch.narrow", "%cache, 1, 0, dim(p + 1)") CALL("sum", "torch.sum", "%all, [1]") OUT("%sum");
+    const char *text =
+        "module \"kv\"\nbuffer \"cache\" : f32[2, 16, 8]\ngraph {\nsymbol p [0, 15] hint 4 multiple 1\n" IN("x", "[2, 1, 8]")
+            IN("past", "[p]") "%cache = get_attr \"cache\"\n" CALL("at", "torch.narrow", "%cache, 1, dim(p), 1")
+                METHOD("w", "copy_", "%at, %x") CALL("all", "torch.narrow", "%cache, 1, 0, dim(p + 1)")
+                    CALL("sum", "torch.sum", "%all, [1]") OUT("%sum");
     static const int64_t places[] = {0, 1, 7, 15};
     for (int i = 0; i < 4; i++) {
         expected want = check_all(text, places[i]);
@@ -332,8 +341,9 @@ END_TEST
 START_TEST(symbolic_sizes)
 {
     setup();
-    const char *text = "graph {\nsymbol s [0, 64] hint 5 multiple 1\n" IN("x", "[s, 4]") CALL("h", "operator.getitem", "%x, (slice(None, None, None), slice(1, 3, None))")
-        METHOD("a", "add_", "%h, 1") METHOD("t", "transpose", "%x, 0, 1") METHOD("b", "mul_", "%t, 2.0") OUT("%t");
+    const char *text = "graph {\nsymbol s [0, 64] hint 5 multiple 1\n" IN("x", "[s, 4]")
+        CALL("h", "operator.getitem", "%x, (slice(None, None, None), slice(1, 3, None))") METHOD("a", "add_", "%h, 1")
+            METHOD("t", "transpose", "%x, 0, 1") METHOD("b", "mul_", "%t, 2.0") OUT("%t");
     for (int64_t n = 0; n < 20; n += 6) {
         expected want = check_all(text, n);
         drop_expected(&want);
@@ -344,7 +354,8 @@ END_TEST
 
 /* ---- States ------------------------------------------------------------------------------------------------------------ */
 
-static const char counter[] = "module \"m\"\nbuffer \"n\" : f32[2]\ngraph {\n" IN("x", "[2]") "%n = get_attr \"n\"\n" METHOD("a", "add_", "%n, %x") OUT("%a");
+static const char counter[] =
+    "module \"m\"\nbuffer \"n\" : f32[2]\ngraph {\n" IN("x", "[2]") "%n = get_attr \"n\"\n" METHOD("a", "add_", "%n, %x") OUT("%a");
 
 static double run_once(fx_compiled *net, fx_state *state)
 {
@@ -390,7 +401,8 @@ START_TEST(functions_take_the_state)
     CHECK_OK(context, fx_compile(module, NULL, 0, &(fx_compile_options){.threads = 1}, &net));
     ck_assert_ptr_nonnull(strstr(fx_compiled_prototype(net), "void *restrict workspace, void *restrict state"));
     float x[] = {1, 2}, y[2];
-    void *workspace = aligned_alloc(64, (fx_compiled_workspace_bytes(net) / 64 + 1) * 64), *state = fx_state_data(fx_compiled_state(net));
+    void *workspace = aligned_alloc(64, (fx_compiled_workspace_bytes(net) / 64 + 1) * 64),
+         *state = fx_state_data(fx_compiled_state(net));
     void *px = x, *py = y;
     void *args[] = {&px, &py, &workspace, &state};
     CHECK_OK(context, fx_compiled_invoke(net, args, 4));
@@ -415,8 +427,8 @@ START_TEST(prototypes_say_which_inputs_change)
     fx_module *module = read_module("graph {\n" IN("x", "[3]") IN("y", "[3]") METHOD("a", "add_", "%x, %y") OUT("%a"));
     fx_compiled *net;
     CHECK_OK(context, fx_compile(module, NULL, 0, NULL, &net));
-    ck_assert_str_eq(fx_compiled_prototype(net),
-                     "int32_t fx_entry(float in0_x[restrict 3], const float in1_y[restrict 3], float out0_a_1[restrict 3], void *restrict workspace)");
+    ck_assert_str_eq(fx_compiled_prototype(net), "int32_t fx_entry(float in0_x[restrict 3], const float in1_y[restrict 3], float "
+                                                 "out0_a_1[restrict 3], void *restrict workspace)");
     ck_assert(fx_compiled_input_is_written(net, 0) && !fx_compiled_input_is_written(net, 1));
     fx_compiled_free(net);
     fx_module_free(module);
@@ -433,7 +445,8 @@ START_TEST(aliases_of_changed_inputs)
     fx_compiled *net;
     CHECK_OK(context, fx_compile(module, NULL, 0, NULL, &net));
     float memory[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, y[6];
-    fx_tensor in[2] = {fx_tensor_view(memory, FX_F32, 2, (int64_t[]){2, 3}), fx_tensor_view(memory + 5, FX_F32, 2, (int64_t[]){2, 3})};
+    fx_tensor in[2] = {fx_tensor_view(memory, FX_F32, 2, (int64_t[]){2, 3}),
+                       fx_tensor_view(memory + 5, FX_F32, 2, (int64_t[]){2, 3})};
     fx_tensor out = fx_tensor_view(y, FX_F32, 2, (int64_t[]){2, 3});
     ck_assert_int_eq(fx_run(net, context, in, 2, &out, 1), FX_E_ALIAS);
     CHECK_DIAG(context, "the memory of input `x`, which is changed, overlaps that of input `y`");
@@ -472,17 +485,19 @@ static void check_refused(const char *text, fx_status status, const char *reason
 
 START_TEST(impossible_changes_are_refused)
 {
-    check_refused("graph {\n" IN("x", "[1, 3]") METHOD("e", "expand", "%x, [4, 3]") METHOD("a", "add_", "%e, 1") OUT("%a"), FX_E_ALIAS,
-                  "more than one element of the written-to tensor");
+    check_refused("graph {\n" IN("x", "[1, 3]") METHOD("e", "expand", "%x, [4, 3]") METHOD("a", "add_", "%e, 1") OUT("%a"),
+                  FX_E_ALIAS, "more than one element of the written-to tensor");
     check_refused("graph {\n" IN("x", "[1, 3]") IN("y", "[4, 3]") METHOD("a", "add_", "%x, %y") OUT("%a"), FX_E_SHAPE,
                   "the tensor's shape does not match the shape of what it would become");
-    check_refused("module \"m\"\nbuffer \"n\" : i64[3]\ngraph {\n" IN("x", "[3]") "%n = get_attr \"n\"\n" METHOD("a", "add_", "%n, 1.5") OUT("%a"),
+    check_refused("module \"m\"\nbuffer \"n\" : i64[3]\ngraph {\n" IN("x", "[3]") "%n = get_attr \"n\"\n" METHOD(
+                      "a", "add_", "%n, 1.5") OUT("%a"),
                   FX_E_TYPE, "cannot be cast");
-    check_refused("graph {\n" IN("x", "[2, 3]") METHOD("a", "t_", "%x") OUT("%a"), FX_E_UNSUPPORTED, "the shape of a tensor is changed in place");
+    check_refused("graph {\n" IN("x", "[2, 3]") METHOD("a", "t_", "%x") OUT("%a"), FX_E_UNSUPPORTED,
+                  "the shape of a tensor is changed in place");
 }
 END_TEST
 
 FX_TESTS("mutation", inputs_are_changed, views_share_memory, pieces_are_views, items_are_set, buffers_persist,
-             old_values_are_read_before_new_ones_are_written, running_statistics_follow_the_batches, a_cache_is_updated_in_place,
-             symbolic_sizes, states_are_independent, functions_take_the_state, prototypes_say_which_inputs_change, aliases_of_changed_inputs,
-             impossible_changes_are_refused)
+         old_values_are_read_before_new_ones_are_written, running_statistics_follow_the_batches, a_cache_is_updated_in_place,
+         symbolic_sizes, states_are_independent, functions_take_the_state, prototypes_say_which_inputs_change,
+         aliases_of_changed_inputs, impossible_changes_are_refused)
