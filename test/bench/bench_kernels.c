@@ -8,7 +8,8 @@
 #include "passes/pass.h"
 #include "runtime/memory.h"
 #include "tile_case.h"
-#include <fxjit/fxjit.h>
+#include <fxjit/compile.h>
+#include <fxjit/ops.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -10,7 +10,8 @@
 #include "passes/tile.h"
 #include "runtime/memory.h"
 #include "tile_case.h"
-#include <fxjit/fxjit.h>
+#include <fxjit/compile.h>
+#include <fxjit/ops.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
