@@ -361,7 +361,7 @@ static fx_status run_checked(run *r, const fx_tensor *inputs)
         FX_TRY(run_native(r));
     } else {
         const fx_interp_memory memory = {fx__state_lookup, r->state};
-        FX_TRY(fx__interpret_in(it->module, &memory, r->in, it->n_input, r->out, it->n_output));
+        FX_TRY(fx__interp_module(it->module, &memory, r->in, it->n_input, r->out, NULL, it->n_output));
     }
     for (int32_t i = 0; i < it->n_input; i++) {
         fx_tensor given = inputs[i];

@@ -378,8 +378,8 @@ static void release_outputs(fx_tensor *outputs, const uint8_t *given, fx_tensor 
     }
 }
 
-static fx_status interpret(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
-                           fx_tensor *outputs, fx_tensor *bounds, int32_t n_outputs)
+fx_status fx__interp_module(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
+                            fx_tensor *outputs, fx_tensor *bounds, int32_t n_outputs)
 {
     fx_context *context = fx_module_context(module);
     fx_graph *graph = fx_module_graph(module), *copy = is_typed(graph) ? NULL : fx_graph_clone(graph);
@@ -404,21 +404,4 @@ static fx_status interpret(fx_module *module, const fx_interp_memory *memory, co
     fx__arena_free(arena);
     if (copy) fx_graph_free(copy);
     return status;
-}
-
-fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs)
-{
-    return interpret(module, NULL, inputs, n_inputs, outputs, NULL, n_outputs);
-}
-
-fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, fx_tensor *bounds,
-                             int32_t n_outputs)
-{
-    return interpret(module, NULL, inputs, n_inputs, outputs, bounds, n_outputs);
-}
-
-fx_status fx__interpret_in(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
-                           fx_tensor *outputs, int32_t n_outputs)
-{
-    return interpret(module, memory, inputs, n_inputs, outputs, NULL, n_outputs);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/interp.h: running graphs through reference kernels: the meaning of every graph. fx_interpret and fx_interpret_bound are
- * declared in fxjit/compile.h; here are the parts that run one node. */
+/* ir/interp.h: running graphs through reference kernels: the meaning of every graph. fx_interpret and fx_interpret_bound
+ * (frontend/interpret.c) bring graphs of modules and Python's spellings into core form before. */
 #ifndef FX_IR_INTERP_H
 #define FX_IR_INTERP_H
 
@@ -36,15 +36,17 @@ fx_status fx__interp_kernel(const fx_node *node, const fx_dims *dims, const fx_t
 /* Checks the inputs of a graph, one per placeholder, against their types and the guards, and gives every symbol of the dimension
  * table its value. */
 fx_status fx__interp_check_inputs(const fx_graph *graph, const fx_tensor *inputs, int32_t n_inputs, int64_t *syms);
-/* ---- Graphs --------------------------------------------------------------------------------------------------------------- */
+
+/* ---- Graphs of operators (interp.c) ----------------------------------------------------------------------------------------- */
 
 /* Memory for tensors that the graph changes, instead of the module's: a path that it does not know (NULL) is the module's. */
 typedef struct fx_interp_memory {
     fx_tensor *(*find)(void *user, const char *path);
     void *user;
 } fx_interp_memory;
-fx_status fx__interpret_in(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
-                           fx_tensor *outputs, int32_t n_outputs);
+/* fx_interpret for graphs whose calls all have rows or change something in place. memory and bounds may be NULL. */
+fx_status fx__interp_module(fx_module *module, const fx_interp_memory *memory, const fx_tensor *inputs, int32_t n_inputs,
+                            fx_tensor *outputs, fx_tensor *bounds, int32_t n_outputs);
 
 /* ---- Error bounds (interp_bound.c) ---------------------------------------------------------------------------------------- */
 

@@ -50,7 +50,8 @@ FX_API fx_status fx_tensor_load_pb(fx_context *context, const char *path, FX_GIV
 
 /* outputs[i].data may be NULL: then memory is allocated and the caller releases it. Inputs that the graph changes are changed. A
  * buffer of the module that it changes becomes the module's own copy with the new values (fx_module_tensor), and the memory it was
- * made from stays as it is. */
+ * made from stays as it is. A graph with submodules, bodies or calls that are no operators is brought into core form first
+ * (fx_module_core), which is done anew for every call. */
 FX_API fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs);
 /* The same, and per output element a bound on the rounding error of any legal evaluation order (f64 tensors, released by caller). */
 FX_API fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,

@@ -366,7 +366,8 @@ FX_API const char *fx_module_input_name(const fx_module *module, int32_t index);
 FX_API const char *fx_module_output_name(const fx_module *module, int32_t index);
 FX_API const fx_type *fx_module_input_type(const fx_module *module, int32_t index);  /* NULL: not known */
 FX_API const fx_type *fx_module_output_type(const fx_module *module, int32_t index); /* after fx_graph_propagate */
-/* Changes every parameter, buffer, input and dtype argument of dtype `from` to `to`, and computes all types anew. */
+/* Changes every parameter, buffer, input and dtype argument of dtype `from` to `to`, in submodules and bodies too, and computes all
+ * types anew (those of a graph of modules are forgotten: compiling finds them). */
 FX_API fx_status fx_module_cast(fx_module *module, fx_dtype from, fx_dtype to);
 FX_API fx_status fx_module_set_input_name(fx_module *module, int32_t index, const char *name);
 FX_API fx_status fx_module_set_output_name(fx_module *module, int32_t index, const char *name);

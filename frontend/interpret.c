@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontend/interpret.c: fx_interpret for any graph: one whose calls all have rows, or change something in place, runs as it is,
+ * another in its core form, whose buffers are those of the module. */
+#include "fxjit/compile.h"
+#include "ir/in_place.h"
+#include "ir/interp.h"
+
+static bool is_operator(const fx_node *node)
+{
+    const fx_op *op = fx__op_of(node);
+    if (node->opcode == FX_CALL_MODULE || node->body) return false;
+    if (node->opcode != FX_CALL_FUNCTION && node->opcode != FX_CALL_METHOD) return true;
+    if (fx__in_place_kind(node) != FX_IN_PLACE_NONE) return true;
+    bool is_index = op && op == fx__op(FX_OP_getitem) && node->args.n == 2 && fx__arg(node, 1)->kind != FX_ATTR_INT;
+    return op && !is_index;
+}
+
+static bool runs_as_it_is(const fx_graph *graph)
+{
+    FX_EACH_NODE(node, graph)
+    if (!is_operator(node)) return false;
+    return true;
+}
+
+/* A buffer that changes changes in the module, not in the core form, which goes after the run. */
+static fx_tensor *find_buffer(void *user, const char *path)
+{
+    return fx_module_tensor(user, path) ? fx__module_own_tensor(user, path) : NULL;
+}
+
+static fx_status interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, fx_tensor *bounds,
+                           int32_t n_outputs)
+{
+    if (runs_as_it_is(module->graph)) return fx__interp_module(module, NULL, inputs, n_inputs, outputs, bounds, n_outputs);
+    fx_module *core;
+    FX_TRY(fx_module_core(module, inputs, n_inputs, &core));
+    const fx_interp_memory memory = {find_buffer, module};
+    fx_status status = fx__interp_module(core, &memory, inputs, n_inputs, outputs, bounds, n_outputs);
+    fx_module_free(core);
+    return status;
+}
+
+fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs)
+{
+    return interpret(module, inputs, n_inputs, outputs, NULL, n_outputs);
+}
+
+fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, fx_tensor *bounds,
+                             int32_t n_outputs)
+{
+    return interpret(module, inputs, n_inputs, outputs, bounds, n_outputs);
+}
