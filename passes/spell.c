@@ -57,11 +57,11 @@ static bool is_number(const fx_attr *value)
     return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_SYMINT;
 }
 
-/* n += 1 on a number changes nothing. */
+/* n += 1 on a number changes nothing, and neither do detach_ and its kin, which the table of spellings has. */
 static bool is_in_place(const fx_node *node)
 {
     bool is_on_number = node->args.n && is_number(fx__arg(node, 0));
-    return fx__node_is_in_place(node) && !is_on_number;
+    return fx__node_is_in_place(node) && !is_on_number && !fx__spell_expression_knows(node);
 }
 
 /* ---- One call ---------------------------------------------------------------------------------------------------------------- */

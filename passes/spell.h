@@ -42,6 +42,5 @@ fx_spelled fx__spell_build_to(fx_node *node, const fx_attr *arg, fx_attr *out);
 fx_spelled fx__spell_build_movedim(fx_node *node, const fx_attr *arg, fx_attr *out);
 fx_spelled fx__spell_build_reverse(fx_node *node, const fx_attr *arg, fx_attr *out);
 fx_spelled fx__spell_build_variance(fx_node *node, const fx_attr *arg, fx_attr *out);
-fx_spelled fx__spell_build_norm(fx_node *node, const fx_attr *arg, fx_attr *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/spell_build.c: spellings that need more than an expression: conversions, indices with tensors, resizing, moved dims,
- * variances and norms. Each receives the arguments in the order of its signature in passes/spell_table.c. */
+ * variances. Each receives the arguments in the order of its signature in passes/spell_table.c. */
 #include "passes/mutate.h"
 #include "passes/spell.h"
 #include <math.h>
@@ -254,7 +254,7 @@ fx_spelled fx__spell_build_interpolate(fx_node *node, const fx_attr *arg, fx_att
     return FX_SPELL_FAILED;
 }
 
-/* ---- Variances and norms ---------------------------------------------------------------------------------------------------- */
+/* ---- Variances -------------------------------------------------------------------------------------------------------------- */
 
 /* Number of elements that one result is made of; -1: not constant, which is reported. */
 static int64_t reduced_count(const fx_node *node, const fx_type *type, const fx_attr *dims)
@@ -306,28 +306,4 @@ fx_spelled fx__spell_build_variance(fx_node *node, const fx_attr *arg, fx_attr *
     if (!kept) return FX_SPELL_FAILED;
     const fx_attr both = fx_list(node->graph, (fx_attr[]){fx_node_attr(result), fx_node_attr(kept)}, 2);
     return give(CALL(node, "tuple", both), out);
-}
-
-static fx_node *power_norm(fx_node *node, fx_node *size, double p, const fx_attr *dims, const fx_attr *keepdim)
-{
-    fx_node *power = CALL(node, "pow", fx_node_attr(size), fx_float(p));
-    fx_node *sum = power ? CALL(node, "sum", fx_node_attr(power), *dims, *keepdim) : NULL;
-    return sum ? CALL(node, "pow", fx_node_attr(sum), fx_float(1 / p)) : NULL;
-}
-
-/* (self, p, dim, keepdim) */
-fx_spelled fx__spell_build_norm(fx_node *node, const fx_attr *arg, fx_attr *out)
-{
-    double p = arg[1].kind == FX_ATTR_INT ? (double)arg[1].u.i : arg[1].kind == FX_ATTR_FLOAT ? arg[1].u.f : 2;
-    const fx_attr empty = fx_list(node->graph, NULL, 0), all = arg[2].kind == FX_ATTR_NONE ? empty : arg[2];
-    fx_node *size = CALL(node, "abs", arg[0]);
-    if (!size) return FX_SPELL_FAILED;
-    const fx_attr value = fx_node_attr(size);
-    if (isinf(p)) return give(CALL(node, p > 0 ? "amax" : "amin", value, all, arg[3]), out);
-    if (!(p > 0)) return fail(node, "a norm of order 0 or below");
-    if (is_whole(p) && (int)p == 1) return give(CALL(node, "sum", value, arg[2], arg[3]), out);
-    if (!is_whole(p) || (int)p != 2) return give(power_norm(node, size, p, &arg[2], &arg[3]), out);
-    fx_node *square = CALL(node, "mul", arg[0], arg[0]);
-    fx_node *sum = square ? CALL(node, "sum", fx_node_attr(square), arg[2], arg[3]) : NULL;
-    return sum ? give(CALL(node, "sqrt", fx_node_attr(sum)), out) : FX_SPELL_FAILED;
 }

@@ -18,8 +18,7 @@ const fx_spelling fx__spell_table[] = {
     {"method:bool", "(Tensor self, *, MemoryFormat m=None) -> Tensor", "_to_copy(self, bool)", NULL, NULL},
     {"method:type_as", "(Tensor self, Tensor other) -> Tensor", "_to_copy(self, dtype(other))", NULL, NULL},
     {"method:type", "(Tensor self, ScalarType dtype) -> Tensor", "_to_copy(self, dtype)", NULL, NULL},
-    {"method:to torch.ops.aten.to.dtype torch.ops.aten.to.device torch.ops.aten.to.dtype_layout torch.ops.aten.to.other "
-     "torch.ops.prims.convert_element_type.default",
+    {"method:to torch.ops.aten.to.device torch.ops.aten.to.dtype_layout torch.ops.aten.to.other ",
      "(Tensor self, Layout a=None, Layout b=None, Layout c=None, Layout d=None, Layout e=None, *, Layout dtype=None, Layout device=None, "
      "Layout other=None, Layout layout=None, Layout pin_memory=None, Layout non_blocking=None, Layout copy=None, "
      "Layout memory_format=None) -> Tensor",
@@ -28,14 +27,9 @@ const fx_spelling fx__spell_table[] = {
      "(Tensor self, Layout a=None, *, Layout b=None) -> Tensor", "self", NULL, NULL},
 
     /* Shapes */
-    {"torch.ops.aten._reshape_alias.default", "(Tensor self, int[] size, int[] stride) -> Tensor", "view(self, size)", NULL, NULL},
-    {"torch.ops.aten._unsafe_view.default", "(Tensor self, int[] size) -> Tensor", "reshape(self, size)", NULL, NULL},
     {"method:view_as method:reshape_as", "(Tensor self, Tensor other) -> Tensor", "reshape(self, shape(other))", NULL, NULL},
     {"method:expand_as", "(Tensor self, Tensor other) -> Tensor", "expand(self, shape(other))", NULL, NULL},
-    {"torch.broadcast_to method:broadcast_to", "(Tensor self, int[] size) -> Tensor", "expand(self, size)", NULL, NULL},
     {"torch.ravel method:ravel", "(Tensor self) -> Tensor", "reshape(self, [-1])", NULL, NULL},
-    {"torch.swapaxes torch.swapdims method:swapaxes method:swapdims", "(Tensor self, int dim0, int dim1) -> Tensor",
-     "transpose(self, dim0, dim1)", NULL, NULL},
     {"torch.adjoint method:adjoint", "(Tensor self) -> Tensor", "transpose(self, -2, -1)", NULL, NULL},
     {"builtins.getattr", "(Tensor self, str name) -> Tensor", "transpose(self, -2, -1)", "name='mT'", NULL},
     {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='T'", fx__spell_build_reverse},
@@ -50,43 +44,20 @@ const fx_spelling fx__spell_table[] = {
      "_to_copy(eq(unsqueeze(self, -1), arange(num_classes)), i64)", NULL, NULL},
 
     /* New tensors */
-    {"torch.empty", "(int[] size, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool pin_memory=False, "
-                    "bool requires_grad=False, MemoryFormat memory_format=None) -> Tensor",
-     "zeros(size, dtype=dtype)", NULL, NULL},
-    {"torch.empty_like torch.ops.aten.empty_like.default",
-     "(Tensor self, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=False, "
-     "bool requires_grad=False, MemoryFormat memory_format=None) -> Tensor",
-     "zeros_like(self, dtype=dtype)", NULL, NULL},
-    {"torch.ops.aten.empty.memory_format",
-     "(int[] size, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, "
-     "MemoryFormat memory_format=None) -> Tensor",
-     "zeros(size, dtype=dtype)", NULL, NULL},
-    {"method:new_zeros method:new_empty torch.ops.aten.new_zeros.default torch.ops.aten.new_empty.default",
-     "(Tensor self, int[] size, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, "
-     "bool requires_grad=False) -> Tensor",
-     "zeros(size, dtype=either(dtype, dtype(self)))", NULL, NULL},
-    {"method:new_ones torch.ops.aten.new_ones.default",
-     "(Tensor self, int[] size, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, "
-     "bool requires_grad=False) -> Tensor",
-     "ones(size, dtype=either(dtype, dtype(self)))", NULL, NULL},
-    {"method:new_full torch.ops.aten.new_full.default",
-     "(Tensor self, int[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout layout=None, Device device=None, "
-     "bool? pin_memory=None, bool requires_grad=False) -> Tensor",
-     "full(size, fill_value, dtype=either(dtype, dtype(self)))", NULL, NULL},
     {"torch.tensor torch.scalar_tensor torch.as_tensor torch.ops.aten.scalar_tensor.default",
      "(Scalar data, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, bool requires_grad=False) "
      "-> Tensor",
      "full([], data, dtype=dtype)", NULL, NULL},
 
     /* Reductions */
-    {"torch.max method:max torch.ops.aten.max.other", "(Tensor self, Tensor other) -> Tensor", "maximum(self, other)", NULL, NULL},
+    {"torch.max method:max", "(Tensor self, Tensor other) -> Tensor", "maximum(self, other)", NULL, NULL},
     {"torch.max method:max torch.ops.aten.max.dim", "(Tensor self, int dim, bool keepdim=False) -> Tensor",
      "tuple([amax(self, [dim], keepdim), argmax(self, dim, keepdim)])", NULL, NULL},
-    {"torch.max method:max torch.ops.aten.max.default", "(Tensor self) -> Tensor", "amax(self)", NULL, NULL},
-    {"torch.min method:min torch.ops.aten.min.other", "(Tensor self, Tensor other) -> Tensor", "minimum(self, other)", NULL, NULL},
+    {"torch.max method:max", "(Tensor self) -> Tensor", "amax(self)", NULL, NULL},
+    {"torch.min method:min", "(Tensor self, Tensor other) -> Tensor", "minimum(self, other)", NULL, NULL},
     {"torch.min method:min torch.ops.aten.min.dim", "(Tensor self, int dim, bool keepdim=False) -> Tensor",
      "tuple([amin(self, [dim], keepdim), argmin(self, dim, keepdim)])", NULL, NULL},
-    {"torch.min method:min torch.ops.aten.min.default", "(Tensor self) -> Tensor", "amin(self)", NULL, NULL},
+    {"torch.min method:min", "(Tensor self) -> Tensor", "amin(self)", NULL, NULL},
     {"torch.aminmax method:aminmax", "(Tensor self, *, int dim, bool keepdim=False) -> Tensor",
      "tuple([amin(self, [dim], keepdim), amax(self, [dim], keepdim)])", NULL, NULL},
     {"torch.count_nonzero method:count_nonzero", "(Tensor self, int[]? dim=None) -> Tensor", "sum(ne(self, 0), dim)", NULL, NULL},
@@ -96,19 +67,6 @@ const fx_spelling fx__spell_table[] = {
      "torch.ops.aten.var_mean.dim torch.ops.aten.var.correction torch.ops.aten.std.correction torch.ops.aten.var_mean.correction",
      "(Tensor self, int[]? dim=None, Layout unbiased=None, bool keepdim=False, *, Layout correction=None) -> Tensor", NULL, NULL,
      fx__spell_build_variance},
-    {"torch.norm method:norm torch.ops.aten.norm.ScalarOpt_dim torch.ops.aten.norm.Scalar", "(Tensor self, Scalar? p=2, int[]? dim=None, bool keepdim=False) -> Tensor",
-     NULL, NULL, fx__spell_build_norm},
-    {"torch.norm method:norm", "(Tensor self, str p, int[]? dim=None, bool keepdim=False) -> Tensor",
-     "sqrt(sum(mul(self, self), dim, keepdim))", "p='fro'", NULL},
-    {"torch.linalg.vector_norm torch.ops.aten.linalg_vector_norm.default torch.linalg.norm torch.linalg_vector_norm",
-     "(Tensor self, Scalar? ord=2, int[]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", NULL, "dtype=None",
-     fx__spell_build_norm},
-    {"torch.softmax method:softmax torch.nn.functional.softmax", "(Tensor input, int dim, *, Layout dtype=None) -> Tensor",
-     "softmax(input, dim)", "dtype=None", NULL},
-    {"torch.nn.functional.softmax", "(Tensor input, int dim, int _stacklevel, ScalarType? dtype=None) -> Tensor",
-     "softmax(input, dim, dtype)", NULL, NULL},
-    {"torch.nn.functional.log_softmax", "(Tensor input, int dim, int _stacklevel, ScalarType? dtype=None) -> Tensor",
-     "log_softmax(input, dim, dtype)", NULL, NULL},
     {"torch.nn.functional.softmin", "(Tensor input, int dim, int _stacklevel=3, ScalarType? dtype=None) -> Tensor",
      "softmax(neg(input), dim, dtype)", NULL, NULL},
 
@@ -146,8 +104,6 @@ const fx_spelling fx__spell_table[] = {
     {"torch.nn.functional.threshold", "(Tensor input, float threshold, float value, bool inplace=False) -> Tensor",
      "threshold(input, threshold, value)", NULL, NULL},
     {"torch.nn.functional.tanhshrink", "(Tensor input) -> Tensor", "sub(input, tanh(input))", NULL, NULL},
-    {"torch.nn.functional.glu torch.ops.aten.glu.default", "(Tensor input, int dim=-1) -> Tensor",
-     "mul(getitem(chunk(input, 2, dim), 0), sigmoid(getitem(chunk(input, 2, dim), 1)))", NULL, NULL},
     {"torch.ops.aten.log_sigmoid_forward.default", "(Tensor self) -> Tensor", "first(log_sigmoid(self))", NULL, NULL},
     {"torch.nn.functional.alpha_dropout torch.nn.functional.feature_alpha_dropout",
      "(Tensor input, float p=0.5, bool training=False, bool inplace=False) -> Tensor", "input", "training=False", NULL},
@@ -155,24 +111,20 @@ const fx_spelling fx__spell_table[] = {
      "first(input)", "train=False", NULL},
 
     /* Norms */
+    {"torch.norm method:norm", "(Tensor self, str p, int[]? dim=None, bool keepdim=False) -> Tensor", "norm(self, 2, dim, keepdim)",
+     "p='fro'", NULL},
+    {"torch.linalg.vector_norm torch.linalg.norm", "(Tensor self, Scalar? ord=2, int[]? dim=None, bool keepdim=False, *, Layout dtype=None) -> Tensor",
+     "norm(self, ord, dim, keepdim)", "dtype=None", NULL},
     {"torch.nn.functional.normalize", "(Tensor input, float p=2.0, int dim=1, float eps=1e-12) -> Tensor",
-     "div(input, clamp_min(sqrt(sum(mul(input, input), [dim], True)), eps))", "p=2", NULL},
-    {"torch.nn.functional.normalize", "(Tensor input, float p=2.0, int dim=1, float eps=1e-12) -> Tensor",
-     "div(input, clamp_min(sum(abs(input), [dim], True), eps))", "p=1", NULL},
+     "div(input, clamp_min(norm(input, p, [dim], True), eps))", NULL, NULL},
+    {"torch.nn.functional.softmax", "(Tensor input, int dim, int _stacklevel, ScalarType? dtype=None) -> Tensor",
+     "softmax(input, dim, dtype)", NULL, NULL},
+    {"torch.nn.functional.log_softmax", "(Tensor input, int dim, int _stacklevel, ScalarType? dtype=None) -> Tensor",
+     "log_softmax(input, dim, dtype)", NULL, NULL},
     {"torch.nn.functional.instance_norm",
      "(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, Tensor? weight=None, Tensor? bias=None, "
      "bool use_input_stats=True, float momentum=0.1, float eps=1e-05) -> Tensor",
      "group_norm(input, size(input, 1), weight, bias, eps)", "use_input_stats=True", NULL},
-    {"torch.instance_norm torch.ops.aten.instance_norm.default",
-     "(Tensor input, Tensor? weight=None, Tensor? bias=None, Tensor? running_mean=None, Tensor? running_var=None, "
-     "bool use_input_stats=True, float momentum=0.1, float eps=1e-05, bool cudnn_enabled=True) -> Tensor",
-     "group_norm(input, size(input, 1), weight, bias, eps)", "use_input_stats=True", NULL},
-    {"torch.ops.aten.native_layer_norm.default torch.native_layer_norm",
-     "(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> Tensor",
-     "first(layer_norm(input, normalized_shape, weight, bias, eps))", NULL, NULL},
-    {"torch.ops.aten.native_group_norm.default torch.native_group_norm",
-     "(Tensor input, Tensor? weight, Tensor? bias, int N, int C, int HxW, int group, float eps) -> Tensor",
-     "first(group_norm(input, group, weight, bias, eps))", NULL, NULL},
     {"torch.nn.functional.cosine_similarity torch.cosine_similarity",
      "(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor",
      "div(sum(mul(x1, x2), [dim]), mul(clamp_min(sqrt(sum(mul(x1, x1), [dim])), eps), clamp_min(sqrt(sum(mul(x2, x2), [dim])), eps)))",
@@ -193,29 +145,9 @@ const fx_spelling fx__spell_table[] = {
      "abs(sub(input, target))", "reduction='none'", NULL},
 
     /* Pooling, padding, resizing */
-    {"torch.nn.functional.adaptive_avg_pool1d", "(Tensor input, int[1] output_size) -> Tensor",
-     "adaptive_avg_pool1d(input, output_size)", NULL, NULL},
-    {"torch.ops.aten.reflection_pad1d.default torch.ops.aten.reflection_pad2d.default torch.ops.aten.reflection_pad3d.default",
-     "(Tensor self, int[] padding) -> Tensor", "pad(self, padding, 'reflect')", NULL, NULL},
-    {"torch.ops.aten.replication_pad1d.default torch.ops.aten.replication_pad2d.default torch.ops.aten.replication_pad3d.default",
-     "(Tensor self, int[] padding) -> Tensor", "pad(self, padding, 'replicate')", NULL, NULL},
     {"torch.nn.functional.interpolate torch.nn.functional.upsample",
      "(Tensor input, Layout size=None, Layout scale_factor=None, str mode='nearest', Layout align_corners=None, "
      "Layout recompute_scale_factor=None, bool antialias=False) -> Tensor",
      NULL, "antialias=False", fx__spell_build_interpolate},
-    {"torch.ops.aten.upsample_bilinear2d.vec", "(Tensor input, int[] output_size, bool align_corners, Layout scale_factors=None) -> Tensor",
-     "upsample_bilinear2d(input, output_size, align_corners)", NULL, NULL},
-    {"torch.ops.aten.upsample_bicubic2d.vec", "(Tensor input, int[] output_size, bool align_corners, Layout scale_factors=None) -> Tensor",
-     "upsample_bicubic2d(input, output_size, align_corners)", NULL, NULL},
-    {"torch.ops.aten.upsample_linear1d.vec", "(Tensor input, int[] output_size, bool align_corners, Layout scale_factors=None) -> Tensor",
-     "upsample_linear1d(input, output_size, align_corners)", NULL, NULL},
-    {"torch.ops.aten.upsample_trilinear3d.vec", "(Tensor input, int[] output_size, bool align_corners, Layout scale_factors=None) -> Tensor",
-     "upsample_trilinear3d(input, output_size, align_corners)", NULL, NULL},
-    {"torch.ops.aten.upsample_nearest1d.vec", "(Tensor input, int[] output_size, Layout scale_factors=None) -> Tensor",
-     "upsample_nearest1d(input, output_size)", NULL, NULL},
-    {"torch.ops.aten.upsample_nearest2d.vec", "(Tensor input, int[] output_size, Layout scale_factors=None) -> Tensor",
-     "upsample_nearest2d(input, output_size)", NULL, NULL},
-    {"torch.ops.aten.upsample_nearest3d.vec", "(Tensor input, int[] output_size, Layout scale_factors=None) -> Tensor",
-     "upsample_nearest3d(input, output_size)", NULL, NULL},
 };
 const int32_t fx__spell_count = (int32_t)(sizeof fx__spell_table / sizeof fx__spell_table[0]);

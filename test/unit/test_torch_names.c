@@ -212,6 +212,7 @@ START_TEST(overloads_are_told_by_their_arguments)
         {M("to", "%x, device(\"cpu\"), dtype(i64)"), F("aten._to_copy.default", "%x, dtype=dtype(i64)")},
         {M("to", "%x, dtype=dtype(f16)"), F("aten._to_copy.default", "%x, dtype=dtype(f16)")},
         {M("to", "%x, memory_format=name(\"torch.channels_last\")"), F("aten.clone.default", "%x")},
+        {M("requires_grad_", "%x, False"), F("aten.clone.default", "%x")},
         {M("cpu", "%x"), F("aten.clone.default", "%x")},
         {M("type_as", "%i, %x"), F("aten._to_copy.default", "%i, dtype=dtype(f32)")},
         {M("new_zeros", "%x, 2, 2"), F("aten.zeros.default", "[2, 2]")},
