@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fxm.c: .fxm files: an archive of graph.json and weights.safetensors. Reading maps the file; the module's tensors lie in the mapping,
- * which goes with the module. Writing makes a temporary file beside the target and renames it at the end. */
+/* fxm.c: .fxm files: an archive of graph.json and weights.safetensors. Reading maps the file; the module's tensors lie in the
+ * mapping, which goes with the module. Writing makes a temporary file beside the target and renames it at the end. */
 #include "frontend/fxm.h"
 #include "frontend/safetensors.h"
 #include "frontend/zip.h"
@@ -216,7 +216,8 @@ static fx_status write_entries(collection *c, FILE *out, const fx_text *graph, c
 static fx_status make_texts(collection *c, fx_module *module, fx_text *graph, fx_text *header)
 {
     FX_TRY(collect_all(c, module));
-    bool good = fx__fxm_write(graph, module, next_key, c) && (!header || (sort_tensors(c) && fx__safetensors_header(header, c->tensor, c->n)));
+    bool good = fx__fxm_write(graph, module, next_key, c) &&
+                (!header || (sort_tensors(c) && fx__safetensors_header(header, c->tensor, c->n)));
     return good ? FX_OK : fx__diag_failure(c->context, FX_E_ARG);
 }
 

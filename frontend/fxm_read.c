@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fxm_read.c: graph.json to a module: nodes, graphs, the tree of modules, and the document around them. A node that cannot be read is
- * reported and left out; what uses it is not reported again, so that every message names a cause. */
+/* fxm_read.c: graph.json to a module: nodes, graphs, the tree of modules, and the document around them. A node that cannot be read
+ * is reported and left out; what uses it is not reported again, so that every message names a cause. */
 #include "frontend/fxm.h"
 #include "ir/op.h"
 #include <string.h>
@@ -330,8 +330,8 @@ static void read_document(fx_fxm *fxm, const json_t *document, fx_module *module
     }
     if (!fx__json_int(json, NULL, document, "version", true, 1, INT64_MAX, &version)) return;
     if (version > FX_FXM_VERSION) {
-        fx__json_error(json, NULL, "version %lld of the format is newer than this library, which reads up to %d", (long long)version,
-                       (int)FX_FXM_VERSION);
+        fx__json_error(json, NULL, "version %lld of the format is newer than this library, which reads up to %d",
+                       (long long)version, (int)FX_FXM_VERSION);
         return;
     }
     const json_t *value = json_object_get(document, "module");

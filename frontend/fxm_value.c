@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fxm_value.c: argument values, types and symbols of graph.json. Lists are JSON lists; every other kind that JSON lacks is an object
- * whose one key names the kind. */
+/* fxm_value.c: argument values, types and symbols of graph.json. Lists are JSON lists; every other kind that JSON lacks is an
+ * object whose one key names the kind. */
 #include "frontend/fxm.h"
 #include <math.h>
 #include <stdlib.h>
@@ -210,9 +210,9 @@ static bool read_graph(fx_fxm_scope *scope, const fx_json_at *at, const json_t *
 static const struct {
     const char *key;
     value_reader read;
-} kinds[] = {{"node", read_node},         {"tuple", read_tuple},   {"slice", read_slice}, {"range", read_range},
-             {"dict", fx__fxm_dict},      {"dtype", read_dtype},   {"device", read_device}, {"name", read_name},
-             {"complex", read_complex},   {"float", read_float},   {"dim", read_dim},     {"graph", read_graph},
+} kinds[] = {{"node", read_node},         {"tuple", read_tuple}, {"slice", read_slice},   {"range", read_range},
+             {"dict", fx__fxm_dict},      {"dtype", read_dtype}, {"device", read_device}, {"name", read_name},
+             {"complex", read_complex},   {"float", read_float}, {"dim", read_dim},       {"graph", read_graph},
              {"ellipsis", read_ellipsis}, {"text", read_text}};
 
 static bool read_object(fx_fxm_scope *scope, const fx_json_at *at, const json_t *value, fx_attr *out)
@@ -238,7 +238,8 @@ static bool read_plain_text(fx_fxm_scope *scope, const fx_json_at *at, const cha
     if (*text && !*end && strlen(text) < 19) return *out = fx_int(whole), true;
     out->kind = FX_ATTR_FLOAT;
     if (fx__text_read_double(text, strlen(text), &out->u.f)) return true;
-    return fx__json_error(&scope->fxm->json, at, "\"%.80s\" names no node before this one; a text is written {\"text\": ...}", text);
+    return fx__json_error(&scope->fxm->json, at, "\"%.80s\" names no node before this one; a text is written {\"text\": ...}",
+                          text);
 }
 
 bool fx__fxm_value(fx_fxm_scope *scope, const fx_json_at *at, const json_t *value, fx_attr *out)
@@ -327,7 +328,8 @@ static bool read_guard(fx_fxm_scope *scope, const fx_json_at *at, const json_t *
     fx_json *json = &scope->fxm->json;
     fx_dim a, b;
     const char *sign = json_string_value(json_array_get(value, 1)), *why = json_string_value(json_array_get(value, 3));
-    if (!sign || json_array_size(value) > 4) return fx__json_error(json, at, "expected [size, \"==\" or \"!=\" or \"<=\", size, why]");
+    if (!sign || json_array_size(value) > 4)
+        return fx__json_error(json, at, "expected [size, \"==\" or \"!=\" or \"<=\", size, why]");
     if (!read_size(scope, at, json_array_get(value, 0), &a) || !read_size(scope, at, json_array_get(value, 2), &b)) return false;
     why = why ? fx__intern(json->context, why) : NULL;
     for (int kind = FX_GUARD_EQ; kind <= FX_GUARD_LE; kind++) {

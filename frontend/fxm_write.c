@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fxm_write.c: a module as graph.json: one node per line, keys in a fixed order, what is absent left out, so that equal modules give
- * equal bytes and what was read is written again as it was. */
+/* fxm_write.c: a module as graph.json: one node per line, keys in a fixed order, what is absent left out, so that equal modules
+ * give equal bytes and what was read is written again as it was. */
 #include "frontend/fxm.h"
 #include <inttypes.h>
 #include <math.h>

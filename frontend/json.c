@@ -98,7 +98,8 @@ static bool wrong_kind(fx_json *json, const fx_json_at *at, const char *key, con
 }
 
 /* NULL: absent; *out_good says whether that is allowed. */
-static const json_t *member(fx_json *json, const fx_json_at *at, const json_t *object, const char *key, bool required, bool *out_good)
+static const json_t *member(fx_json *json, const fx_json_at *at, const json_t *object, const char *key, bool required,
+                            bool *out_good)
 {
     const json_t *value = json_object_get(object, key);
     *out_good = true;

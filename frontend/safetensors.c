@@ -11,8 +11,9 @@ enum { HEADER_MAX = 100 << 20, HEADER_ALIGN = 64 };
 static const struct {
     const char *name;
     fx_dtype dtype;
-} dtypes[] = {{"F16", FX_F16}, {"F32", FX_F32}, {"F64", FX_F64}, {"BF16", FX_BF16}, {"I8", FX_I8},   {"I16", FX_I16}, {"I32", FX_I32},
-              {"I64", FX_I64}, {"U8", FX_U8},   {"U16", FX_U16}, {"U32", FX_U32},   {"U64", FX_U64}, {"BOOL", FX_BOOL}};
+} dtypes[] = {{"F16", FX_F16}, {"F32", FX_F32}, {"F64", FX_F64},  {"BF16", FX_BF16}, {"I8", FX_I8},
+              {"I16", FX_I16}, {"I32", FX_I32}, {"I64", FX_I64},  {"U8", FX_U8},     {"U16", FX_U16},
+              {"U32", FX_U32}, {"U64", FX_U64}, {"BOOL", FX_BOOL}};
 
 typedef struct range {
     uint64_t begin, end;

@@ -109,9 +109,17 @@ static bool read_central(const archive *a, uint64_t at, uint64_t end, central *o
 {
     if (end - at < CENTRAL_BYTES || !has_mark(a, at, CENTRAL_BYTES, "PK\1\2")) return false;
     const uint8_t *r = a->data + at;
-    *out = (central){number(r + 8, 2),          number(r + 10, 2),         number(r + 16, 4),         number(r + 20, 4),
-                     number(r + 24, 4),         number(r + 42, 4),         (size_t)number(r + 28, 2), (size_t)number(r + 30, 2),
-                     (size_t)number(r + 32, 2), r + CENTRAL_BYTES, NULL};
+    *out = (central){number(r + 8, 2),
+                     number(r + 10, 2),
+                     number(r + 16, 4),
+                     number(r + 20, 4),
+                     number(r + 24, 4),
+                     number(r + 42, 4),
+                     (size_t)number(r + 28, 2),
+                     (size_t)number(r + 30, 2),
+                     (size_t)number(r + 32, 2),
+                     r + CENTRAL_BYTES,
+                     NULL};
     out->extra = out->name + out->n_name;
     return CENTRAL_BYTES + out->n_name + out->n_extra + out->n_comment <= end - at && read_large(out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frontend/zip.h: archives whose entries are stored, not compressed, so that what is in them can be mapped with the archive and used
- * where it lies. libzip neither tells where an entry's bytes lie nor places them; hence the few structures of the format here, with
- * those of entries above 4 GiB. Archives of many disks, encrypted and compressed entries are refused. */
+/* frontend/zip.h: archives whose entries are stored, not compressed, so that what is in them can be mapped with the archive and
+ * used where it lies. libzip neither tells where an entry's bytes lie nor places them; hence the few structures of the format here,
+ * with those of entries above 4 GiB. Archives of many disks, encrypted and compressed entries are refused. */
 #ifndef FX_FRONTEND_ZIP_H
 #define FX_FRONTEND_ZIP_H
 
@@ -15,7 +15,8 @@ typedef struct fx_zip_entry {
 
 /* Finds an entry in an archive of `bytes` bytes. FX_E_FORMAT with a diagnostic when the archive is damaged, has the name twice, or
  * keeps it in a way that cannot be mapped. The checksum is not tested. */
-fx_status fx__zip_find(fx_context *context, const char *file, const void *archive, size_t bytes, const char *name, fx_zip_entry *out);
+fx_status fx__zip_find(fx_context *context, const char *file, const void *archive, size_t bytes, const char *name,
+                       fx_zip_entry *out);
 
 uint32_t fx__zip_crc(uint32_t crc, const void *data, size_t bytes); /* CRC-32; begins with 0 */
 

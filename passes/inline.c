@@ -79,7 +79,8 @@ static fx_attr size_here(inlining *in, const fx_attr *value)
 {
     const char *text = fx_graph_dim_text(in->inner, value->u.dim);
     fx_dim dim = text ? fx__dim_parse(in->graph->dims, &text) : FX_DIM_BAD;
-    if (dim == FX_DIM_BAD) note(in, fx__diag_node(in->node, FX_E_UNSUPPORTED, "a symbolic size of the inner graph is not known outside"));
+    if (dim == FX_DIM_BAD)
+        note(in, fx__diag_node(in->node, FX_E_UNSUPPORTED, "a symbolic size of the inner graph is not known outside"));
     return fx_dim_attr(dim);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does:    evaluates what Python computed beside the tensors: sizes, dtypes, tuples, arithmetic on sizes, assertions about them; and
- *          spells functions and methods of torch that are no rows as calls of rows (x.float(), torch.max(x, 1), x[idx, None]).
+/* Does:    evaluates what Python computed beside the tensors: sizes, dtypes, tuples, arithmetic on sizes, assertions about them;
+ *          and spells functions and methods of torch that are no rows as calls of rows (x.float(), torch.max(x, 1), x[i, None]).
  * Needs:   an inlined graph; types of the inputs where sizes are asked for.
- * Ensures: every call is a row's, as a function, or changes something in place; types are known as far as the inputs' are. Every call that is
- *          neither is reported, not only the first.
+ * Ensures: every call is a row's, as a function, or changes something in place; types are known as far as the inputs' are. Every
+ *          call that is neither is reported, not only the first.
  * Cost:    linear in nodes, times the rows of the table of spellings for calls that are no rows. */
 #include "passes/spell.h"
 #include "passes/pass.h"
@@ -35,7 +35,8 @@ static bool uses_failed(const walk *w, const fx_node *node)
 /* The modules that Python's own functions come from, as different versions print them. */
 static fx_status settle_target(walk *w, fx_node *node)
 {
-    static const char *const bare[] = {"getattr", "len", "int", "float", "bool", "tuple", "list", "min", "max", "abs", "round", "pow", "sum"};
+    static const char *const bare[] = {"getattr", "len", "int", "float", "bool", "tuple", "list",
+                                       "min",     "max", "abs", "round", "pow",  "sum"};
     const char *plain = NULL;
     if (node->opcode != FX_CALL_FUNCTION || node->op) return FX_OK;
     if (strncmp(node->target, "_operator.", 10) == 0) plain = fx__arena_format(w->arena, "%s", node->target + 1);
@@ -54,7 +55,8 @@ static fx_status settle_in_place(fx_node *node)
 
 static bool is_number(const fx_attr *value)
 {
-    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_SYMINT;
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_BOOL ||
+           value->kind == FX_ATTR_SYMINT;
 }
 
 /* n += 1 on a number changes nothing, and neither do detach_ and its kin, which the table of spellings has. */

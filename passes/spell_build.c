@@ -26,7 +26,7 @@ static const fx_type *type_of(const fx_node *node, const fx_attr *value)
     return type;
 }
 
-#define CALL(node, name, ...)                                                                                                    \
+#define CALL(node, name, ...)                                                                                                      \
     fx__core_call((node), (name), (fx_attr[]){__VA_ARGS__}, (int32_t)(sizeof((fx_attr[]){__VA_ARGS__}) / sizeof(fx_attr)))
 
 /* ---- x.to(...) ------------------------------------------------------------------------------------------------------------ */
@@ -210,7 +210,8 @@ static bool read_sizes(fx_node *node, const fx_type *type, const fx_attr *arg, i
         scales[i] = fx_none();
         if (arg[1].kind != FX_ATTR_NONE) {
             const fx_attr *size = entry(&arg[1], i, n);
-            if (!size || (size->kind != FX_ATTR_INT && size->kind != FX_ATTR_SYMINT)) return fail(node, "size is no list of sizes"), false;
+            if (!size || (size->kind != FX_ATTR_INT && size->kind != FX_ATTR_SYMINT))
+                return fail(node, "size is no list of sizes"), false;
             sizes[i] = *size;
             continue;
         }
@@ -230,9 +231,9 @@ static const struct {
     int32_t n;
     const char *row;
     bool aligns;
-} resizes[] = {{"nearest", 1, "upsample_nearest1d", false},    {"nearest", 2, "upsample_nearest2d", false},
-               {"nearest", 3, "upsample_nearest3d", false},    {"linear", 1, "upsample_linear1d", true},
-               {"bilinear", 2, "upsample_bilinear2d", true},   {"trilinear", 3, "upsample_trilinear3d", true},
+} resizes[] = {{"nearest", 1, "upsample_nearest1d", false},  {"nearest", 2, "upsample_nearest2d", false},
+               {"nearest", 3, "upsample_nearest3d", false},  {"linear", 1, "upsample_linear1d", true},
+               {"bilinear", 2, "upsample_bilinear2d", true}, {"trilinear", 3, "upsample_trilinear3d", true},
                {"bicubic", 2, "upsample_bicubic2d", true}};
 
 fx_spelled fx__spell_build_interpolate(fx_node *node, const fx_attr *arg, fx_attr *out)

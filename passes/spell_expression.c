@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/spell_expression.c: torch's functions and methods that are no rows, as expressions of rows. A row of the table says what a signature
- * of some names means: "sub(input, tanh(input))". In expressions a word before a parenthesis is a row of the operator table, or one of
- *     size(x, i)  shape(x)  dtype(x)  either(a, b): b where a is None  first(x): a tuple of which only x may be taken
+/* passes/spell_expression.c: torch's functions and methods that are no rows, as expressions of rows. A row of the table says what a
+ * signature of some names means: "sub(input, tanh(input))". In expressions a word before a parenthesis is a row of the operator
+ * table, or one of size(x, i)  shape(x)  dtype(x)  either(a, b): b where a is None  first(x): a tuple of which only x may be taken
  * Other words are parameters of the signature, dtypes ("i64") or None, True, False. */
 #include "ir/op_schema.h"
 #include "passes/spell.h"

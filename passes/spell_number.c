@@ -16,7 +16,8 @@ typedef fx_spelled (*number_fn)(const numbers *in, fx_attr *out);
 
 static bool is_number(const fx_attr *value)
 {
-    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_FLOAT || value->kind == FX_ATTR_SYMINT;
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_FLOAT ||
+           value->kind == FX_ATTR_SYMINT;
 }
 
 static double real(const fx_attr *value)
@@ -319,30 +320,53 @@ static const struct {
     int32_t least, most;
     number_fn apply;
 } functions[] = {
-    {"operator.add", 2, 2, add},          {"operator.sub", 2, 2, sub},
-    {"operator.mul", 2, 2, mul},          {"operator.truediv", 2, 2, truediv},
-    {"operator.floordiv", 2, 2, floordiv}, {"operator.mod", 2, 2, mod},
-    {"operator.pow", 2, 2, power},        {"operator.neg", 1, 1, negate},
-    {"operator.pos", 1, 1, same},         {"operator.abs", 1, 1, absolute},
-    {"operator.and_", 2, 2, bit_and},     {"operator.or_", 2, 2, bit_or},
-    {"operator.eq", 2, 2, equal},         {"operator.ne", 2, 2, unequal},
-    {"operator.lt", 2, 2, less},          {"operator.le", 2, 2, less_equal},
-    {"operator.gt", 2, 2, greater},       {"operator.ge", 2, 2, greater_equal},
-    {"operator.not_", 1, 1, not},         {"operator.truth", 1, 1, to_bool},
-    {"operator.index", 1, 1, same},       {"operator.iadd", 2, 2, add},
-    {"operator.isub", 2, 2, sub},         {"operator.imul", 2, 2, mul},
-    {"operator.ifloordiv", 2, 2, floordiv}, {"operator.itruediv", 2, 2, truediv},
-    {"builtins.int", 1, 1, to_int},       {"builtins.float", 1, 1, to_float},
-    {"builtins.bool", 1, 1, to_bool},     {"builtins.abs", 1, 1, absolute},
-    {"builtins.min", 2, 8, smallest},     {"builtins.max", 2, 8, largest},
-    {"builtins.round", 1, 1, to_nearest}, {"builtins.pow", 2, 2, power},
-    {"math.floor", 1, 1, to_floor},       {"math.ceil", 1, 1, to_ceil},
-    {"math.trunc", 1, 1, to_int},         {"math.sqrt", 1, 1, root},
-    {"math.log", 1, 1, logarithm},        {"math.log2", 1, 1, logarithm2},
-    {"math.exp", 1, 1, exponential},      {"math.pow", 2, 2, power},
-    {"math.fabs", 1, 1, absolute},        {"torch.sym_int", 1, 1, to_int},
-    {"torch.sym_max", 2, 2, largest},     {"torch.sym_min", 2, 2, smallest},
-    {"torch.sym_not", 1, 1, not},
+    {"operator.add", 2, 2, add},
+    {"operator.sub", 2, 2, sub},
+    {"operator.mul", 2, 2, mul},
+    {"operator.truediv", 2, 2, truediv},
+    {"operator.floordiv", 2, 2, floordiv},
+    {"operator.mod", 2, 2, mod},
+    {"operator.pow", 2, 2, power},
+    {"operator.neg", 1, 1, negate},
+    {"operator.pos", 1, 1, same},
+    {"operator.abs", 1, 1, absolute},
+    {"operator.and_", 2, 2, bit_and},
+    {"operator.or_", 2, 2, bit_or},
+    {"operator.eq", 2, 2, equal},
+    {"operator.ne", 2, 2, unequal},
+    {"operator.lt", 2, 2, less},
+    {"operator.le", 2, 2, less_equal},
+    {"operator.gt", 2, 2, greater},
+    {"operator.ge", 2, 2, greater_equal},
+    {"operator.not_", 1, 1, not },
+    {"operator.truth", 1, 1, to_bool},
+    {"operator.index", 1, 1, same},
+    {"operator.iadd", 2, 2, add},
+    {"operator.isub", 2, 2, sub},
+    {"operator.imul", 2, 2, mul},
+    {"operator.ifloordiv", 2, 2, floordiv},
+    {"operator.itruediv", 2, 2, truediv},
+    {"builtins.int", 1, 1, to_int},
+    {"builtins.float", 1, 1, to_float},
+    {"builtins.bool", 1, 1, to_bool},
+    {"builtins.abs", 1, 1, absolute},
+    {"builtins.min", 2, 8, smallest},
+    {"builtins.max", 2, 8, largest},
+    {"builtins.round", 1, 1, to_nearest},
+    {"builtins.pow", 2, 2, power},
+    {"math.floor", 1, 1, to_floor},
+    {"math.ceil", 1, 1, to_ceil},
+    {"math.trunc", 1, 1, to_int},
+    {"math.sqrt", 1, 1, root},
+    {"math.log", 1, 1, logarithm},
+    {"math.log2", 1, 1, logarithm2},
+    {"math.exp", 1, 1, exponential},
+    {"math.pow", 2, 2, power},
+    {"math.fabs", 1, 1, absolute},
+    {"torch.sym_int", 1, 1, to_int},
+    {"torch.sym_max", 2, 2, largest},
+    {"torch.sym_min", 2, 2, smallest},
+    {"torch.sym_not", 1, 1, not },
 };
 
 fx_spelled fx__spell_number(fx_node *node, const char *name, fx_attr *out)

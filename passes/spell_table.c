@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/spell_table.c: what torch's functions and methods mean that are no rows of the operator table themselves, by signature.
- * One-to-one names stand in the rows (fx_op.names). Where a name has several signatures, those with more tensors come first: a tensor
- * may also stand for an integer that is known at run time only. */
+ * One-to-one names stand in the rows (fx_op.names). Where a name has several signatures, those with more tensors come first: a
+ * tensor may also stand for an integer that is known at run time only. */
 #include "passes/spell.h"
 
 const fx_spelling fx__spell_table[] = {
@@ -19,7 +19,8 @@ const fx_spelling fx__spell_table[] = {
     {"method:type_as", "(Tensor self, Tensor other) -> Tensor", "_to_copy(self, dtype(other))", NULL, NULL},
     {"method:type", "(Tensor self, ScalarType dtype) -> Tensor", "_to_copy(self, dtype)", NULL, NULL},
     {"method:to torch.ops.aten.to.device torch.ops.aten.to.dtype_layout torch.ops.aten.to.other ",
-     "(Tensor self, Layout a=None, Layout b=None, Layout c=None, Layout d=None, Layout e=None, *, Layout dtype=None, Layout device=None, "
+     "(Tensor self, Layout a=None, Layout b=None, Layout c=None, Layout d=None, Layout e=None, *, Layout dtype=None, Layout "
+     "device=None, "
      "Layout other=None, Layout layout=None, Layout pin_memory=None, Layout non_blocking=None, Layout copy=None, "
      "Layout memory_format=None) -> Tensor",
      NULL, NULL, fx__spell_build_to},
@@ -34,8 +35,8 @@ const fx_spelling fx__spell_table[] = {
     {"builtins.getattr", "(Tensor self, str name) -> Tensor", "transpose(self, -2, -1)", "name='mT'", NULL},
     {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='T'", fx__spell_build_reverse},
     {"builtins.getattr", "(Tensor self, str name) -> Tensor", NULL, "name='H'", fx__spell_build_reverse},
-    {"torch.movedim torch.moveaxis method:movedim method:moveaxis", "(Tensor self, int[] source, int[] destination) -> Tensor", NULL,
-     NULL, fx__spell_build_movedim},
+    {"torch.movedim torch.moveaxis method:movedim method:moveaxis", "(Tensor self, int[] source, int[] destination) -> Tensor",
+     NULL, NULL, fx__spell_build_movedim},
     {"torch.fliplr method:fliplr", "(Tensor self) -> Tensor", "flip(self, [1])", NULL, NULL},
     {"torch.flipud method:flipud", "(Tensor self) -> Tensor", "flip(self, [0])", NULL, NULL},
     {"operator.getitem method:__getitem__", "(Tensor self, Layout index) -> Tensor", NULL, NULL, fx__spell_build_index},
@@ -45,7 +46,8 @@ const fx_spelling fx__spell_table[] = {
 
     /* New tensors */
     {"torch.tensor torch.scalar_tensor torch.as_tensor torch.ops.aten.scalar_tensor.default",
-     "(Scalar data, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, bool requires_grad=False) "
+     "(Scalar data, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, bool "
+     "requires_grad=False) "
      "-> Tensor",
      "full([], data, dtype=dtype)", NULL, NULL},
 
@@ -61,8 +63,8 @@ const fx_spelling fx__spell_table[] = {
     {"torch.aminmax method:aminmax", "(Tensor self, *, int dim, bool keepdim=False) -> Tensor",
      "tuple([amin(self, [dim], keepdim), amax(self, [dim], keepdim)])", NULL, NULL},
     {"torch.count_nonzero method:count_nonzero", "(Tensor self, int[]? dim=None) -> Tensor", "sum(ne(self, 0), dim)", NULL, NULL},
-    {"torch.var method:var torch.std method:std torch.var_mean torch.std_mean",
-     "(Tensor self, bool unbiased) -> Tensor", NULL, NULL, fx__spell_build_variance},
+    {"torch.var method:var torch.std method:std torch.var_mean torch.std_mean", "(Tensor self, bool unbiased) -> Tensor", NULL,
+     NULL, fx__spell_build_variance},
     {"torch.var method:var torch.std method:std torch.var_mean torch.std_mean torch.ops.aten.var.dim torch.ops.aten.std.dim "
      "torch.ops.aten.var_mean.dim torch.ops.aten.var.correction torch.ops.aten.std.correction torch.ops.aten.var_mean.correction",
      "(Tensor self, int[]? dim=None, Layout unbiased=None, bool keepdim=False, *, Layout correction=None) -> Tensor", NULL, NULL,
@@ -85,7 +87,8 @@ const fx_spelling fx__spell_table[] = {
     {"torch.logit method:logit", "(Tensor self) -> Tensor", "log(div(self, rsub(self, 1)))", NULL, NULL},
     {"torch.deg2rad method:deg2rad", "(Tensor self) -> Tensor", "mul(self, 0.017453292519943295)", NULL, NULL},
     {"torch.rad2deg method:rad2deg", "(Tensor self) -> Tensor", "mul(self, 57.29577951308232)", NULL, NULL},
-    {"torch.hypot method:hypot", "(Tensor self, Tensor other) -> Tensor", "sqrt(add(mul(self, self), mul(other, other)))", NULL, NULL},
+    {"torch.hypot method:hypot", "(Tensor self, Tensor other) -> Tensor", "sqrt(add(mul(self, self), mul(other, other)))", NULL,
+     NULL},
 
     /* Activations, with `inplace` by position */
     {"torch.nn.functional.relu", "(Tensor input, bool inplace) -> Tensor", "relu(input)", NULL, NULL},
@@ -107,13 +110,14 @@ const fx_spelling fx__spell_table[] = {
     {"torch.ops.aten.log_sigmoid_forward.default", "(Tensor self) -> Tensor", "first(log_sigmoid(self))", NULL, NULL},
     {"torch.nn.functional.alpha_dropout torch.nn.functional.feature_alpha_dropout",
      "(Tensor input, float p=0.5, bool training=False, bool inplace=False) -> Tensor", "input", "training=False", NULL},
-    {"torch.ops.aten.native_dropout.default", "(Tensor input, float p, bool? train) -> Tensor",
-     "first(input)", "train=False", NULL},
+    {"torch.ops.aten.native_dropout.default", "(Tensor input, float p, bool? train) -> Tensor", "first(input)", "train=False",
+     NULL},
 
     /* Norms */
     {"torch.norm method:norm", "(Tensor self, str p, int[]? dim=None, bool keepdim=False) -> Tensor", "norm(self, 2, dim, keepdim)",
      "p='fro'", NULL},
-    {"torch.linalg.vector_norm torch.linalg.norm", "(Tensor self, Scalar? ord=2, int[]? dim=None, bool keepdim=False, *, Layout dtype=None) -> Tensor",
+    {"torch.linalg.vector_norm torch.linalg.norm",
+     "(Tensor self, Scalar? ord=2, int[]? dim=None, bool keepdim=False, *, Layout dtype=None) -> Tensor",
      "norm(self, ord, dim, keepdim)", "dtype=None", NULL},
     {"torch.nn.functional.normalize", "(Tensor input, float p=2.0, int dim=1, float eps=1e-12) -> Tensor",
      "div(input, clamp_min(norm(input, p, [dim], True), eps))", NULL, NULL},
@@ -127,21 +131,28 @@ const fx_spelling fx__spell_table[] = {
      "group_norm(input, size(input, 1), weight, bias, eps)", "use_input_stats=True", NULL},
     {"torch.nn.functional.cosine_similarity torch.cosine_similarity",
      "(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor",
-     "div(sum(mul(x1, x2), [dim]), mul(clamp_min(sqrt(sum(mul(x1, x1), [dim])), eps), clamp_min(sqrt(sum(mul(x2, x2), [dim])), eps)))",
+     "div(sum(mul(x1, x2), [dim]), mul(clamp_min(sqrt(sum(mul(x1, x1), [dim])), eps), clamp_min(sqrt(sum(mul(x2, x2), [dim])), "
+     "eps)))",
      NULL, NULL},
 
     /* Losses */
-    {"torch.nn.functional.mse_loss", "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
+    {"torch.nn.functional.mse_loss",
+     "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
      "mean(square(sub(input, target)))", "reduction='mean'", NULL},
-    {"torch.nn.functional.mse_loss", "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
+    {"torch.nn.functional.mse_loss",
+     "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
      "sum(square(sub(input, target)))", "reduction='sum'", NULL},
-    {"torch.nn.functional.mse_loss", "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
+    {"torch.nn.functional.mse_loss",
+     "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
      "square(sub(input, target))", "reduction='none'", NULL},
-    {"torch.nn.functional.l1_loss", "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
+    {"torch.nn.functional.l1_loss",
+     "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
      "mean(abs(sub(input, target)))", "reduction='mean'", NULL},
-    {"torch.nn.functional.l1_loss", "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
+    {"torch.nn.functional.l1_loss",
+     "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
      "sum(abs(sub(input, target)))", "reduction='sum'", NULL},
-    {"torch.nn.functional.l1_loss", "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
+    {"torch.nn.functional.l1_loss",
+     "(Tensor input, Tensor target, Layout size_average=None, Layout reduce=None, str reduction='mean') -> Tensor",
      "abs(sub(input, target))", "reduction='none'", NULL},
 
     /* Pooling, padding, resizing */

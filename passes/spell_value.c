@@ -52,7 +52,8 @@ static fx_spelled fact(fx_node *node, const fx_type *type, const char *name, con
     if (strcmp(name, "shape") == 0 || strcmp(name, "size") == 0)
         return dim ? give_size(node, type, dim->u.i, out) : give_shape(node, type, out);
     if (strcmp(name, "dtype") == 0) return give(fx_dtype_attr(type->dtype), out);
-    if (strcmp(name, "ndim") == 0 || strcmp(name, "dim") == 0 || strcmp(name, "ndimension") == 0) return give(fx_int(type->rank), out);
+    if (strcmp(name, "ndim") == 0 || strcmp(name, "dim") == 0 || strcmp(name, "ndimension") == 0)
+        return give(fx_int(type->rank), out);
     if (strcmp(name, "numel") == 0 || strcmp(name, "nelement") == 0) return give_count(node, type, out);
     if (strcmp(name, "device") == 0) return give(word(node->graph, FX_ATTR_DEVICE, "cpu"), out);
     if (strcmp(name, "layout") == 0) return give(word(node->graph, FX_ATTR_NAME, "torch.strided"), out);
@@ -130,7 +131,8 @@ static int64_t bound(const fx_attr *value, int64_t n, int64_t otherwise, bool do
 static fx_spelled take_slice(fx_node *node, const fx_attr *list, const fx_attr *slice, fx_attr *out)
 {
     const fx_attr *s = slice->u.items;
-    if (!is_index(&s[0]) || !is_index(&s[1]) || !is_index(&s[2])) return fail(node, "a slice of a tuple has bounds that are not known");
+    if (!is_index(&s[0]) || !is_index(&s[1]) || !is_index(&s[2]))
+        return fail(node, "a slice of a tuple has bounds that are not known");
     int64_t step = s[2].kind == FX_ATTR_NONE ? 1 : s[2].u.i;
     if (step == 0) return fail(node, "a slice has step 0");
     bool down = step < 0;
@@ -233,7 +235,8 @@ static fx_spelled assertion(fx_node *node, fx_attr *out)
     const fx_attr *condition = fx__arg(node, 0), *message = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "message");
     if (condition->kind != FX_ATTR_BOOL && condition->kind != FX_ATTR_INT) return FX_SPELL_NO;
     if (condition->u.i) return give(fx_none(), out);
-    fx__diag_node(node, FX_E_ARG, "the graph's assertion fails: %s", message && message->kind == FX_ATTR_STR ? message->u.s : "False");
+    fx__diag_node(node, FX_E_ARG, "the graph's assertion fails: %s",
+                  message && message->kind == FX_ATTR_STR ? message->u.s : "False");
     return FX_SPELL_FAILED;
 }
 
@@ -243,7 +246,8 @@ static fx_spelled call_builtin(fx_node *node, const char *name, fx_attr *out)
 {
     const fx_attr *first = node->args.n ? fx__arg(node, 0) : NULL;
     if (strcmp(name, "getattr") == 0) return node->args.n >= 2 ? attribute(node, out) : FX_SPELL_NO;
-    if (strcmp(name, "len") == 0 && first && (is_sequence(first) || first->kind == FX_ATTR_DICT)) return give(fx_int(first->n), out);
+    if (strcmp(name, "len") == 0 && first && (is_sequence(first) || first->kind == FX_ATTR_DICT))
+        return give(fx_int(first->n), out);
     if (strcmp(name, "len") == 0) return call_fact(node, "len", out);
     if (strcmp(name, "tuple") == 0) return make_sequence(node, FX_ATTR_TUPLE, out);
     if (strcmp(name, "list") == 0) return make_sequence(node, FX_ATTR_LIST, out);
@@ -277,7 +281,8 @@ static fx_spelled call_torch(fx_node *node, const char *target, fx_attr *out)
                  {"torch.Tensor.dim", "dim"}};
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
         if (strcmp(target, facts[i].target) == 0) return call_fact(node, facts[i].fact, out);
-    if (strcmp(target, "torch.is_tensor") == 0 && node->args.n == 1) return give(fx_bool(fx__arg(node, 0)->kind == FX_ATTR_NODE), out);
+    if (strcmp(target, "torch.is_tensor") == 0 && node->args.n == 1)
+        return give(fx_bool(fx__arg(node, 0)->kind == FX_ATTR_NODE), out);
     if (strcmp(target, "torch.Size") == 0) return make_sequence(node, FX_ATTR_TUPLE, out);
     if (strcmp(target, "torch._assert") == 0 && node->args.n) return assertion(node, out);
     return FX_SPELL_NO;
@@ -287,7 +292,8 @@ fx_spelled fx__spell_value(fx_node *node, fx_attr *out)
 {
     const char *target = node->target;
     if (node->opcode == FX_CALL_METHOD) {
-        static const char *const facts[] = {"size", "dim", "ndimension", "numel", "nelement", "is_floating_point", "is_contiguous", "__len__"};
+        static const char *const facts[] = {"size",          "dim",    "ndimension", "numel", "nelement", "is_floating_point",
+                                            "is_contiguous", "__len__"};
         for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
             if (strcmp(target, facts[i]) == 0) return call_fact(node, target, out);
         return FX_SPELL_NO;

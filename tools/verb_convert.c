@@ -30,18 +30,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {{&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {
-    NULL,
-    parse,
-    "IN OUT",
-    "Writes a model in the format that OUT's name tells: .fxm (graph and weights) or .fx (text of the graph, submodules put in place, "
-    "without weights)."
-    "\vExamples:\n"
-    "  fxjit convert resnet50.onnx resnet50.fxm\n"
-    "  fxjit convert resnet50.fxm resnet50.fx\n",
-    children,
-    NULL,
-    NULL};
+static const struct argp argp = {NULL,
+                                 parse,
+                                 "IN OUT",
+                                 "Writes a model in the format that OUT's name tells: .fxm (graph and weights) or .fx (text of the "
+                                 "graph, submodules put in place, "
+                                 "without weights)."
+                                 "\vExamples:\n"
+                                 "  fxjit convert resnet50.onnx resnet50.fxm\n"
+                                 "  fxjit convert resnet50.fxm resnet50.fx\n",
+                                 children,
+                                 NULL,
+                                 NULL};
 
 /* The text holds one graph: what submodules and bodies say is put in the place of their calls. */
 static fx_status write_fx(fx_module *module, const char *path)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a model file: an archive, or JSON; what is read must be written, and what was written must be read and written alike. */
+/* Any bytes as a model file: an archive, or JSON; what is read must be written, and what was written must be read and written
+ * alike. */
 #include "fuzz.h"
 #include "fxjit/compile.h"
 #include <stdlib.h>

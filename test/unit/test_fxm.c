@@ -130,8 +130,13 @@ static fx_module *make_module(void)
     fx_dim rows = fx_graph_symbol(g, "rows", 2, 64, 8, 2);
     fx_node *x = fx_graph_placeholder(g, "x", &(fx_type){FX_F32, 2, {rows, 3}});
     fx_node_set_annotation(x, "torch.Tensor");
-    fx_node *fc = fx_graph_create_node(
-        g, &(fx_node_spec){FX_CALL_MODULE, "block.fc", fx_tuple(g, (fx_attr[]){fx_node_attr(x)}, 1), fx_none(), NULL, false, {"net.py", 7, "forward"}});
+    fx_node *fc = fx_graph_create_node(g, &(fx_node_spec){FX_CALL_MODULE,
+                                                          "block.fc",
+                                                          fx_tuple(g, (fx_attr[]){fx_node_attr(x)}, 1),
+                                                          fx_none(),
+                                                          NULL,
+                                                          false,
+                                                          {"net.py", 7, "forward"}});
     fx_node *two = fx_graph_call(g, "my.twice", (fx_attr[]){fx_node_attr(fc)}, 1);
     CHECK_OK(context, fx_node_set_body(two, twice()));
     CHECK_OK(context, fx_node_set_meta(two, "note", fx_str(g, "a \"quoted\"\ttext, \xc3\xa9")));
@@ -213,7 +218,8 @@ START_TEST(a_loaded_module_compiles_to_the_same_code)
     ck_assert(fx_tensor_get(&first[0], 0) == 2 * (14 * 14 + 32 * 32) && fx_tensor_get(&first[0], 1) == 2 * (14 * 32 + 32 * 77));
     ck_assert(fx_tensor_get(&first[1], 2) == fx_tensor_get(&first[0], 0)); /* row 0 is picked second */
     for (int i = 0; i < 2; i++) {
-        for (int64_t e = 0; e < fx_tensor_elems(&first[i]); e++) ck_assert(fx_tensor_get(&first[i], e) == fx_tensor_get(&second[i], e));
+        for (int64_t e = 0; e < fx_tensor_elems(&first[i]); e++)
+            ck_assert(fx_tensor_get(&first[i], e) == fx_tensor_get(&second[i], e));
         fx_tensor_release(&first[i]);
         fx_tensor_release(&second[i]);
     }
@@ -256,21 +262,29 @@ START_TEST(every_kind_of_value_returns)
 {
     setup();
     static const char json[] =
-        "{\"format\": \"fxjit\", \"version\": 1, \"later\": 1, \"module\": {\"graph\": {\"symbols\": [{\"name\": \"s0\", \"max\": 9}], \"nodes\": ["
-        "{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"args\": [null], \"types\": [{\"dtype\": \"f16\", \"shape\": [1, \"2*s0\"]}]},"
-        "{\"name\": \"y\", \"op\": \"call_function\", \"target\": \"f\", \"args\": [null, true, 3, 3.0, -0.0, 1e-05, \"t\", [1, [2]], "
-        "{\"tuple\": [{\"node\": \"x\"}]}, {\"dict\": {\"k\": {\"node\": \"x\"}}}, {\"slice\": [1, null, -1]}, {\"range\": [0, 4, 2]}, "
+        "{\"format\": \"fxjit\", \"version\": 1, \"later\": 1, \"module\": {\"graph\": {\"symbols\": [{\"name\": \"s0\", \"max\": "
+        "9}], \"nodes\": ["
+        "{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"args\": [null], \"types\": [{\"dtype\": \"f16\", "
+        "\"shape\": [1, \"2*s0\"]}]},"
+        "{\"name\": \"y\", \"op\": \"call_function\", \"target\": \"f\", \"args\": [null, true, 3, 3.0, -0.0, 1e-05, \"t\", [1, "
+        "[2]], "
+        "{\"tuple\": [{\"node\": \"x\"}]}, {\"dict\": {\"k\": {\"node\": \"x\"}}}, {\"slice\": [1, null, -1]}, {\"range\": [0, 4, "
+        "2]}, "
         "{\"dtype\": \"torch.int8\"}, {\"dtype\": \"torch.complex64\"}, {\"device\": \"cpu\"}, {\"name\": \"torch.strided\"}, "
-        "{\"complex\": [1, {\"float\": \"nan\"}]}, {\"ellipsis\": true}, {\"float\": \"-inf\"}, {\"float\": \"nan(0x7ff8000000000001)\"}, "
-        "{\"dim\": \"s0 + 1\"}, {\"graph\": {\"nodes\": [{\"name\": \"output\", \"op\": \"output\", \"target\": \"output\", \"args\": [9223372036854775807]}]}}], "
-        "\"kwargs\": {\"a b\": {\"float\": \"inf\"}}, \"types\": [null, {\"dtype\": \"i64\", \"shape\": []}], \"meta\": {\"tag\": [1]}},"
+        "{\"complex\": [1, {\"float\": \"nan\"}]}, {\"ellipsis\": true}, {\"float\": \"-inf\"}, {\"float\": "
+        "\"nan(0x7ff8000000000001)\"}, "
+        "{\"dim\": \"s0 + 1\"}, {\"graph\": {\"nodes\": [{\"name\": \"output\", \"op\": \"output\", \"target\": \"output\", "
+        "\"args\": [9223372036854775807]}]}}], "
+        "\"kwargs\": {\"a b\": {\"float\": \"inf\"}}, \"types\": [null, {\"dtype\": \"i64\", \"shape\": []}], \"meta\": {\"tag\": "
+        "[1]}},"
         "{\"name\": \"output\", \"op\": \"output\", \"target\": \"output\", \"args\": [{\"node\": \"y\"}]}]}}}";
     fx_module *m = import(json);
     const fx_attr *a = fx_node_args(fx_graph_find(fx_module_graph(m), "y")).u.items;
-    static const fx_attr_kind kinds[] = {FX_ATTR_NONE, FX_ATTR_BOOL,  FX_ATTR_INT,   FX_ATTR_FLOAT, FX_ATTR_FLOAT,   FX_ATTR_FLOAT,
-                                         FX_ATTR_STR,  FX_ATTR_LIST,  FX_ATTR_TUPLE, FX_ATTR_DICT,  FX_ATTR_SLICE,   FX_ATTR_RANGE,
-                                         FX_ATTR_DTYPE, FX_ATTR_NAME, FX_ATTR_DEVICE, FX_ATTR_NAME, FX_ATTR_COMPLEX, FX_ATTR_ELLIPSIS,
-                                         FX_ATTR_FLOAT, FX_ATTR_FLOAT, FX_ATTR_SYMINT, FX_ATTR_GRAPH};
+    static const fx_attr_kind kinds[] = {FX_ATTR_NONE,   FX_ATTR_BOOL,    FX_ATTR_INT,      FX_ATTR_FLOAT, FX_ATTR_FLOAT,
+                                         FX_ATTR_FLOAT,  FX_ATTR_STR,     FX_ATTR_LIST,     FX_ATTR_TUPLE, FX_ATTR_DICT,
+                                         FX_ATTR_SLICE,  FX_ATTR_RANGE,   FX_ATTR_DTYPE,    FX_ATTR_NAME,  FX_ATTR_DEVICE,
+                                         FX_ATTR_NAME,   FX_ATTR_COMPLEX, FX_ATTR_ELLIPSIS, FX_ATTR_FLOAT, FX_ATTR_FLOAT,
+                                         FX_ATTR_SYMINT, FX_ATTR_GRAPH};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) ck_assert_msg(a[i].kind == kinds[i], "argument %d", (int)i);
     ck_assert(signbit(a[4].u.f) && a[4].u.f == 0 && a[18].u.f < 0 && isinf(a[18].u.f) && isnan(a[19].u.f) && isnan(a[16].u.c[1]));
     char *once = fx_module_to_json(m);
@@ -316,13 +330,19 @@ START_TEST(problems_are_told_by_their_place)
     refuse(GRAPH(OUT("{\"dim\": \"s9\"}")), "not a size");
     refuse(GRAPH(OUT("{\"float\": \"big\"}")), "\"inf\", \"-inf\" or \"nan\"");
     refuse(GRAPH("{\"name\": \"a-b\", \"op\": \"placeholder\", \"target\": \"x\"}, " OUT("1")), "no identifier");
-    refuse(GRAPH("{\"name\": \"w\", \"op\": \"get_attr\", \"target\": \"fc.weight\"}, " OUT("1")), "(w): the module has no tensor fc.weight");
+    refuse(GRAPH("{\"name\": \"w\", \"op\": \"get_attr\", \"target\": \"fc.weight\"}, " OUT("1")),
+           "(w): the module has no tensor fc.weight");
     refuse(GRAPH("{\"name\": \"w\", \"op\": \"call_module\", \"target\": \"fc\"}, " OUT("1")), "the module has no submodule fc");
-    refuse(GRAPH("{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"types\": [{\"dtype\": \"f33\", \"shape\": []}]}, " OUT("1")),
-           "f33 is no element type");
-    refuse(GRAPH("{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"types\": [{\"dtype\": \"f32\", \"shape\": [-1]}]}, " OUT("1")),
+    refuse(
+        GRAPH(
+            "{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"types\": [{\"dtype\": \"f33\", \"shape\": []}]}, " OUT(
+                "1")),
+        "f33 is no element type");
+    refuse(GRAPH("{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"types\": [{\"dtype\": \"f32\", \"shape\": "
+                 "[-1]}]}, " OUT("1")),
            "types[0][0]: expected a size");
-    refuse(GRAPH("{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"body\": {\"nodes\": []}}, " OUT("1")), "only calls have a body");
+    refuse(GRAPH("{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"body\": {\"nodes\": []}}, " OUT("1")),
+           "only calls have a body");
     teardown();
 }
 END_TEST
@@ -331,10 +351,12 @@ START_TEST(all_problems_are_told_at_once)
 {
     setup();
     refuse(GRAPH("{\"name\": \"a\", \"op\": \"loop\", \"target\": \"x\"}, {\"name\": \"b\", \"op\": \"while\", \"target\": \"x\"}, "
-                 "{\"name\": \"c\", \"op\": \"call_function\", \"target\": \"f\", \"args\": [{\"node\": \"a\"}]}, " OUT("{\"node\": \"c\"}")),
+                 "{\"name\": \"c\", \"op\": \"call_function\", \"target\": \"f\", \"args\": [{\"node\": \"a\"}]}, " OUT(
+                     "{\"node\": \"c\"}")),
            "(b): unknown node type \"while\"");
     fx_module *module = NULL;
-    static const char json[] = GRAPH("{\"name\": \"a\", \"op\": \"loop\", \"target\": \"x\"}, {\"name\": \"b\", \"op\": \"while\"}, " OUT("{\"node\": \"a\"}"));
+    static const char json[] = GRAPH(
+        "{\"name\": \"a\", \"op\": \"loop\", \"target\": \"x\"}, {\"name\": \"b\", \"op\": \"while\"}, " OUT("{\"node\": \"a\"}"));
     (void)fx_import_graph(context, json, strlen(json), "test.json", NULL, 0, &module);
     CHECK_DIAG(context, "unknown node type \"loop\"");
     CHECK_DIAG(context, "unknown node type \"while\"");
@@ -350,7 +372,8 @@ START_TEST(nesting_is_bounded)
     setup();
     enum { DEEP = 1500 };
     char *json = malloc(4 * DEEP + 200), *at = json;
-    at = stpcpy(at, "{\"format\": \"fxjit\", \"version\": 1, \"module\": {\"graph\": {\"nodes\": [{\"name\": \"output\", \"op\": \"output\", \"args\": [");
+    at = stpcpy(at, "{\"format\": \"fxjit\", \"version\": 1, \"module\": {\"graph\": {\"nodes\": [{\"name\": \"output\", \"op\": "
+                    "\"output\", \"args\": [");
     for (int i = 0; i < DEEP; i++) at = stpcpy(at, "[");
     for (int i = 0; i < DEEP; i++) at = stpcpy(at, "]");
     strcpy(at, "]}]}}}");
@@ -368,7 +391,8 @@ START_TEST(tensors_from_the_host_are_borrowed)
     setup();
     float data[2] = {3, 4};
     fx_named_tensor tensor = {"w", fx_tensor_view(data, FX_F32, 1, (int64_t[]){2})};
-    static const char json[] = DOCUMENT("{\"tensors\": {\"a\": {\"tensor\": \"w\", \"buffer\": true}, \"b\": {\"tensor\": \"w\"}}}");
+    static const char json[] =
+        DOCUMENT("{\"tensors\": {\"a\": {\"tensor\": \"w\", \"buffer\": true}, \"b\": {\"tensor\": \"w\"}}}");
     fx_module *m = NULL;
     CHECK_OK(context, fx_import_graph(context, json, strlen(json), NULL, &tensor, 1, &m));
     ck_assert_ptr_eq(fx_module_tensor(m, "a")->data, data);
@@ -387,7 +411,8 @@ START_TEST(plain_lists_of_nodes)
     static const char json[] =
         "{\"nodes\": [{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"args\": []},"
         "{\"name\": \"relu_1\", \"op\": \"call_function\", \"target\": \"relu\", \"args\": [\"x\"]},"
-        "{\"name\": \"sum_1\", \"op\": \"call_function\", \"target\": \"sum\", \"args\": [\"relu_1\", \"-1\", \"True\"], \"kwargs\": {\"dtype\": {\"dtype\": \"f32\"}}},"
+        "{\"name\": \"sum_1\", \"op\": \"call_function\", \"target\": \"sum\", \"args\": [\"relu_1\", \"-1\", \"True\"], "
+        "\"kwargs\": {\"dtype\": {\"dtype\": \"f32\"}}},"
         "{\"name\": \"e\", \"op\": \"call_method\", \"target\": \"clamp\", \"args\": [\"sum_1\", \"1e-05\", \"None\"]},"
         "{\"name\": \"f\", \"op\": \"call_function\", \"target\": \"f\", \"args\": [\"e\", {\"text\": \"e\"}]},"
         "{\"name\": \"output\", \"op\": \"output\", \"target\": \"output\", \"args\": [\"f\"]}]}";
@@ -401,9 +426,10 @@ START_TEST(plain_lists_of_nodes)
     ck_assert_ptr_nonnull(strstr(text, "return f"));
     fx_text_free(text);
     fx_module_free(m);
-    refuse("{\"nodes\": [{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\"}, {\"name\": \"y\", \"op\": \"call_function\", "
-           "\"target\": \"relu\", \"args\": [\"z\"]}, {\"name\": \"output\", \"op\": \"output\", \"args\": [\"x\"]}]}",
-           "\"z\" names no node");
+    refuse(
+        "{\"nodes\": [{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\"}, {\"name\": \"y\", \"op\": \"call_function\", "
+        "\"target\": \"relu\", \"args\": [\"z\"]}, {\"name\": \"output\", \"op\": \"output\", \"args\": [\"x\"]}]}",
+        "\"z\" names no node");
     teardown();
 }
 END_TEST
@@ -508,7 +534,8 @@ START_TEST(hostile_weights_are_refused)
     refuse_zip("too short");
     refuse_weights("[]", "no JSON object");
     refuse_weights("{\"a\": 1}", "$.a: an integer; expected an object");
-    refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}",
+    refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+                   "offsets\":[8,16]}}",
                    "duplicate object key");
     refuse_weights("{\"a\":{\"dtype\":\"F8\",\"shape\":[2],\"data_offsets\":[0,2]}}", "element type F8 is not known");
     refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", "its shape needs 8 bytes, it has 4");
@@ -516,9 +543,11 @@ START_TEST(hostile_weights_are_refused)
     refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", "outside the file");
     refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", "are not two");
     refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "non-negative");
-    refuse_weights("{\"a\":{\"dtype\":\"I8\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,0]}}", "its shape needs");
+    refuse_weights("{\"a\":{\"dtype\":\"I8\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,0]}}",
+                   "its shape needs");
     refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", "at most 8 are possible");
-    refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+    refuse_weights("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+                   "offsets\":[4,12]}}",
                    "its data overlap those of a");
     teardown();
 }
@@ -547,7 +576,8 @@ START_TEST(saving_fails_whole)
 }
 END_TEST
 
-/* ---- The documentation -------------------------------------------------------------------------------------------------------- */
+/* ---- The documentation --------------------------------------------------------------------------------------------------------
+ */
 
 /* The first ```json block of docs/FORMAT.md is read, and means what the text says. */
 START_TEST(the_documented_example_is_read)
@@ -573,7 +603,7 @@ START_TEST(the_documented_example_is_read)
 }
 END_TEST
 
-FX_TESTS("fxm", saving_is_a_fixed_point, a_loaded_module_compiles_to_the_same_code, libzip_reads_the_archive, every_kind_of_value_returns,
-         problems_are_told_by_their_place, all_problems_are_told_at_once, nesting_is_bounded, tensors_from_the_host_are_borrowed,
-         plain_lists_of_nodes, cut_and_flipped_files_are_refused, hostile_archives_are_refused, hostile_weights_are_refused,
-         saving_fails_whole, the_documented_example_is_read)
+FX_TESTS("fxm", saving_is_a_fixed_point, a_loaded_module_compiles_to_the_same_code, libzip_reads_the_archive,
+         every_kind_of_value_returns, problems_are_told_by_their_place, all_problems_are_told_at_once, nesting_is_bounded,
+         tensors_from_the_host_are_borrowed, plain_lists_of_nodes, cut_and_flipped_files_are_refused, hostile_archives_are_refused,
+         hostile_weights_are_refused, saving_fails_whole, the_documented_example_is_read)

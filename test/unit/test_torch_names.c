@@ -27,10 +27,11 @@ static fx_module *read_body(const char *body)
     fx_text text;
     fx_graph *graph = NULL;
     fx__text_init(&text, context);
-    fx__text_append(&text,
-                    "graph {\n%%x = placeholder \"x\" : f32[2, 3, 4]\n%%y = placeholder \"y\" : f32[3, 4]\n%%i = placeholder \"i\" : i64[2]\n"
-                    "%s\n%%output = output(%%r)\n}\n",
-                    body);
+    fx__text_append(
+        &text,
+        "graph {\n%%x = placeholder \"x\" : f32[2, 3, 4]\n%%y = placeholder \"y\" : f32[3, 4]\n%%i = placeholder \"i\" : i64[2]\n"
+        "%s\n%%output = output(%%r)\n}\n",
+        body);
     char *whole = fx__text_finish(&text);
     CHECK_OK(context, fx_graph_parse(context, "body", whole, strlen(whole), &graph));
     fx_text_free(whole);
@@ -77,11 +78,13 @@ static fx_tensor compiled_of(const char *body)
 
 static void check_same(const char *body, const fx_tensor *a, const fx_tensor *b)
 {
-    ck_assert_msg(a->dtype == b->dtype && a->rank == b->rank, "%s: another type: %s, rank %d", body, fx_dtype_name(b->dtype), b->rank);
+    ck_assert_msg(a->dtype == b->dtype && a->rank == b->rank, "%s: another type: %s, rank %d", body, fx_dtype_name(b->dtype),
+                  b->rank);
     for (int32_t d = 0; d < a->rank; d++) ck_assert_msg(a->dim[d] == b->dim[d], "%s: dim %d", body, (int)d);
     for (int64_t i = 0; i < fx_tensor_elems(a); i++) {
         double p = fx_tensor_get(a, i), q = fx_tensor_get(b, i);
-        bool same = (isnan(p) && isnan(q)) || (isinf(p) && signbit(p) == signbit(q) && isinf(q)) || fabs(p - q) <= 2e-6 * fmax(1, fabs(p));
+        bool same =
+            (isnan(p) && isnan(q)) || (isinf(p) && signbit(p) == signbit(q) && isinf(q)) || fabs(p - q) <= 2e-6 * fmax(1, fabs(p));
         ck_assert_msg(same, "%s: element %d: %.9g, expected %.9g", body, (int)i, q, p);
     }
 }
@@ -170,24 +173,29 @@ START_TEST(functions_and_methods)
         {M("softmax", "%x, -1"), F("aten.softmax.int", "%x, 2")},
         {F("torch.log_softmax", "%x, 1"), F("aten.log_softmax.int", "%x, 1")},
         {F("torch.nn.functional.softmin", "%x, 2"), "%n = " F("aten.neg.default", "%x") "\n%r = " F("aten.softmax.int", "%n, 2")},
-        {F("torch.nn.functional.glu", "%x, -1"), "%a = " F("aten.slice.Tensor", "%x, 2, 0, 2") "\n%b = " F("aten.slice.Tensor", "%x, 2, 2, 4") "\n%c = "
-         F("aten.sigmoid.default", "%b") "\n%r = " F("aten.mul.Tensor", "%a, %c")},
+        {F("torch.nn.functional.glu", "%x, -1"),
+         "%a = " F("aten.slice.Tensor", "%x, 2, 0, 2") "\n%b = " F("aten.slice.Tensor", "%x, 2, 2, 4") "\n%c = " F(
+             "aten.sigmoid.default", "%b") "\n%r = " F("aten.mul.Tensor", "%a, %c")},
         {F("torch.nn.functional.dropout", "%x, p=0.5, training=False, inplace=False"), F("aten.clone.default", "%x")},
         {F("torch.nn.functional.avg_pool2d", "%x, 2, 1"), F("aten.avg_pool2d.default", "%x, [2, 2], [1, 1]")},
-        {F("torch._C._nn.avg_pool2d", "%x, kernel_size=2, stride=1, padding=0"), F("aten.avg_pool2d.default", "%x, [2, 2], [1, 1]")},
+        {F("torch._C._nn.avg_pool2d", "%x, kernel_size=2, stride=1, padding=0"),
+         F("aten.avg_pool2d.default", "%x, [2, 2], [1, 1]")},
         {F("torch.nn.functional.max_pool2d", "%x, 2, stride=1, padding=0, dilation=1, ceil_mode=False, return_indices=False"),
          F("aten.max_pool2d.default", "%x, [2, 2], [1, 1]")},
         {F("torch.nn.functional.adaptive_avg_pool2d", "%x, (1, 1)"), F("aten.mean.dim", "%x, [1, 2], True")},
-        {F("torch.nn.functional.layer_norm", "%x, (4,), weight=None, bias=None, eps=1e-05"), F("aten.layer_norm.default", "%x, [4]")},
+        {F("torch.nn.functional.layer_norm", "%x, (4,), weight=None, bias=None, eps=1e-05"),
+         F("aten.layer_norm.default", "%x, [4]")},
         {F("torch.nn.functional.instance_norm", "%x"), F("aten.group_norm.default", "%x, 3")},
-        {F("torch.nn.functional.pad", "%x, (1, 2), mode=\"constant\", value=0"), F("aten.constant_pad_nd.default", "%x, [1, 2], 0")},
+        {F("torch.nn.functional.pad", "%x, (1, 2), mode=\"constant\", value=0"),
+         F("aten.constant_pad_nd.default", "%x, [1, 2], 0")},
         {F("torch.nn.functional.normalize", "%x, p=2.0, dim=1"),
-         "%s = " F("aten.mul.Tensor", "%x, %x") "\n%t = " F("aten.sum.dim_IntList", "%s, [1], True") "\n%u = " F("aten.sqrt.default", "%t") "\n%r = "
-         F("aten.div.Tensor", "%x, %u")},
+         "%s = " F("aten.mul.Tensor", "%x, %x") "\n%t = " F("aten.sum.dim_IntList", "%s, [1], True") "\n%u = " F(
+             "aten.sqrt.default", "%t") "\n%r = " F("aten.div.Tensor", "%x, %u")},
         {F("torch.nn.functional.mse_loss", "%x, %y, reduction=\"sum\""),
          "%d = " F("aten.sub.Tensor", "%x, %y") "\n%s = " F("aten.mul.Tensor", "%d, %d") "\n%r = " F("aten.sum.default", "%s")},
         {F("torch.nn.functional.linear", "%x, %y"), F("aten.linear.default", "%x, %y")},
-        {F("torch.nn.functional.one_hot", "%i, 3"), "%a = " F("aten.eye.default", "3, dtype=dtype(i64)") "\n%r = " F("aten.index_select.default", "%a, 0, %i")},
+        {F("torch.nn.functional.one_hot", "%i, 3"),
+         "%a = " F("aten.eye.default", "3, dtype=dtype(i64)") "\n%r = " F("aten.index_select.default", "%a, 0, %i")},
     };
     CHECK_PAIRS(pairs);
 }
@@ -197,8 +205,10 @@ START_TEST(overloads_are_told_by_their_arguments)
 {
     static const pair pairs[] = {
         {"%m = " F("torch.max", "%x, 1") "\n%r = " F("operator.getitem", "%m, 0"), F("aten.amax.default", "%x, [1]")},
-        {"%m = " M("max", "%x, dim=-1, keepdim=True") "\n%r = " F("operator.getitem", "%m, 1"), F("aten.argmax.default", "%x, 2, True")},
-        {"%m = " F("torch.min", "%x, 0") "\n%v = " F("operator.getitem", "%m, 0") "\n%r = " F("torch.min", "%v"), F("aten.amin.default", "%x")},
+        {"%m = " M("max", "%x, dim=-1, keepdim=True") "\n%r = " F("operator.getitem", "%m, 1"),
+         F("aten.argmax.default", "%x, 2, True")},
+        {"%m = " F("torch.min", "%x, 0") "\n%v = " F("operator.getitem", "%m, 0") "\n%r = " F("torch.min", "%v"),
+         F("aten.amin.default", "%x")},
         {F("torch.max", "%x, %y"), F("aten.maximum.default", "%x, %y")},
         {F("torch.min", "%y, %x"), F("aten.minimum.default", "%x, %y")},
         {M("max", "%x"), F("aten.amax.default", "%x")},
@@ -217,14 +227,19 @@ START_TEST(overloads_are_told_by_their_arguments)
         {M("type_as", "%i, %x"), F("aten._to_copy.default", "%i, dtype=dtype(f32)")},
         {M("new_zeros", "%x, 2, 2"), F("aten.zeros.default", "[2, 2]")},
         {M("new_full", "%i, (2,), 7"), F("aten.full.default", "[2], 7, dtype=dtype(i64)")},
-        {F("torch.var", "%x, 1, False"), "%m = " F("aten.mean.dim", "%x, [1], True") "\n%d = " F("aten.sub.Tensor", "%x, %m") "\n%s = "
-         F("aten.mul.Tensor", "%d, %d") "\n%r = " F("aten.mean.dim", "%s, [1]")},
-        {M("std", "%x, dim=1, keepdim=True"), "%m = " F("aten.mean.dim", "%x, [1], True") "\n%d = " F("aten.sub.Tensor", "%x, %m") "\n%s = "
-         F("aten.mul.Tensor", "%d, %d") "\n%t = " F("aten.sum.dim_IntList", "%s, [1], True") "\n%u = " F("aten.div.Tensor", "%t, 2") "\n%r = "
-         F("aten.sqrt.default", "%u")},
+        {F("torch.var", "%x, 1, False"),
+         "%m = " F("aten.mean.dim", "%x, [1], True") "\n%d = " F("aten.sub.Tensor", "%x, %m") "\n%s = " F(
+             "aten.mul.Tensor", "%d, %d") "\n%r = " F("aten.mean.dim", "%s, [1]")},
+        {M("std", "%x, dim=1, keepdim=True"),
+         "%m = " F("aten.mean.dim", "%x, [1], True") "\n%d = " F("aten.sub.Tensor", "%x, %m") "\n%s = " F(
+             "aten.mul.Tensor", "%d, %d") "\n%t = " F("aten.sum.dim_IntList",
+                                                      "%s, [1], True") "\n%u = " F("aten.div.Tensor",
+                                                                                   "%t, 2") "\n%r = " F("aten.sqrt.default", "%u")},
         {"%v = " F("torch.var_mean", "%x, unbiased=False") "\n%r = " F("operator.getitem", "%v, 1"), F("aten.mean.default", "%x")},
-        {F("torch.norm", "%x, 2, dim=1"), "%s = " F("aten.mul.Tensor", "%x, %x") "\n%t = " F("aten.sum.dim_IntList", "%s, [1]") "\n%r = " F("aten.sqrt.default", "%t")},
-        {F("torch.norm", "%x, p=1, dim=(0, 2)"), "%s = " F("aten.abs.default", "%x") "\n%r = " F("aten.sum.dim_IntList", "%s, [0, 2]")},
+        {F("torch.norm", "%x, 2, dim=1"), "%s = " F("aten.mul.Tensor", "%x, %x") "\n%t = " F(
+                                              "aten.sum.dim_IntList", "%s, [1]") "\n%r = " F("aten.sqrt.default", "%t")},
+        {F("torch.norm", "%x, p=1, dim=(0, 2)"),
+         "%s = " F("aten.abs.default", "%x") "\n%r = " F("aten.sum.dim_IntList", "%s, [0, 2]")},
         {F("torch.linalg.vector_norm", "%x, inf"), "%s = " F("aten.abs.default", "%x") "\n%r = " F("aten.amax.default", "%s")},
         {F("torch.tensor", "2.5"), F("aten.full.default", "[], 2.5")},
     };
@@ -240,20 +255,26 @@ START_TEST(indices)
         {F("operator.getitem", "%x, (slice(None, None, None), 1)"), F("aten.select.int", "%x, 1, 1")},
         {F("operator.getitem", "%x, slice(1, None, None)"), F("aten.slice.Tensor", "%x, 0, 1, 2")},
         {F("operator.getitem", "%x, (..., slice(None, None, 2))"), F("aten.slice.Tensor", "%x, 2, 0, 4, 2")},
-        {F("operator.getitem", "%x, (None, ..., 0, None)"), "%s = " F("aten.select.int", "%x, 2, 0") "\n%r = " F("aten.reshape.default", "%s, [1, 2, 3, 1]")},
+        {F("operator.getitem", "%x, (None, ..., 0, None)"),
+         "%s = " F("aten.select.int", "%x, 2, 0") "\n%r = " F("aten.reshape.default", "%s, [1, 2, 3, 1]")},
         {F("operator.getitem", "%x, %i"), F("aten.index_select.default", "%x, 0, %i")},
         {F("operator.getitem", "%x, (slice(None, None, None), %i)"), F("aten.index_select.default", "%x, 1, %i")},
         {F("operator.getitem", "%x, (..., %i)"), F("aten.index_select.default", "%x, 2, %i")},
-        {F("operator.getitem", "%x, (0, slice(1, None, None), %i)"), "%a = " F("aten.select.int", "%x, 0, 0") "\n%b = " F("aten.slice.Tensor", "%a, 0, 1, 3")
-         "\n%r = " F("aten.index_select.default", "%b, 1, %i")},
+        {F("operator.getitem", "%x, (0, slice(1, None, None), %i)"),
+         "%a = " F("aten.select.int", "%x, 0, 0") "\n%b = " F("aten.slice.Tensor",
+                                                              "%a, 0, 1, 3") "\n%r = " F("aten.index_select.default", "%b, 1, %i")},
         {F("operator.getitem", "%x, [1, 0]"), F("aten.index_select.default", "%x, 0, %i")},
         {M("__getitem__", "%x, 0"), F("aten.select.int", "%x, 0, 0")},
-        {"%c = " F("torch.split", "%x, 1, dim=1") "\n%t = " F("operator.getitem", "%c, slice(1, None, None)") "\n%r = " F("torch.cat", "%t, 1"),
+        {"%c = " F("torch.split", "%x, 1, dim=1") "\n%t = " F("operator.getitem",
+                                                              "%c, slice(1, None, None)") "\n%r = " F("torch.cat", "%t, 1"),
          F("aten.slice.Tensor", "%x, 1, 1, 3")},
-        {"%c = " M("chunk", "%x, 2, dim=-1") "\n%n = " F("builtins.len", "%c") "\n%a = " F("operator.getitem", "%c, 1") "\n%r = " F("operator.mul", "%a, %n"),
+        {"%c = " M("chunk", "%x, 2, dim=-1") "\n%n = " F("builtins.len", "%c") "\n%a = " F("operator.getitem", "%c, 1") "\n%r = " F(
+             "operator.mul", "%a, %n"),
          "%a = " F("aten.slice.Tensor", "%x, 2, 2, 4") "\n%r = " F("aten.mul.Tensor", "%a, 2")},
-        {"%s = " F("operator.setitem", "%x, %i, 0.5") "\n%r = " F("operator.add", "%x, 0"), F("aten.full.default", "[2, 3, 4], 0.5")},
-        {"%m = " F("operator.gt", "%x, 0") "\n%s = " F("operator.setitem", "%x, %m, 0") "\n%r = " F("operator.add", "%x, 0"), F("aten.clamp_max.default", "%x, 0")},
+        {"%s = " F("operator.setitem", "%x, %i, 0.5") "\n%r = " F("operator.add", "%x, 0"),
+         F("aten.full.default", "[2, 3, 4], 0.5")},
+        {"%m = " F("operator.gt", "%x, 0") "\n%s = " F("operator.setitem", "%x, %m, 0") "\n%r = " F("operator.add", "%x, 0"),
+         F("aten.clamp_max.default", "%x, 0")},
     };
     CHECK_PAIRS(pairs);
 }
@@ -263,22 +284,36 @@ START_TEST(sizes_are_values)
 {
     static const pair pairs[] = {
         {"%b = " M("size", "%x, 0") "\n%r = " M("view", "%x, %b, -1"), F("aten.reshape.default", "%x, [2, 12]")},
-        {"%s = " F("builtins.getattr", "%x, \"shape\"") "\n%b = " F("operator.getitem", "%s, 0") "\n%c = " F("operator.getitem", "%s, -1") "\n%d = "
-         F("operator.mul", "%b, %c") "\n%r = " M("reshape", "%x, (%d, -1)"),
+        {"%s = " F("builtins.getattr", "%x, \"shape\"") "\n%b = " F("operator.getitem", "%s, 0") "\n%c = " F(
+             "operator.getitem", "%s, -1") "\n%d = " F("operator.mul", "%b, %c") "\n%r = " M("reshape", "%x, (%d, -1)"),
          F("aten.reshape.default", "%x, [8, 3]")},
-        {"%s = " M("size", "%x") "\n%t = " F("operator.getitem", "%s, slice(None, -1, None)") "\n%u = " F("operator.add", "%t, (2, 2)") "\n%r = " M("view", "%x, %u"),
+        {"%s = " M("size", "%x") "\n%t = " F("operator.getitem", "%s, slice(None, -1, None)") "\n%u = " F(
+             "operator.add", "%t, (2, 2)") "\n%r = " M("view", "%x, %u"),
          F("aten.reshape.default", "%x, [2, 3, 2, 2]")},
-        {"%b = " M("size", "%x, dim=-1") "\n%h = " F("operator.floordiv", "%b, 2") "\n%r = " F("operator.getitem", "%x, (..., slice(%h, None, None))"),
+        {"%b = " M("size", "%x, dim=-1") "\n%h = " F("operator.floordiv", "%b, 2") "\n%r = " F("operator.getitem",
+                                                                                               "%x, (..., slice(%h, None, None))"),
          F("aten.slice.Tensor", "%x, 2, 2, 4")},
-        {"%b = " M("size", "%x, 2") "\n%q = " F("math.sqrt", "%b") "\n%r = " F("operator.truediv", "%x, %q"), F("aten.div.Tensor", "%x, 2.0")},
-        {"%b = " F("builtins.len", "%x") "\n%f = " F("operator.truediv", "%b, 4") "\n%g = " F("builtins.int", "3.9") "\n%p = " F("operator.add", "%f, %g") "\n%r = " F("operator.add", "%x, %p"),
+        {"%b = " M("size", "%x, 2") "\n%q = " F("math.sqrt", "%b") "\n%r = " F("operator.truediv", "%x, %q"),
+         F("aten.div.Tensor", "%x, 2.0")},
+        {"%b = " F("builtins.len", "%x") "\n%f = " F("operator.truediv", "%b, 4") "\n%g = " F("builtins.int", "3.9") "\n%p = " F(
+             "operator.add", "%f, %g") "\n%r = " F("operator.add", "%x, %p"),
          F("aten.add.Tensor", "%x, 3.5")},
-        {"%d = " M("dim", "%x") "\n%n = " F("torch.numel", "%x") "\n%e = " F("operator.sub", "%n, %d") "\n%r = " F("operator.add", "%x, %e"), F("aten.add.Tensor", "%x, 21")},
-        {"%d = " F("builtins.getattr", "%x, \"dtype\"") "\n%r = " M("to", "%i, %d"), F("aten._to_copy.default", "%i, dtype=dtype(f32)")},
-        {"%d = " F("builtins.getattr", "%x, \"device\"") "\n%r = " F("torch.zeros", "(2, 2), device=%d"), F("aten.zeros.default", "[2, 2]")},
-        {"%s = " M("size", "%x, 1") "\n%e = " F("operator.eq", "%s, 3") "\n%a = " F("torch._assert", "%e, \"three\"") "\n%r = " F("torch.relu", "%x"), F("aten.relu.default", "%x")},
-        {"%m = " F("builtins.max", "2, 3") "\n%n = " F("builtins.min", "%m, 2.5") "\n%k = " F("operator.neg", "%n") "\n%r = " F("operator.mul", "%x, %k"), F("aten.mul.Tensor", "%x, -2.5")},
-        {"%m = " F("operator.mod", "-7, 3") "\n%n = " F("operator.floordiv", "-7, 2") "\n%k = " F("operator.mul", "%m, %n") "\n%r = " F("operator.mul", "%x, %k"), F("aten.mul.Tensor", "%x, -8")},
+        {"%d = " M("dim", "%x") "\n%n = " F("torch.numel", "%x") "\n%e = " F("operator.sub", "%n, %d") "\n%r = " F("operator.add",
+                                                                                                                   "%x, %e"),
+         F("aten.add.Tensor", "%x, 21")},
+        {"%d = " F("builtins.getattr", "%x, \"dtype\"") "\n%r = " M("to", "%i, %d"),
+         F("aten._to_copy.default", "%i, dtype=dtype(f32)")},
+        {"%d = " F("builtins.getattr", "%x, \"device\"") "\n%r = " F("torch.zeros", "(2, 2), device=%d"),
+         F("aten.zeros.default", "[2, 2]")},
+        {"%s = " M("size", "%x, 1") "\n%e = " F("operator.eq", "%s, 3") "\n%a = " F("torch._assert", "%e, \"three\"") "\n%r = " F(
+             "torch.relu", "%x"),
+         F("aten.relu.default", "%x")},
+        {"%m = " F("builtins.max", "2, 3") "\n%n = " F("builtins.min", "%m, 2.5") "\n%k = " F("operator.neg", "%n") "\n%r = " F(
+             "operator.mul", "%x, %k"),
+         F("aten.mul.Tensor", "%x, -2.5")},
+        {"%m = " F("operator.mod", "-7, 3") "\n%n = " F("operator.floordiv", "-7, 2") "\n%k = " F(
+             "operator.mul", "%m, %n") "\n%r = " F("operator.mul", "%x, %k"),
+         F("aten.mul.Tensor", "%x, -8")},
     };
     CHECK_PAIRS(pairs);
 }
@@ -291,7 +326,9 @@ static void check_symbolic(const char *body, const int64_t (*expected)[3], size_
     fx_graph *graph = NULL;
     fx_compiled *compiled = NULL;
     setup();
-    snprintf(text, sizeof text, "graph {\nsymbol b [1, 64] hint 4 multiple 1\n%%x = placeholder \"x\" : f32[b, 6]\n%s\n%%output = output(%%r)\n}\n", body);
+    snprintf(text, sizeof text,
+             "graph {\nsymbol b [1, 64] hint 4 multiple 1\n%%x = placeholder \"x\" : f32[b, 6]\n%s\n%%output = output(%%r)\n}\n",
+             body);
     CHECK_OK(context, fx_graph_parse(context, "symbolic", text, strlen(text), &graph));
     fx_module *m = fx__module_ensure(graph);
     CHECK_OK(context, fx_compile(m, NULL, 0, &(fx_compile_options){.threads = 1}, &compiled));
@@ -313,8 +350,8 @@ START_TEST(sizes_may_be_symbols)
 {
     static const int64_t flat[][3] = {{4, 8, 3}, {7, 14, 3}}, twice[][3] = {{4, 8, 6}, {5, 10, 6}};
     check_symbolic("%b = " M("size", "%x, 0") "\n%c = " F("operator.mul", "%b, 2") "\n%r = " M("view", "%x, %c, -1"), flat, 2);
-    check_symbolic("%s = " F("builtins.getattr", "%x, \"shape\"") "\n%b = " F("operator.getitem", "%s, 0") "\n%c = " F("operator.floordiv", "%b, 1")
-                   "\n%e = " M("new_zeros", "%x, %c, 6") "\n%r = " F("torch.cat", "[%x, %e]"),
+    check_symbolic("%s = " F("builtins.getattr", "%x, \"shape\"") "\n%b = " F("operator.getitem", "%s, 0") "\n%c = " F(
+                       "operator.floordiv", "%b, 1") "\n%e = " M("new_zeros", "%x, %c, 6") "\n%r = " F("torch.cat", "[%x, %e]"),
                    twice, 2);
 }
 END_TEST
@@ -324,8 +361,10 @@ START_TEST(asserted_sizes_are_tested_at_entry)
     fx_graph *graph = NULL;
     fx_compiled *compiled = NULL;
     setup();
-    static const char text[] = "graph {\nsymbol b [1, 64] hint 4 multiple 1\n%x = placeholder \"x\" : f32[b, 6]\n%s = " M("size", "%x, 0") "\n%e = "
-        F("operator.eq", "%s, 4") "\n%a = " F("torch._assert", "%e, \"four rows\"") "\n%r = " F("torch.relu", "%x") "\n%output = output(%r)\n}\n";
+    static const char text[] =
+        "graph {\nsymbol b [1, 64] hint 4 multiple 1\n%x = placeholder \"x\" : f32[b, 6]\n%s = " M("size", "%x, 0") "\n%e = " F(
+            "operator.eq", "%s, 4") "\n%a = " F("torch._assert",
+                                                "%e, \"four rows\"") "\n%r = " F("torch.relu", "%x") "\n%output = output(%r)\n}\n";
     CHECK_OK(context, fx_graph_parse(context, "asserted", text, strlen(text), &graph));
     fx_module *m = fx__module_ensure(graph);
     CHECK_OK(context, fx_compile(m, NULL, 0, &(fx_compile_options){.threads = 1}, &compiled));
@@ -364,8 +403,10 @@ START_TEST(what_cannot_be_spelled_is_told)
     refuse("%r = " F("builtins.getattr", "%x, \"grad\""), "attribute grad of a tensor");
     refuse("%r = " F("torch.max", "%x, \"dim\""), "these arguments are not supported");
     refuse("%d = " F("operator.floordiv", "3, 0") "\n%r = " F("operator.add", "%x, %d"), "division by zero");
-    refuse("%e = " F("operator.eq", "2, 3") "\n%a = " F("torch._assert", "%e, \"two is three\"") "\n%r = " F("torch.relu", "%x"), "two is three");
-    refuse("%m = " F("operator.gt", "%x, 0") "\n%s = " F("operator.setitem", "%x, %m, %x") "\n%r = " F("torch.relu", "%x"), "x[mask] = tensor");
+    refuse("%e = " F("operator.eq", "2, 3") "\n%a = " F("torch._assert", "%e, \"two is three\"") "\n%r = " F("torch.relu", "%x"),
+           "two is three");
+    refuse("%m = " F("operator.gt", "%x, 0") "\n%s = " F("operator.setitem", "%x, %m, %x") "\n%r = " F("torch.relu", "%x"),
+           "x[mask] = tensor");
     teardown();
 }
 END_TEST
@@ -373,8 +414,9 @@ END_TEST
 START_TEST(all_unsupported_calls_are_told_at_once)
 {
     setup();
-    fx_module *m = read_body("%a = call_function \"my.first\"(%x) @ \"net.py\":3 in \"forward\"\n%b = call_method \"second\"(%a) @ \"net.py\":4\n"
-                             "%c = call_function \"torch.relu\"(%b)\n%r = call_function \"my.third\"(%c)");
+    fx_module *m = read_body(
+        "%a = call_function \"my.first\"(%x) @ \"net.py\":3 in \"forward\"\n%b = call_method \"second\"(%a) @ \"net.py\":4\n"
+        "%c = call_function \"torch.relu\"(%b)\n%r = call_function \"my.third\"(%c)");
     fx_module *core = NULL;
     fx_tensor in[3];
     make_inputs(in);
@@ -383,12 +425,14 @@ START_TEST(all_unsupported_calls_are_told_at_once)
     CHECK_DIAG(context, "unsupported operator; call_method second, node b, traced at net.py:4");
     CHECK_DIAG(context, "operator my.third, node r");
     int errors = 0;
-    for (int32_t i = 0; i < fx_context_diag_count(context); i++) errors += strstr(fx_context_diag(context, i, NULL), "torch.relu") != NULL;
+    for (int32_t i = 0; i < fx_context_diag_count(context); i++)
+        errors += strstr(fx_context_diag(context, i, NULL), "torch.relu") != NULL;
     ck_assert_int_eq(errors, 0); /* it only uses one of them */
     fx_module_free(m);
     teardown();
 }
 END_TEST
 
-FX_TESTS("torch_names", functions_and_methods, overloads_are_told_by_their_arguments, indices, sizes_are_values, sizes_may_be_symbols,
-         asserted_sizes_are_tested_at_entry, what_cannot_be_spelled_is_told, all_unsupported_calls_are_told_at_once)
+FX_TESTS("torch_names", functions_and_methods, overloads_are_told_by_their_arguments, indices, sizes_are_values,
+         sizes_may_be_symbols, asserted_sizes_are_tested_at_entry, what_cannot_be_spelled_is_told,
+         all_unsupported_calls_are_told_at_once)
