@@ -18,26 +18,11 @@ typedef struct partition {
 
 /* ---- Calls that go together ------------------------------------------------------------------------------------------------- */
 
-/* getitem of a call's results is where that call is. */
-static const fx_node *producer_of(const fx_node *node)
-{
-    bool selects = node->opcode == FX_CALL_FUNCTION && strcmp(node->target, "operator.getitem") == 0 && node->args.n == 2;
-    const fx_attr *from = selects ? fx__arg(node, 0) : NULL;
-    const fx_node *producer = from && from->kind == FX_ATTR_NODE ? from->u.node : NULL;
-    return producer && fx__split_is_call(producer) && producer->n_result != 1 ? producer : NULL;
-}
-
-static const fx_node *root_of(const fx_node *node)
-{
-    for (const fx_node *producer; (producer = producer_of(node)) != NULL;) node = producer;
-    return node;
-}
-
 static void assign_first(partition *p)
 {
     FX_EACH_NODE(node, p->module->graph)
     {
-        const fx_node *root = root_of(node);
+        const fx_node *root = fx__split_root(node);
         if (root != node)
             p->part[node->id] = p->part[root->id];
         else if (fx__split_is_call(node) && p->supports(p->user, node))
@@ -107,7 +92,7 @@ static void join_all(partition *p)
 
 static bool counts(const partition *p, const fx_node *node)
 {
-    return root_of(node) == node && !(p->options.non_compute && p->options.non_compute(p->options.user, node));
+    return fx__split_root(node) == node && !(p->options.non_compute && p->options.non_compute(p->options.user, node));
 }
 
 static int32_t count_calls(const partition *p, int32_t part)

@@ -28,6 +28,23 @@ typedef struct split {
 
 /* ---- Units ------------------------------------------------------------------------------------------------------------------ */
 
+static const fx_node *producer_of(const fx_node *node)
+{
+    bool selects = node->opcode == FX_CALL_FUNCTION && strcmp(node->target, "operator.getitem") == 0 && node->args.n == 2;
+    const fx_attr *from = selects ? fx__arg(node, 0) : NULL;
+    const fx_node *producer = from && from->kind == FX_ATTR_NODE ? from->u.node : NULL;
+    if (!producer || !fx__split_is_call(producer)) return NULL;
+    const fx_op *op = fx__op_of(producer);
+    bool is_tensor = op ? fx__op_schema_results(op) == 1 : producer->n_result == 1;
+    return is_tensor ? NULL : producer;
+}
+
+const fx_node *fx__split_root(const fx_node *node)
+{
+    for (const fx_node *producer; (producer = producer_of(node)) != NULL;) node = producer;
+    return node;
+}
+
 static int32_t find_unit(const split *s, int32_t part)
 {
     for (int32_t i = 0; i < s->n_units && part != FX_SPLIT_OUTSIDE; i++)
@@ -45,7 +62,7 @@ static fx_status make_units(split *s)
     {
         s->unit_of[node->id] = -1;
         if (!fx__split_is_call(node)) continue;
-        int32_t part = s->how->part[node->id], at = find_unit(s, part);
+        int32_t part = s->how->part[fx__split_root(node)->id], at = find_unit(s, part);
         if (at < 0) {
             at = s->n_units++;
             s->units[at] = (unit){.part = part, .first = node};
@@ -200,11 +217,35 @@ static fx_status copy_meta(fx_node *to, const fx_node *from)
     return FX_OK;
 }
 
+static fx_status borrow_path(const split *s, const unit *u, const fx_node *node)
+{
+    if (node->opcode == FX_CALL_MODULE) {
+        fx_module *inner = fx_module_submodule(s->from, node->target);
+        if (!inner || fx_module_submodule(u->module, node->target)) return FX_OK;
+        return fx__module_attach(u->module, node->target, inner, true);
+    }
+    const fx_tensor *tensor = fx_module_tensor(s->from, node->target);
+    if (!tensor || fx_module_tensor(u->module, node->target)) return FX_OK;
+    return fx_module_add_tensor(u->module, node->target, tensor, false, NULL, NULL);
+}
+
+/* A body names things of the module around it, which is the submodule now. */
+static fx_status borrow_for_body(const split *s, const unit *u, const fx_graph *body)
+{
+    FX_EACH_NODE(node, body)
+    {
+        if (node->opcode == FX_GET_ATTR || node->opcode == FX_CALL_MODULE) FX_TRY(borrow_path(s, u, node));
+        if (node->body) FX_TRY(borrow_for_body(s, u, node->body));
+    }
+    return FX_OK;
+}
+
 static fx_status copy_node(const split *s, unit *u, fx_node *node)
 {
     fx_node *copy = fx_graph_copy_node(u->module->graph, node, node_here, &u->here);
     if (!copy || !fx__map_put(&u->here, node, copy)) return fx__diag_failure(s->from->context, FX_E_GRAPH);
     FX_TRY(copy_types(copy, node));
+    if (node->body) FX_TRY(borrow_for_body(s, u, node->body));
     return node->opcode == FX_CALL_MODULE ? borrow_submodule(s, u, copy, node->target) : FX_OK;
 }
 

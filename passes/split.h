@@ -15,6 +15,9 @@ typedef struct fx_splitting {
 } fx_splitting;
 fx_status fx__split(fx_module *module, const fx_splitting *splitting, FX_GIVES fx_module **out);
 
+/* getitem of a tuple is where the call is that gives the tuple: what does not come from such a call, comes from itself. */
+const fx_node *fx__split_root(const fx_node *node);
+
 static inline bool fx__split_is_call(const fx_node *node)
 {
     return node->opcode == FX_CALL_FUNCTION || node->opcode == FX_CALL_METHOD || node->opcode == FX_CALL_MODULE;

@@ -62,8 +62,9 @@ FX_API const fx_pass *fx_pass_find(const char *name);
 /* ---- Splitting -----------------------------------------------------------------------------------------------------------
  *
  * The new module calls submodules; their graphs have the old nodes, under their names. Inputs and parameters stay outside; values of
- * other parts are placeholders named after their nodes; several results are a tuple, taken apart by getitem. The new module and its
- * submodules borrow tensors and submodules of the old one, which must outlive them and is not changed. Pass `inline` undoes it. */
+ * other parts are placeholders named after their nodes; several results are a tuple, taken apart by getitem; a getitem goes with the
+ * call whose results it selects from. The new module and its submodules borrow tensors and submodules of the old one, which must
+ * outlive them and is not changed. Pass `inline` undoes it. */
 
 /* The part that a call belongs to: 0 or more; FX_SPLIT_OUTSIDE: none, the call stays in the outer graph. */
 enum { FX_SPLIT_OUTSIDE = -1 };
@@ -76,7 +77,7 @@ FX_API fx_status fx_split_module(fx_module *module, fx_part_of part_of, void *us
 FX_API fx_status fx_split_by_tag(fx_module *module, const char *const *tags, int32_t n_tags, FX_GIVES fx_module **out);
 
 /* Parts as large as can be of the calls that `supports` accepts, such that no two parts need each other (torch.fx's
- * CapabilityBasedPartitioner): submodules fused_0, fused_1 ... in order. A getitem goes with what it selects from. */
+ * CapabilityBasedPartitioner): submodules fused_0, fused_1 ... in order. */
 typedef struct fx_partition_options {
     bool single;                   /* parts of one call too */
     fx_node_predicate non_compute; /* calls that do not count as such: a part of these alone stays outside; NULL: none */

@@ -225,11 +225,11 @@ static fx_status lower_tuple(fx_lower *lw, const fx_call *call)
 
 /* ---- getitem ------------------------------------------------------------------------------------------------------------- */
 
-/* Submodules and inputs have no row: several results are a tuple there. */
+/* Several results are a tuple whatever gives them: submodules and inputs have no row, an item may be a tuple itself. */
 static bool is_tuple(const fx_node *node)
 {
     const fx_op *op = fx__op_of(node); /* of a method too */
-    return op ? fx__op_schema_results(op) != 1 : node->n_result > 1;
+    return (op && fx__op_schema_results(op) != 1) || node->n_result > 1;
 }
 
 /* The selected result of a tuple; -1 after a diagnostic. */

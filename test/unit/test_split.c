@@ -200,6 +200,33 @@ START_TEST(tags_name_the_parts)
 }
 END_TEST
 
+/* What a body names is in the submodule that its call goes to. */
+START_TEST(bodies_keep_their_constants)
+{
+    setup(G PX CALL("f0", "my.wrapped", "%x") CALL("g1", "torch.neg", "%f0") OUT("%g1"));
+    float w[2] = {3, 4}, data[2] = {1, 2}, result[2];
+    fx_tensor tensor = fx_tensor_view(w, FX_F32, 1, (int64_t[]){2}), x = fx_tensor_view(data, FX_F32, 1, (int64_t[]){2});
+    fx_tensor y = fx_tensor_view(result, FX_F32, 1, (int64_t[]){2});
+    CHECK_OK(context, fx_module_add_tensor(module, "constant", &tensor, false, NULL, NULL));
+    fx_graph *body = fx_graph_new(context);
+    fx_attr args[] = {fx_node_attr(fx_graph_placeholder(body, "a", NULL)), fx_node_attr(fx_graph_get_attr(body, "constant"))};
+    fx_graph_output(body, fx_node_attr(fx_graph_call(body, "torch.mul", args, 2)));
+    CHECK_OK(context, fx_node_set_body(fx_graph_find(graph, "f0"), body));
+    fx_module *out;
+    CHECK_OK(context, fx_split_module(module, part_by_digit, NULL, &out));
+    fx_interpreter *it = fx_interpreter_new(fx_module_graph(out));
+    CHECK_OK(context, fx_interpreter_run(it, &x, 1, &y, 1));
+    ck_assert_double_eq(result[1], -8);
+    fx_interpreter_free(it);
+    bool modified;
+    CHECK_OK(context, fx_pass_find("inline")->run(fx_module_graph(out), NULL, &modified));
+    CHECK_OK(context, fx_interpret(out, &x, 1, &y, 1));
+    ck_assert_double_eq(result[0], -3);
+    fx_module_free(out);
+    teardown();
+}
+END_TEST
+
 /* ---- Capability ------------------------------------------------------------------------------------------------------------- */
 
 static bool supports_exp_and_add(void *user, const fx_node *node)
@@ -333,5 +360,5 @@ START_TEST(random_graphs_keep_their_values)
 END_TEST
 
 FX_TESTS("split", parts_become_submodules, modules_go_with_their_calls, parameters_and_outside_calls_stay, parts_are_put_in_order,
-         cycles_and_bad_parts_are_refused, tags_name_the_parts, supported_calls_join_without_cycles, getitem_goes_with_its_producer,
-         calls_that_do_not_count, random_graphs_keep_their_values)
+         cycles_and_bad_parts_are_refused, tags_name_the_parts, bodies_keep_their_constants, supported_calls_join_without_cycles,
+         getitem_goes_with_its_producer, calls_that_do_not_count, random_graphs_keep_their_values)
