@@ -21,10 +21,10 @@ fx_interpreter *fx_interpreter_new(fx_graph *graph)
     return it;
 }
 
-static void value_free(fx_interp_value *v)
+static void value_free(fx_run_value *v)
 {
     for (int32_t r = 0; r < v->n && v->owned; r++) fx_tensor_release(&v->tensor[r]);
-    *v = (fx_interp_value){.skipped = v->skipped};
+    *v = (fx_run_value){.skipped = v->skipped};
 }
 
 static void end_run(fx_interpreter *it)
@@ -70,9 +70,9 @@ fx_status fx__interpreter_check_node(const fx_interpreter *it, const fx_node *no
 fx_status fx_interpreter_override(fx_interpreter *it, fx_node *node, fx_run_fn run, void *user)
 {
     FX_TRY(fx__interpreter_check_node(it, node));
-    fx_interp_override *entry = FX_NEW(it->arena, fx_interp_override);
+    fx_run_override *entry = FX_NEW(it->arena, fx_run_override);
     if (!entry) return FX_E_OOM;
-    *entry = (fx_interp_override){run, user};
+    *entry = (fx_run_override){run, user};
     return fx__map_put(&it->overrides, node, entry) ? FX_OK : FX_E_OOM;
 }
 
@@ -80,11 +80,11 @@ fx_status fx__interpreter_give(fx_interpreter *it, fx_node *node, const fx_tenso
 {
     FX_TRY(fx__interpreter_check_node(it, node));
     if (n < 1 || n > FX_RUN_RESULTS || !tensors) return fx__diag_node(node, FX_E_ARG, "%d tensors are no value for a node", (int)n);
-    fx_interp_value *v = FX_NEW(it->arena, fx_interp_value);
+    fx_run_value *v = FX_NEW(it->arena, fx_run_value);
     fx_tensor *copy = FX_NEW_ARRAY(it->arena, fx_tensor, n);
     if (!v || !copy) return FX_E_OOM;
     memcpy(copy, tensors, (size_t)n * sizeof *copy);
-    *v = (fx_interp_value){.tensor = copy, .n = n, .tuple = tuple};
+    *v = (fx_run_value){.tensor = copy, .n = n, .tuple = tuple};
     it->n_given++;
     return fx__map_put(&it->given, node, v) ? FX_OK : FX_E_OOM;
 }
@@ -104,21 +104,21 @@ void fx_interpreter_forget(fx_interpreter *it)
 
 const fx_tensor *fx_interpreter_value(const fx_interpreter *it, const fx_node *node, int32_t result)
 {
-    const fx_interp_value *v = node ? fx__interpreter_value(it, node) : NULL;
+    const fx_run_value *v = node ? fx__interpreter_value(it, node) : NULL;
     return v && result >= 0 && result < v->n ? &v->tensor[result] : NULL;
 }
 
 static void release_inputs(const fx_interpreter *it, const fx_node *node)
 {
     for (int32_t i = 0; i < node->n_inputs && !it->keep; i++) {
-        fx_interp_value *v = fx__interpreter_value(it, node->inputs[i]);
+        fx_run_value *v = fx__interpreter_value(it, node->inputs[i]);
         if (--v->uses == 0) value_free(v);
     }
     if (node->n_users == 0 && !it->keep) value_free(fx__interpreter_value(it, node));
 }
 
 /* The twin gets the types of the tensors that there are. */
-static fx_status settle(const fx_interpreter *it, const fx_node *node, const fx_interp_value *v)
+static fx_status settle(const fx_interpreter *it, const fx_node *node, const fx_run_value *v)
 {
     fx_node *twin = it->twin[node->id];
     twin->n_result = 0;
@@ -131,7 +131,7 @@ static fx_status settle(const fx_interpreter *it, const fx_node *node, const fx_
 
 static fx_status put_value(fx_interpreter *it, const fx_node *node, const fx_results *results)
 {
-    fx_interp_value *v = fx__interpreter_value(it, node);
+    fx_run_value *v = fx__interpreter_value(it, node);
     v->owned = !results->borrowed;
     v->tuple = results->tuple || results->n > 1;
     v->tensor = FX_NEW_ARRAY(it->scratch, fx_tensor, results->n + 1);
@@ -171,7 +171,7 @@ typedef struct collector {
 static void collect(void *user, fx_node *node)
 {
     collector *c = user;
-    const fx_interp_value *v = fx__interpreter_value(c->it, node);
+    const fx_run_value *v = fx__interpreter_value(c->it, node);
     for (int32_t r = 0; r < v->n && c->status == FX_OK; r++, c->n++)
         if (c->n < c->it->n_outputs) c->status = give_tensor(c->it, &v->tensor[r], c->n, c->made);
 }
@@ -225,7 +225,7 @@ static fx_status run_node(fx_interpreter *it, fx_node *node)
 static void mark_skipped(const fx_interpreter *it)
 {
     for (fx_node *node = it->graph->last; node && it->n_given; node = node->prev) {
-        fx_interp_value *v = fx__interpreter_value(it, node);
+        fx_run_value *v = fx__interpreter_value(it, node);
         bool needed = node->n_users == 0;
         for (int32_t i = 0; i < node->n_users; i++) needed |= !fx__interpreter_value(it, node->users[i])->skipped;
         v->skipped = !needed || fx__map_get(&it->given, node) != NULL;
@@ -234,8 +234,8 @@ static void mark_skipped(const fx_interpreter *it)
 
 static fx_status take_given(fx_interpreter *it, const fx_node *node)
 {
-    fx_interp_value *v = fx__interpreter_value(it, node);
-    const fx_interp_value *given = fx__map_get(&it->given, node);
+    fx_run_value *v = fx__interpreter_value(it, node);
+    const fx_run_value *given = fx__map_get(&it->given, node);
     if (!given) {
         it->n_taken += node->opcode == FX_PLACEHOLDER && it->n_taken < it->n_inputs; /* its input goes with it */
         return FX_OK;
@@ -275,7 +275,7 @@ static int32_t all_inputs(const fx_interpreter *it, fx_tensor *out)
     FX_EACH_NODE(node, it->graph)
     {
         if (node->opcode != FX_PLACEHOLDER) continue;
-        const fx_interp_value *given = fx__map_get(&it->given, node);
+        const fx_run_value *given = fx__map_get(&it->given, node);
         if (given)
             out[n++] = given->tensor[0];
         else if (taken < it->n_inputs)
@@ -322,7 +322,7 @@ static fx_status begin_run(fx_interpreter *it)
     it->scratch = fx__arena_new(it->context);
     it->twins = it->scratch ? fx_graph_clone(it->graph) : NULL;
     if (!it->twins) return fx__diag_failure(it->context, FX_E_GRAPH);
-    it->values = FX_NEW_ARRAY(it->scratch, fx_interp_value, it->graph->next_id + 1);
+    it->values = FX_NEW_ARRAY(it->scratch, fx_run_value, it->graph->next_id + 1);
     it->twin = FX_NEW_ARRAY(it->scratch, fx_node *, it->graph->next_id + 1);
     if (!it->values || !it->twin) return FX_E_OOM;
     it->n_values = it->graph->next_id + 1;

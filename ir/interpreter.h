@@ -6,24 +6,24 @@
 #include "fxjit/interp.h"
 #include "ir/interp.h"
 
-typedef struct fx_interp_value {
+typedef struct fx_run_value {
     fx_tensor *tensor; /* [n] */
     int32_t n, uses;   /* users that have not run yet */
     bool owned, tuple, skipped;
-} fx_interp_value;
+} fx_run_value;
 
-typedef struct fx_interp_override {
+typedef struct fx_run_override {
     fx_run_fn run;
     void *user;
-} fx_interp_override;
+} fx_run_override;
 
 struct fx_interpreter {
     fx_context *context;
     fx_graph *graph;
     const fx_module *module; /* of parameters and submodules; NULL: there are none */
     fx_arena *arena;
-    fx_map overrides; /* node -> fx_interp_override * */
-    fx_map given;     /* node -> fx_interp_value * */
+    fx_map overrides; /* node -> fx_run_override * */
+    fx_map given;     /* node -> fx_run_value * */
     int32_t n_given;
     fx_interp_hooks hooks;
     bool keep;
@@ -32,7 +32,7 @@ struct fx_interpreter {
     fx_arena *scratch;
     fx_graph *twins; /* the typed copy */
     fx_node **twin;  /* by id of the graph's node */
-    fx_interp_value *values; /* by id */
+    fx_run_value *values; /* by id */
     int32_t n_values;
     const fx_tensor *inputs;
     int32_t n_inputs, n_taken;
@@ -40,7 +40,7 @@ struct fx_interpreter {
     int32_t n_outputs;
 };
 
-static inline fx_interp_value *fx__interpreter_value(const fx_interpreter *it, const fx_node *node)
+static inline fx_run_value *fx__interpreter_value(const fx_interpreter *it, const fx_node *node)
 {
     return node->graph == it->graph && node->id < it->n_values ? &it->values[node->id] : NULL;
 }

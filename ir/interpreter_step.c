@@ -9,7 +9,7 @@ enum { INNER_DEPTH = 64 }; /* a module that holds itself would never end */
 static fx_status check_values(const fx_interpreter *it, const fx_node *node)
 {
     for (int32_t i = 0; i < node->n_inputs; i++) {
-        const fx_interp_value *v = fx__interpreter_value(it, node->inputs[i]);
+        const fx_run_value *v = fx__interpreter_value(it, node->inputs[i]);
         if (v->n == 0) return fx__diag_node(node, FX_E_ARG, "its input %s has no value", node->inputs[i]->name);
     }
     return FX_OK;
@@ -46,7 +46,7 @@ static const fx_tensor *gather_inputs(const fx_interpreter *it, const fx_node *n
     for (int32_t i = 0; i < node->n_inputs; i++) n += fx__interpreter_value(it, node->inputs[i])->n;
     fx_tensor *tensors = FX_NEW_ARRAY(it->scratch, fx_tensor, n);
     for (int32_t i = 0; tensors && i < node->n_inputs; i++) {
-        const fx_interp_value *v = fx__interpreter_value(it, node->inputs[i]);
+        const fx_run_value *v = fx__interpreter_value(it, node->inputs[i]);
         for (int32_t r = 0; r < v->n; r++) tensors[at++] = v->tensor[r];
     }
     return tensors;
@@ -56,13 +56,13 @@ static bool selects(const fx_interpreter *it, const fx_node *node)
 {
     if (strcmp(node->target, "operator.getitem") != 0 || node->args.n != 2 || node->kwargs.n) return false;
     if (fx__arg(node, 0)->kind != FX_ATTR_NODE || fx__arg(node, 1)->kind != FX_ATTR_INT) return false;
-    const fx_interp_value *v = fx__interpreter_value(it, fx__arg(node, 0)->u.node);
+    const fx_run_value *v = fx__interpreter_value(it, fx__arg(node, 0)->u.node);
     return v->tuple || v->n > 1;
 }
 
 static fx_status select_item(const fx_interpreter *it, const fx_node *node, fx_results *results)
 {
-    const fx_interp_value *v = fx__interpreter_value(it, fx__arg(node, 0)->u.node);
+    const fx_run_value *v = fx__interpreter_value(it, fx__arg(node, 0)->u.node);
     int64_t index = fx__arg(node, 1)->u.i, at = index < 0 ? index + v->n : index;
     if (at < 0 || at >= v->n) return fx__diag_node(node, FX_E_INDEX, "item %lld of %d", (long long)index, (int)v->n);
     const fx_tensor *from = &v->tensor[at];
@@ -105,7 +105,7 @@ static fx_status give_arguments(fx_interpreter *inner, const fx_interpreter *it,
         if (!argument) continue; /* its default, or an error that names it */
         if (argument->kind != FX_ATTR_NODE)
             return fx__diag_node(call, FX_E_UNSUPPORTED, "input %s of the submodule is no tensor", node->target);
-        const fx_interp_value *v = fx__interpreter_value(it, argument->u.node);
+        const fx_run_value *v = fx__interpreter_value(it, argument->u.node);
         FX_TRY(fx__interpreter_give(inner, node, v->tensor, v->n, v->tuple));
     }
     if (call->args.n <= index) return FX_OK;
@@ -155,7 +155,7 @@ static fx_status give_inputs(fx_interpreter *inner, const fx_interpreter *it, co
     FX_EACH_NODE(node, inner->graph)
     {
         if (node->opcode != FX_PLACEHOLDER || index == call->n_inputs) continue;
-        const fx_interp_value *v = fx__interpreter_value(it, call->inputs[index++]);
+        const fx_run_value *v = fx__interpreter_value(it, call->inputs[index++]);
         FX_TRY(fx__interpreter_give(inner, node, v->tensor, v->n, v->tuple));
     }
     return FX_OK;
@@ -211,7 +211,7 @@ fx_status fx_interpreter_compute(fx_interpreter *it, fx_node *node, fx_results *
 fx_status fx_interpreter_dispatch(fx_interpreter *it, fx_node *node, fx_results *results)
 {
     FX_TRY(fx__interpreter_check_node(it, node));
-    const fx_interp_override *own = fx__map_get(&it->overrides, node);
+    const fx_run_override *own = fx__map_get(&it->overrides, node);
     if (own && own->run) return own->run(own->user, it, node, results);
     fx_run_fn hook = it->hooks.opcode[node->opcode];
     return hook ? hook(it->hooks.user, it, node, results) : fx_interpreter_compute(it, node, results);

@@ -84,7 +84,7 @@ static fx_status fold(fx_graph *graph, const limits *most, bool *out_modified)
 
 fx_status fx__fold_all(fx_graph *graph)
 {
-    bool modified;
+    bool modified = false;
     return fold(graph, &(limits){INT64_MAX, INT64_MAX}, &modified);
 }
 

@@ -126,7 +126,7 @@ static fx_status type_graph(fx_graph *graph, const pair *p, bool *out_good)
 /* *out_call: the layer's call with its new weights as constants; NULL when the two do not become one. */
 static fx_status fuse_graph(fx_module *both, const pair *p, fx_node **out_call)
 {
-    bool good = false, modified;
+    bool good = false, modified = false;
     fx_graph *graph = both->graph;
     FX_TRY(make_graph(both, p));
     FX_TRY(run_pass(fx__pass_inline, graph));
