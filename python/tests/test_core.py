@@ -11,6 +11,7 @@ import tempfile
 import threading
 import unittest
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 
@@ -168,22 +169,30 @@ class DLPack(unittest.TestCase):
 
 
 class Resources(unittest.TestCase):
-    def test_memory_comes_back(self) -> None:
-        def work() -> None:
-            module = load_text(SMALL)
-            x = np.zeros((2, 3), np.float32)
-            module.compile(threads=1)(x, x)
-            module.interpret(x, x)
-            with self.assertRaises(fxjit.Error):
-                module.run(x)
-        for _ in range(3):
+    def growth(self, work: Callable[[], None], times: int) -> int:
+        """By how many bytes the process grows while `work` is repeated."""
+        for _ in range(5):
             work()
         gc.collect()
         before = resident_bytes()
-        for _ in range(40):
+        for _ in range(times):
             work()
         gc.collect()
-        self.assertLess(resident_bytes() - before, 8 << 20)  # one compilation takes far more than 8 MiB / 40
+        return resident_bytes() - before
+
+    def test_memory_of_compiled_graphs_comes_back(self) -> None:
+        def work() -> None:
+            x = np.zeros((2, 3), np.float32)
+            load_text(SMALL).compile(threads=1)(x, x)
+        self.assertLess(self.growth(work, 40), 2 << 20)  # one takes more than 100 KiB
+
+    def test_memory_of_modules_comes_back(self) -> None:
+        def work() -> None:
+            module, x = load_text(SMALL), np.zeros((2, 3), np.float32)
+            module.interpret(x, x)
+            with self.assertRaises(fxjit.Error):
+                module.run(x)
+        self.assertLess(self.growth(work, 1500), 4 << 20)  # one module or context takes more than 8 KiB
 
     def test_threads_run_at_once(self) -> None:
         compiled = load_text(SMALL).compile(threads=1)

@@ -130,7 +130,9 @@ class Calling(unittest.TestCase):
         def code(x: torch.Tensor, n: int) -> tuple:
             y = x + n
             return y, y, n + 1
-        one, two, three = fxjit.compile_fx(function(code), (self.x, 4))(self.x, 4)
+        fast = fxjit.compile_fx(function(code), (self.x, 4))
+        one, two, three = fast(self.x, 4)
+        self.assertEqual(len(fast.compiled.run([self.x])), 1)
         self.close(one, self.x + 4)
         self.close(two, one)
         self.assertEqual(three, 5)
@@ -200,6 +202,15 @@ class Parts(unittest.TestCase):
         self.assertEqual(len(fast.fallbacks), 1)
         self.assertIn("inv", fast.fallbacks[0])
         torch.testing.assert_close(fast(x), graph(x))
+
+    def test_sizes_are_no_unknown_nodes(self) -> None:
+        def code(x: torch.Tensor) -> torch.Tensor:
+            y = torch.linalg.inv(x)
+            return y.view(y.size(0), y.shape[1] // 3, 3).flatten(y.dim() - 1) * y.size(1)
+        x = torch.eye(3) * 4
+        fast = fxjit.compile_fx(function(code), (x,))
+        self.assertEqual(len(fast.fallbacks), 1, fast.fallbacks)
+        torch.testing.assert_close(fast(x), code(x))
 
     def test_all_unsupported_nodes_are_told(self) -> None:
         graph = function(lambda x: torch.linalg.inv(x) + torch.linalg.det(x))

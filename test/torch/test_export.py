@@ -27,11 +27,12 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm2d(4)
         self.tied = nn.Linear(4, 4)
         self.other = nn.Linear(4, 4)
-        self.other.weight = self.tied.weight
+        self.other.weight = nn.Parameter(self.tied.weight.detach())  # another object on the same memory
+        self.register_buffer("odd", torch.ones(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = F.relu(self.norm(self.conv(x)), inplace=True).mean([2, 3]) * 0.5
-        return self.other(self.tied(y)) + torch.tensor([1.0, 2.0, 3.0, 4.0])
+        return self.other(self.tied(y)) + torch.tensor([1.0, 2.0, 3.0, 4.0]) * self.odd.sum()
 
 
 @torch.fx.wrap
@@ -74,6 +75,8 @@ class Files(unittest.TestCase):
         self.assertEqual((graph["format"], graph["version"]), ("fxjit", 1))
         ends = sorted(entry["data_offsets"] for entry in header.values())
         self.assertEqual([low for low, _ in ends], [0] + [high for _, high in ends[:-1]])  # no holes
+        sizes = {"F32": 4, "I64": 8}
+        self.assertEqual([name for name, entry in header.items() if entry["data_offsets"][0] % sizes[entry["dtype"]]], [])
         where = header["conv.weight"]["data_offsets"]
         with open(self.path, "rb") as file:
             file.seek(start + where[0])
@@ -157,6 +160,14 @@ class Files(unittest.TestCase):
             self.assertEqual([node["target"] for node in nodes], ["__main__.plain"] * 2)
             opcodes = [node["op"] for node in nodes[0]["body"]["nodes"]]
             self.assertEqual(opcodes, ["placeholder"] * 2 + ["call_function"] * 2 + ["output"])
+
+    def test_bodies_belong_to_shapes(self) -> None:
+        traced = torch.fx.symbolic_trace(lambda x: by_shape(x).sum() + by_shape(x[:1]).sum() + by_shape(x + 1).sum())
+        fxjit.export(traced, self.path, (torch.rand(3),))
+        bodies = [node["body"]["nodes"] for node in self.read()[0]["module"]["graph"]["nodes"] if "body" in node]
+        self.assertEqual([len(body) for body in bodies], [3, 2, 3])
+        x = torch.rand(3)
+        torch.testing.assert_close(fxjit.load(self.path).run(x), traced(x))
 
     def test_all_problems_are_told(self) -> None:
         traced = torch.fx.symbolic_trace(lambda x: by_shape(by_shape(x) + 1))
