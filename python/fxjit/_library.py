@@ -89,11 +89,15 @@ _PROTOTYPES = {
     "fx_graph_to_dot": (P, [P]),
     "fx_graph_to_python": (P, [P, ctypes.POINTER(PythonOptions)]),
     "fx_interpret": (STATUS, [P, _TENSORS, I32, _TENSORS, I32]),
-    "fx_module_core": (STATUS, [P, _TENSORS, I32, _OUT]),
     "fx_compile": (STATUS, [P, _TENSORS, I32, _OPTIONS, _OUT]),
     "fx_compile_text": (STATUS, [P, _TENSORS, I32, _OPTIONS, ctypes.c_int, _OUT, ctypes.POINTER(ctypes.c_size_t)]),
     "fx_compiled_free": (None, [P]),
     "fx_run": (STATUS, [P, P, _TENSORS, I32, _TENSORS, I32]),
+    "fx_compiled_state": (P, [P]),
+    "fx_compiled_state_count": (I32, [P]),
+    "fx_compiled_state_path": (TEXT, [P, I32]),
+    "fx_state_tensor": (STATUS, [P, TEXT, _TENSORS]),
+    "fx_state_reset": (None, [P]),
     "fx_compiled_fallback_count": (I32, [P]),
     "fx_compiled_fallback": (TEXT, [P, I32]),
     "fx_compiled_kernel_count": (I32, [P]),
@@ -107,14 +111,6 @@ _PROTOTYPES = {
     "fx_op_find": (P, [TEXT]),
     "fx_op_target": (TEXT, [P]),
     "fx_op_schema": (TEXT, [P]),
-}
-# Runs that change buffers of the module; libraries before 0.2 have none.
-_STATE_PROTOTYPES = {
-    "fx_compiled_state": (P, [P]),
-    "fx_compiled_state_count": (I32, [P]),
-    "fx_compiled_state_path": (TEXT, [P, I32]),
-    "fx_state_tensor": (STATUS, [P, TEXT, _TENSORS]),
-    "fx_state_reset": (None, [P]),
 }
 
 
@@ -155,8 +151,7 @@ def load(path: str | None = None) -> ctypes.CDLL:
     missing = [symbol for symbol in _PROTOTYPES if not hasattr(library, symbol)]
     if missing:
         raise ImportError(f"{name} is of another version than this package: it lacks {', '.join(missing)}")
-    present = {symbol: types for symbol, types in _STATE_PROTOTYPES.items() if hasattr(library, symbol)}
-    for symbol, (result, arguments) in {**_PROTOTYPES, **present}.items():
+    for symbol, (result, arguments) in _PROTOTYPES.items():
         function = getattr(library, symbol)
         function.restype, function.argtypes = result, arguments
     return library

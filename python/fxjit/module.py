@@ -110,12 +110,16 @@ class Compiled:
     def state(self) -> dict[str, Tensor]:
         """The buffers that runs change, by dotted path: views of the memory in which they persist from run to run."""
         lib, out = c.lib(), {}
-        count = lib.fx_compiled_state_count(self._handle) if hasattr(lib, "fx_compiled_state_count") else 0
-        for path in [lib.fx_compiled_state_path(self._handle, index) for index in range(count)]:
+        for path in [lib.fx_compiled_state_path(self._handle, index) for index in range(lib.fx_compiled_state_count(self._handle))]:
             struct = c.Tensor()
             _run_context().check(lib.fx_state_tensor(lib.fx_compiled_state(self._handle), path, ctypes.byref(struct)))
             out[path.decode()] = Tensor(struct, self)
         return out
+
+    def reset(self) -> None:
+        """Gives the state the values that the module had when it was compiled."""
+        if self.state:
+            c.lib().fx_state_reset(c.lib().fx_compiled_state(self._handle))
 
     @property
     def fallbacks(self) -> list[str]:
@@ -272,16 +276,11 @@ class Module:
     def interpret(self, *inputs: Any) -> Any:
         """Runs the graph node by node with reference kernels: slow, and the meaning of the graph."""
         given, alive = borrow_all(inputs)
-        core = c.P()
+        n_outputs = len(self.outputs)
+        out = (c.Tensor * max(n_outputs, 1))()
         with self._context.lock:
             self._context.clear()
-            self._context.check(c.lib().fx_module_core(self._handle, given, len(inputs), ctypes.byref(core)))
-            try:
-                n_outputs = c.lib().fx_module_output_count(core)
-                out = (c.Tensor * max(n_outputs, 1))()
-                self._context.check(c.lib().fx_interpret(core, given, len(inputs), out, n_outputs))
-            finally:
-                c.lib().fx_module_free(core)
+            self._context.check(c.lib().fx_interpret(self._handle, given, len(inputs), out, n_outputs))
         del alive
         as_torch = any(is_torch(value) for value in inputs)
         results = [present(adopt(out[index]), as_torch) for index in range(n_outputs)]

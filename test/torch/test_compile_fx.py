@@ -166,6 +166,30 @@ class Changes(unittest.TestCase):
         self.assertTrue(torch.equal(x, torch.zeros(2)))
         self.assertTrue(torch.equal(norm.running_mean, torch.zeros(4)))
 
+    def test_changes_of_inputs_reach_the_caller(self) -> None:
+        def code(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            y[0] = 7
+            return x.add_(1) * y
+        fast = fxjit.compile_fx(function(code), (torch.zeros(2), torch.zeros(2)))
+        x, y = torch.zeros(2), torch.ones(2, 2)[:, 0]
+        self.assertEqual(fast(x, y).tolist(), [7, 1])
+        self.assertEqual((x.tolist(), y.tolist()), ([1, 1], [7, 1]))
+
+    def test_state_of_a_loaded_module(self) -> None:
+        import os
+        import tempfile
+        net, x = nn.Sequential(nn.BatchNorm1d(4)), torch.rand(3, 4)
+        with tempfile.TemporaryDirectory() as folder:
+            fxjit.export(net, os.path.join(folder, "net.fxm"), (x,))
+            compiled = fxjit.load(os.path.join(folder, "net.fxm")).compile([x])
+        for _ in range(3):
+            torch.testing.assert_close(compiled(x), net(x).detach(), rtol=1e-4, atol=1e-5)
+        self.assertEqual(sorted(compiled.state), ["0.num_batches_tracked", "0.running_mean", "0.running_var"])
+        torch.testing.assert_close(compiled.state["0.running_mean"].torch(), net[0].running_mean, rtol=1e-4, atol=1e-5)
+        self.assertEqual(compiled.state["0.num_batches_tracked"].numpy(), 3)
+        compiled.reset()
+        self.assertEqual(compiled.state["0.num_batches_tracked"].numpy(), 0)
+
     def test_training_updates_torch_s_buffers(self) -> None:
         nets = [nn.Sequential(nn.BatchNorm1d(4)) for _ in range(2)]
         fast = fxjit.compile_fx(nets[0], (torch.rand(3, 4),))

@@ -23,16 +23,15 @@ import fxjit
 class Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(3, 4, 3, padding=1)
-        self.norm = nn.BatchNorm2d(4)
-        self.tied = nn.Linear(4, 4)
-        self.other = nn.Linear(4, 4)
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+        self.tied = nn.Linear(3, 3)
+        self.other = nn.Linear(3, 3)
         self.other.weight = nn.Parameter(self.tied.weight.detach())  # another object on the same memory
-        self.register_buffer("odd", torch.ones(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = F.relu(self.norm(self.conv(x)), inplace=True).mean([2, 3]) * 0.5
-        return self.other(self.tied(y)) + torch.tensor([1.0, 2.0, 3.0, 4.0]) * self.odd.sum()
+        return self.other(self.tied(y)) + torch.tensor([1.0, 2.0, 3.0])
 
 
 @torch.fx.wrap
