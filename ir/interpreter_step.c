@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/interpreter_step.c: what an interpreter does with a node unless somebody else does it: by opcode; submodules and bodies are
  * graphs for interpreters of their own. */
+#include "ir/in_place.h"
 #include "ir/interpreter.h"
 #include <string.h>
 
@@ -71,12 +72,24 @@ static fx_status select_item(const fx_interpreter *it, const fx_node *node, fx_r
     return fx_tensor_copy(&results->tensor[0], from);
 }
 
-/* A write into a value that somebody else sees would have to reach it. */
+/* A write into memory that something else sees would have to reach it; values here lie in memory of their own. */
 static bool is_shared_write(const fx_node *node)
 {
-    if (!fx__node_is_in_place(node)) return false;
-    const fx_node *self = node->n_inputs ? node->inputs[0] : NULL;
-    return !fx__op_of(node) || !self || self->n_users > 1 || self->opcode == FX_PLACEHOLDER || self->opcode == FX_GET_ATTR;
+    if (fx__train_is(node)) return true;
+    if (fx__in_place_kind(node) == FX_IN_PLACE_NONE) return false;
+    const fx_node *self = fx__in_place_kind(node) == FX_IN_PLACE_CALL && fx__in_place_op(node) ? fx__in_place_target(node) : NULL;
+    return !self || self->n_users > 1 || fx__alias_base(self) || self->opcode == FX_PLACEHOLDER || self->opcode == FX_GET_ATTR;
+}
+
+/* Nobody but the call's users sees the change: the pure operator does. */
+static fx_status make_pure(fx_node *twin)
+{
+    if (fx__in_place_kind(twin) != FX_IN_PLACE_CALL) return FX_OK;
+    const char *target = fx__in_place_op(twin)->target;
+    fx_attr kwargs = fx__in_place_kwargs(twin);
+    twin->opcode = FX_CALL_FUNCTION;
+    FX_TRY(fx_node_set_target(twin, target));
+    return fx_node_set_args(twin, twin->args, kwargs);
 }
 
 /* ---- Submodules ------------------------------------------------------------------------------------------------------------ */
@@ -177,6 +190,7 @@ static fx_status run_call(const fx_interpreter *it, const fx_node *node, fx_resu
     if (is_shared_write(node))
         return fx__diag_node(node, FX_E_UNSUPPORTED,
                              "it changes a tensor in place: run pass `functionalise` before, or override it");
+    FX_TRY(make_pure(twin));
     if (!fx__op_of(twin)) return fx__diag_node(node, FX_E_UNSUPPORTED, "no operator of the table, and no override");
     twin->n_result = 0;
     FX_TRY(fx__op_infer(twin));

@@ -50,7 +50,8 @@ FX_API void fx_interpreter_forget(fx_interpreter *interpreter); /* all given val
 FX_API void fx_interpreter_keep(fx_interpreter *interpreter, bool on);
 /* Runs the graph. inputs: for the placeholders that were not given a value, in order; those nobody needs and those whose default is
  * None may be missing at the end. outputs: as for fx_interpret; memory where data is NULL is allocated and belongs to the caller.
- * call_module runs the submodule's graph. FX_E_ARG: a number of inputs or outputs that does not fit, a value that is missing;
+ * call_module runs the submodule's graph. Changes in place that another node, an input or a buffer would see are FX_E_UNSUPPORTED:
+ * pass `functionalise` takes them apart, fx_interpret carries them out. FX_E_ARG: a number of inputs or outputs that does not fit, a value that is missing;
  * FX_E_UNSUPPORTED: a node without an operator of the table; FX_E_NOT_FOUND: a path that leads nowhere; FX_E_TYPE, FX_E_SHAPE,
  * FX_E_GUARD: inputs that do not fit. The message names the node and where it was traced. */
 FX_API fx_status fx_interpreter_run(fx_interpreter *interpreter, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,

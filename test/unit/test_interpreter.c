@@ -305,6 +305,23 @@ START_TEST(shared_writes_are_refused)
     fx_tensor x = vector(x_data);
     check_fails(&x, 1, 1, FX_E_UNSUPPORTED, "it changes a tensor in place");
     teardown();
+    static const char *const bodies[] = {
+        PX CALL("a", "torch.neg", "%x") CALL("v", "torch.reshape", "%a, [3]")
+            CALL("b", "torch.nn.functional.relu", "%v, inplace=True") CALL("c", "torch.add", "%a, %b")
+                OUT("%c"),                                                                         /* through a view */
+        PX CALL("b", "torch.nn.functional.relu", "%x, inplace=True") OUT("%b"),                    /* the caller's tensor */
+        PX CALL("b", "torch.nn.functional.batch_norm", "%x, %x, %x, None, None, True") OUT("%b")}; /* running statistics */
+    for (int i = 0; i < 3; i++) {
+        setup(bodies[i]);
+        check_fails(&x, 1, 1, FX_E_UNSUPPORTED, "it changes a tensor in place");
+        teardown();
+    }
+    setup(PX CALL("a", "torch.neg", "%x") CALL("b", "torch.nn.functional.relu", "%a, inplace=True") OUT("%b")); /* nobody else's */
+    check_run(&x, 1, 1, 0, 0);
+    teardown();
+    setup(PX CALL("a", "torch.neg", "%x") "%b = call_method \"add_\"(%a, 1, alpha=2)\n" OUT("%b"));
+    check_run(&x, 1, 3, 0, -1);
+    teardown();
 }
 END_TEST
 
