@@ -91,3 +91,8 @@ fx_value fx__apply_end(fx_apply_args *a, fx_loc loc)
 {
     return fx_apply(a->op, a->arg, a->n, loc);
 }
+
+fx_value fx__apply_end_in_place(fx_apply_args *a, fx_loc loc)
+{
+    return fx_apply_in_place(a->op, a->arg, a->n, loc);
+}

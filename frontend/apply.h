@@ -28,5 +28,6 @@ void fx__apply_dtype(fx_apply_args *a, fx_dtype value);
 void fx__apply_dtype_option(fx_apply_args *a, const fx_dtype *value); /* NULL: the default */
 void fx__apply_str(fx_apply_args *a, const char *value);              /* NULL: the default */
 fx_value fx__apply_end(fx_apply_args *a, fx_loc loc);
+fx_value fx__apply_end_in_place(fx_apply_args *a, fx_loc loc);
 
 #endif

@@ -2,28 +2,11 @@
 /* frontend/trace.c: fx_value, the handle that is a tensor or a proxy. A scope keeps one graph: while tracing it is the module that
  * comes out; in an eager scope it is a scratch graph whose nodes are computed as soon as they are made, so that both kinds of
  * scope bind arguments, check types and report errors through the same code. */
-#include "fxjit/trace.h"
-#include "ir/graph.h"
+#include "frontend/scope.h"
+#include "ir/in_place.h"
 #include "ir/interp.h"
-#include "ir/op.h"
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct entry {
-    fx_node *node;
-    fx_tensor tensor; /* eager: the value; data NULL while tracing */
-    bool owned;       /* eager: tensor is freed with the scope */
-} entry;
-
-struct fx_scope {
-    fx_context *context;
-    fx_module *module;
-    bool tracing;
-    int32_t n_diags; /* diagnostics that were there before */
-    int32_t n_constants;
-    entry *entries;
-    int32_t count, capacity;
-};
 
 static fx_scope *scope_new(fx_context *context, const char *name, bool tracing)
 {
@@ -54,22 +37,23 @@ void fx_scope_free(fx_scope *scope)
     for (int32_t i = 0; i < scope->count; i++)
         if (scope->entries[i].owned) fx_tensor_release(&scope->entries[i].tensor);
     fx_module_free(scope->module);
+    fx__scope_leave_all(scope);
     free(scope->entries);
     fx__free(scope->context, scope);
 }
 
-static entry *entry_of(fx_value value)
+fx_scope_entry *fx__scope_entry(fx_value value)
 {
     if (!value.scope || value.id < 0 || value.id >= value.scope->count) return NULL;
     return &value.scope->entries[value.id];
 }
 
-static fx_value add_entry(fx_scope *scope, const entry *item)
+fx_value fx__scope_add(fx_scope *scope, const fx_scope_entry *item)
 {
     if (!item->node) return FX_NO_VALUE;
     if (scope->count == scope->capacity) {
         int32_t capacity = scope->capacity ? 2 * scope->capacity : 64;
-        entry *grown = realloc(scope->entries, (size_t)capacity * sizeof *grown);
+        fx_scope_entry *grown = realloc(scope->entries, (size_t)capacity * sizeof *grown);
         if (!grown) {
             fx__diag_oom(scope->context);
             return FX_NO_VALUE;
@@ -83,13 +67,13 @@ static fx_value add_entry(fx_scope *scope, const entry *item)
 
 const fx_type *fx_value_type(fx_value value)
 {
-    entry *it = entry_of(value);
+    fx_scope_entry *it = fx__scope_entry(value);
     return it ? fx_node_type(it->node, 0) : NULL;
 }
 
 fx_node *fx_value_node(fx_value value)
 {
-    entry *it = entry_of(value);
+    fx_scope_entry *it = fx__scope_entry(value);
     return it && value.scope->tracing ? it->node : NULL;
 }
 
@@ -101,14 +85,14 @@ fx_graph *fx_scope_graph(const fx_scope *scope)
 fx_value fx_value_of_node(fx_scope *scope, fx_node *node)
 {
     if (!scope || !node) return FX_NO_VALUE;
-    if (node->graph == fx_scope_graph(scope)) return add_entry(scope, &(entry){.node = node});
+    if (node->graph == fx_scope_graph(scope)) return fx__scope_add(scope, &(fx_scope_entry){.node = node});
     fx__diag_node(node, FX_E_ARG, "the node is not of the graph being traced");
     return FX_NO_VALUE;
 }
 
 const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int32_t line)
 {
-    entry *it = entry_of(value);
+    fx_scope_entry *it = fx__scope_entry(value);
     if (!it) return NULL;
     if (!value.scope->tracing) return &it->tensor;
     fx_loc loc = {file, line, NULL};
@@ -125,7 +109,7 @@ fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
         fx__diag(scope->context, FX_E_ARG, NULL, "input `%s`: an eager scope has no inputs; use fx_value_from", name);
         return FX_NO_VALUE;
     }
-    return add_entry(scope, &(entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, type)});
+    return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, type)});
 }
 
 fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint)
@@ -150,18 +134,17 @@ static fx_type type_of(const fx_tensor *tensor)
 static fx_value eager_value(fx_scope *scope, const char *name, const fx_tensor *tensor, bool owned)
 {
     fx_type type = type_of(tensor);
-    return add_entry(
-        scope,
-        &(entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, &type), .tensor = *tensor, .owned = owned});
+    return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, &type),
+                                                  .tensor = *tensor,
+                                                  .owned = owned});
 }
 
-fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user)
+static fx_value module_tensor(fx_scope *scope, const char *path, const fx_tensor *tensor, bool is_buffer, fx_release release,
+                              void *user)
 {
-    if (!scope || !tensor) return FX_NO_VALUE;
-    if (!scope->tracing) return eager_value(scope, path, tensor, false);
     const fx_tensor *known = fx_module_tensor(scope->module, path);
     if (!known) {
-        if (fx_module_add_tensor(scope->module, path, tensor, false, release, user) != FX_OK) return FX_NO_VALUE;
+        if (fx_module_add_tensor(scope->module, path, tensor, is_buffer, release, user) != FX_OK) return FX_NO_VALUE;
     } else if (known->data != tensor->data) {
         fx__diag(scope->context, FX_E_ARG, NULL, "parameter `%s` is already another tensor of module `%s`", path,
                  fx_module_name(scope->module));
@@ -169,7 +152,26 @@ fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor
     }
     fx_graph *graph = fx_module_graph(scope->module);
     fx_node *node = find_get_attr(graph, path);
-    return add_entry(scope, &(entry){.node = node ? node : fx_graph_get_attr(graph, path)});
+    return fx__scope_add(scope, &(fx_scope_entry){.node = node ? node : fx_graph_get_attr(graph, path)});
+}
+
+static fx_value attribute(fx_scope *scope, const char *path, const fx_tensor *tensor, bool is_buffer, fx_release release,
+                          void *user)
+{
+    if (!scope || !tensor) return FX_NO_VALUE;
+    if (!scope->tracing) return eager_value(scope, path, tensor, false);
+    const char *full = fx__scope_path(scope, path);
+    return full ? module_tensor(scope, full, tensor, is_buffer, release, user) : FX_NO_VALUE;
+}
+
+fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user)
+{
+    return attribute(scope, path, tensor, false, release, user);
+}
+
+fx_value fx_buffer(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user)
+{
+    return attribute(scope, path, tensor, true, release, user);
 }
 
 fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor)
@@ -178,12 +180,12 @@ fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor)
     if (!scope->tracing) return eager_value(scope, "tensor", tensor, false);
     char path[40]; /* torch.fx's name for a tensor met while tracing */
     snprintf(path, sizeof path, "_tensor_constant%d", (int)scope->n_constants++);
-    return fx_parameter(scope, path, tensor, NULL, NULL);
+    return module_tensor(scope, path, tensor, false, NULL, NULL); /* of the outermost module */
 }
 
 /* ---- Operators ---------------------------------------------------------------------------------------------------------- */
 
-static fx_scope *common_scope(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
+fx_scope *fx__scope_common(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
     fx_scope *scope = NULL;
     for (int32_t i = 0; i < n_args; i++) {
@@ -210,14 +212,14 @@ static bool argument(fx_scope *scope, const fx_param *param, const fx_trace_arg 
         return true;
     }
     if (arg->kind == FX_ARG_VALUE) {
-        entry *it = entry_of(arg->value);
+        fx_scope_entry *it = fx__scope_entry(arg->value);
         *out = it ? fx_node_attr(it->node) : fx_none();
         return it || param->optional;
     }
     fx_attr *items = calloc((size_t)(arg->n > 0 ? arg->n : 1), sizeof *items);
     bool ok = items != NULL;
     for (int32_t i = 0; ok && i < arg->n; i++) {
-        entry *it = entry_of(arg->values[i]);
+        fx_scope_entry *it = fx__scope_entry(arg->values[i]);
         ok = it != NULL;
         if (ok) items[i] = fx_node_attr(it->node);
     }
@@ -226,7 +228,8 @@ static bool argument(fx_scope *scope, const fx_param *param, const fx_trace_arg 
     return ok && out->kind == FX_ATTR_LIST;
 }
 
-static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
+fx_node *fx__scope_record(fx_scope *scope, const fx_op *op, const char *target, const char *name, const fx_trace_arg *args,
+                          int32_t n_args, fx_loc loc)
 {
     int32_t n_params;
     const fx_param *params = fx__op_params(op, &n_params);
@@ -251,49 +254,32 @@ static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *arg
             named[n_named++] = value;
         }
     }
-    fx_node *node =
-        fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
-                                                    .target = fx_op_target(op),
-                                                    .name = fx_op_name(op), /* as make_fx does: "relu", not "relu_default" */
-                                                    .args = fx_tuple(graph, items, n_items),
-                                                    .kwargs = fx_dict(graph, keys, named, n_named),
-                                                    .loc = loc});
-    if (!node) return NULL;
-    if (fx__op_infer(node) == FX_OK) return node;
-    fx_graph_erase(graph, node);
-    return NULL;
+    return fx_graph_create_node(graph, &(fx_node_spec){.opcode = FX_CALL_FUNCTION,
+                                                       .target = target,
+                                                       .name = name,
+                                                       .args = fx_tuple(graph, items, n_items),
+                                                       .kwargs = fx_dict(graph, keys, named, n_named),
+                                                       .loc = loc});
 }
 
-/* Computes the node on the tensors of its inputs. */
-static bool compute(fx_scope *scope, fx_node *node, fx_tensor *out)
+/* Named as make_fx does: "relu", not "relu_default". */
+static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
-    fx_tensor inputs[64];
-    if (node->n_inputs > 64 || node->n_result != 1) {
-        fx__diag_node(node, FX_E_UNSUPPORTED, "eager calls take up to 64 tensors and give one");
-        return false;
-    }
-    for (int32_t i = 0; i < node->n_inputs; i++) {
-        for (int32_t j = scope->count - 1; j >= 0; j--)
-            if (scope->entries[j].node == node->inputs[i]) {
-                inputs[i] = scope->entries[j].tensor;
-                break;
-            }
-    }
-    return fx__interp_node(node, inputs, out) == FX_OK;
+    fx_node *node = fx__scope_record(scope, op, fx_op_target(op), fx_op_name(op), args, n_args, loc);
+    if (!node || fx__op_infer(node) == FX_OK) return node;
+    fx_graph_erase(fx_module_graph(scope->module), node);
+    return NULL;
 }
 
 fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
-    fx_scope *scope = common_scope(op, args, n_args, loc);
+    if (op->impure) return fx_apply_in_place(op, args, n_args, loc);
+    fx_scope *scope = fx__scope_common(op, args, n_args, loc);
     if (!scope) return FX_NO_VALUE;
-    entry item = {.node = record(scope, op, args, n_args, loc)};
+    fx_scope_entry item = {.node = record(scope, op, args, n_args, loc)};
     if (!item.node) return FX_NO_VALUE;
-    if (!scope->tracing) {
-        item.tensor.data = NULL;
-        if (!compute(scope, item.node, &item.tensor)) return FX_NO_VALUE;
-        item.owned = true;
-    }
-    return add_entry(scope, &item);
+    if (!scope->tracing && !fx__scope_compute(scope, item.node, &item)) return FX_NO_VALUE;
+    return fx__scope_add(scope, &item);
 }
 
 /* ---- Ending a trace ----------------------------------------------------------------------------------------------------- */
@@ -317,7 +303,7 @@ static fx_status set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n
     if (!items) return FX_E_OOM;
     fx_status status = FX_OK;
     for (int32_t i = 0; i < n_outputs; i++) {
-        entry *it = entry_of(outputs[i]);
+        fx_scope_entry *it = fx__scope_entry(outputs[i]);
         if (it && outputs[i].scope == scope) {
             items[i] = fx_node_attr(it->node);
         } else {

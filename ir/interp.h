@@ -29,6 +29,11 @@ void fx__interp_args_free(fx_interp_args *args);
  * order, all results of each. results[n_result]: memory where data is NULL is allocated, the caller releases it. */
 fx_status fx__interp_node(const fx_node *node, const fx_tensor *inputs, fx_tensor *results);
 
+/* Views as places: each element of *out (i64, to be released) is the number of an element's place in memory; a reference kernel that
+ * moves them tells where the elements of its result lie in `base`: *out, unless no strides express it (false). */
+fx_status fx__interp_number_places(const fx_tensor *tensor, FX_GIVES fx_tensor *out);
+bool fx__interp_fit_view(const fx_tensor *places, const fx_tensor *base, fx_tensor *out);
+
 /* Runs the reference kernel of a core graph's node: CALL steps. Touches no context, so any number of threads may do it at once.
  * in: tensors in the order in which the arguments name them, repetitions included; results: allocated. */
 fx_status fx__interp_kernel(const fx_node *node, const fx_dims *dims, const fx_tensor *in, const int64_t *syms, fx_tensor *results);

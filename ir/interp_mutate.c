@@ -151,7 +151,7 @@ static bool fit_strides(const fx_tensor *places, int64_t *out_first, int64_t str
 }
 
 /* Each element of a tensor is the number of its place in memory. */
-static fx_status number_places(const fx_tensor *tensor, fx_tensor *out)
+fx_status fx__interp_number_places(const fx_tensor *tensor, fx_tensor *out)
 {
     int64_t at[FX_RANK] = {0};
     FX_TRY(fx_tensor_alloc(FX_I64, tensor->rank, tensor->dim, out));
@@ -164,21 +164,22 @@ static fx_status number_places(const fx_tensor *tensor, fx_tensor *out)
     return FX_OK;
 }
 
-/* Result r of the call lies in `self` where the reference kernel, given places instead of elements, says; false: it does not. */
-static bool view_in(const value *self, int32_t result, const fx_tensor *places, value *v)
+bool fx__interp_fit_view(const fx_tensor *places, const fx_tensor *base, fx_tensor *out)
 {
     int64_t first, stride[FX_RANK];
     if (!fit_strides(places, &first, stride)) return false;
-    fx_tensor view = *places;
-    memcpy(view.stride, stride, sizeof view.stride);
-    view.dtype = self->tensor[0].dtype;
-    view.data = moved(self->tensor[0].data, first, view.dtype);
-    v->tensor[result] = view;
-    if (!v->error) return true;
-    view.dtype = FX_F64;
-    view.data = moved(self->error[0].data, first, FX_F64);
-    v->error[result] = view;
+    *out = *places;
+    memcpy(out->stride, stride, sizeof out->stride);
+    out->dtype = base->dtype;
+    out->data = moved(base->data, first, base->dtype);
     return true;
+}
+
+/* Result r of the call lies in `self` where the reference kernel, given places instead of elements, says; false: it does not. */
+static bool view_in(const value *self, int32_t result, const fx_tensor *places, value *v)
+{
+    if (!fx__interp_fit_view(places, &self->tensor[0], &v->tensor[result])) return false;
+    return !v->error || fx__interp_fit_view(places, &self->error[0], &v->error[result]);
 }
 
 static fx_status run_on_places(fx_interp *it, const fx_node *node, const fx_op *op, const fx_tensor *places, fx_tensor *results)
@@ -215,7 +216,7 @@ static fx_status run_view(fx_interp *it, fx_node *node, value *self, bool *out_d
     fx_tensor places = {0}, results[FX_RESULTS] = {{0}};
     *out_done = true;
     FX_TRY(new_view(it, node, self, node->n_result, v));
-    fx_status status = number_places(&self->tensor[0], &places);
+    fx_status status = fx__interp_number_places(&self->tensor[0], &places);
     if (status == FX_OK) status = run_on_places(it, node, op, &places, results);
     for (int32_t r = 0; r < node->n_result && status == FX_OK; r++) *out_done = *out_done && view_in(self, r, &results[r], v);
     for (int32_t r = 0; r < node->n_result; r++) fx_tensor_release(&results[r]);

@@ -52,6 +52,9 @@ FX_API fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int
 /* A parameter by dotted path. While tracing: a get_attr node (memory borrowed until the module is freed, or freed by release);
  * in an eager scope: the tensor itself. */
 FX_API fx_value fx_parameter(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user);
+/* The same for a buffer: a tensor that the module may change in place (fx_add_, fx_copy_, ...). An eager scope changes the memory
+ * itself; of a traced module, the interpreter and compiled code keep values of their own from run to run (fx_state_new). */
+FX_API fx_value fx_buffer(fx_scope *scope, const char *path, const fx_tensor *tensor, fx_release release, void *user);
 /* Ends the trace: outputs in order (none when the graph was given its output by fx_graph_output). Frees the scope in every case. */
 FX_API fx_status fx_trace_finish(FX_TAKES fx_scope *scope, const fx_value *outputs, int32_t n_outputs, FX_GIVES fx_module **out);
 
@@ -59,6 +62,24 @@ FX_API fx_status fx_trace_finish(FX_TAKES fx_scope *scope, const fx_value *outpu
 typedef fx_status (*fx_forward)(fx_scope *scope, const fx_value *inputs, fx_value *outputs, void *user);
 FX_API fx_status fx_trace(fx_context *context, const char *name, fx_forward forward, void *user, const fx_type *input_types,
                           int32_t n_inputs, int32_t n_outputs, FX_GIVES fx_module **out);
+
+/* ---- Modules of the host program ---------------------------------------------------------------------------------------- */
+
+/* A struct with a forward function: user is the struct. class_name may be NULL. */
+typedef struct fx_nn {
+    const char *class_name;
+    fx_forward forward;
+    void *user;
+} fx_nn;
+/* Whether a module stays a call_module node with a submodule of its own graph; else its operators are recorded, and its parameters
+ * under its path. Without a callback, and for inputs of symbolic sizes, no module is a leaf. */
+typedef bool (*fx_is_leaf)(void *user, const char *path, const char *class_name);
+FX_API void fx_trace_set_leaf(fx_scope *scope, fx_is_leaf is_leaf, void *user);
+/* Calls a submodule by its path within the module that calls: "layer1", then inside of it "0", give "layer1.0". Eager scopes compute.
+ * A leaf is traced at its first call and shared by later calls of the path. FX_E_GRAPH when a module calls itself, FX_E_ARG for
+ * values of another scope or another number of outputs; what forward returns otherwise. */
+FX_API fx_status fx_module_call(fx_scope *scope, const char *path, const fx_nn *module, const fx_value *inputs, int32_t n_inputs,
+                                fx_value *outputs, int32_t n_outputs);
 
 /* Any operator by its qualified ATen name, positional arguments; tensors as values by index into `tensors`.
  * The generated functions of fxjit/ops.h call this. */
@@ -70,6 +91,8 @@ typedef struct fx_trace_arg {
     int32_t n;
 } fx_trace_arg;
 FX_API fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc);
+/* The in-place form: argument 0 becomes the result, in its own shape and dtype, and is given back. */
+FX_API fx_value fx_apply_in_place(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc);
 
 #ifdef __cplusplus
 }

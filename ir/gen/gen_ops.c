@@ -19,6 +19,18 @@ static bool has_options(const fx_param *params, int32_t n)
     return false;
 }
 
+/* Operators with an in-place form: fx_add_ beside fx_add. */
+static bool has_in_place(const fx_op *op)
+{
+    int32_t n;
+    const fx_param *params = fx__op_params(op, &n);
+    bool changes = strcmp(op->family, "element-wise") == 0 || strstr(op->name, "scatter") || strstr(op->name, "index_") == op->name;
+    bool on_tensor =
+        n > 0 && strcmp(params[0].name, "self") == 0 && (params[0].kind == FX_PARAM_TENSOR || params[0].kind == FX_PARAM_OPERAND);
+    return changes && on_tensor && fx__op_schema_results(op) == 1 && op->name[0] != '_' && !op->impure &&
+           strcmp(op->name, "index_select") != 0;
+}
+
 /* ---- Header ---------------------------------------------------------------------------------------------------------------- */
 
 static const char *positional_type(const fx_param *p)
@@ -67,9 +79,9 @@ static void write_options(FILE *out, const char *name, const fx_param *params, i
     fprintf(out, "} fx_%s_options;\n", name);
 }
 
-static void write_prototype(FILE *out, const char *name, const fx_param *params, int32_t n)
+static void write_prototype(FILE *out, const char *name, const char *mark, const fx_param *params, int32_t n)
 {
-    fprintf(out, "fx_value fx_%s_at(fx_loc loc", name);
+    fprintf(out, "fx_value fx_%s%s_at(fx_loc loc", name, mark);
     for (int32_t i = 0; i < n; i++)
         if (fx__op_c_is_positional(&params[i])) fprintf(out, ", %s%s", positional_type(&params[i]), params[i].name);
     if (has_options(params, n)) fprintf(out, ", const fx_%s_options *options", name);
@@ -77,14 +89,14 @@ static void write_prototype(FILE *out, const char *name, const fx_param *params,
 }
 
 /* #define fx_add(self, other, ...) fx_add_at(FX_HERE, FX_ARG(self), FX_ARG(other), FX_OPTIONS(fx_add, __VA_ARGS__)) */
-static void write_macro(FILE *out, const char *name, const fx_param *params, int32_t n)
+static void write_macro(FILE *out, const char *name, const char *mark, const fx_param *params, int32_t n)
 {
     const char *comma = "";
-    fprintf(out, "#define fx_%s(", name);
+    fprintf(out, "#define fx_%s%s(", name, mark);
     for (int32_t i = 0; i < n; i++)
         if (fx__op_c_is_positional(&params[i])) fprintf(out, "%s%s_", comma, params[i].name), comma = ", ";
     if (has_options(params, n)) fprintf(out, "%s...", comma);
-    fprintf(out, ") fx_%s_at(FX_HERE", name);
+    fprintf(out, ") fx_%s%s_at(FX_HERE", name, mark);
     for (int32_t i = 0; i < n; i++)
         if (fx__op_c_is_positional(&params[i])) fprintf(out, is_number(&params[i]) ? ", FX_ARG(%s_)" : ", (%s_)", params[i].name);
     if (has_options(params, n)) fprintf(out, ", FX_OPTIONS(fx_%s, __VA_ARGS__)", name);
@@ -97,12 +109,15 @@ static void write_declaration(FILE *out, const fx_op *op)
     int32_t n;
     const fx_param *params = fx__op_params(op, &n);
     fx__op_c_name(op, name);
-    fprintf(out, "/* %s */\n", op->schema);
+    fprintf(out, has_in_place(op) ? "/* %s, and in place */\n" : "/* %s */\n", op->schema);
     if (has_options(params, n)) write_options(out, name, params, n);
-    fprintf(out, "FX_API ");
-    write_prototype(out, name, params, n);
-    fprintf(out, ";\n");
-    write_macro(out, name, params, n);
+    static const char *const marks[] = {"", "_"};
+    for (int i = 0; i < (has_in_place(op) ? 2 : 1); i++) { /* options are shared */
+        fprintf(out, "FX_API ");
+        write_prototype(out, name, marks[i], params, n);
+        fprintf(out, ";\n");
+        write_macro(out, name, marks[i], params, n);
+    }
 }
 
 static const char header_start[] =
@@ -121,7 +136,7 @@ static const char header_start[] =
     " * What has a default is a field of the last argument, fx_NAME_options, which may be left out; fields that are zero "
     "(FX_NO_ARG,\n"
     " * an empty list, NULL, false) mean the schema's defaults. fx_NAME_at takes the source location and the options pointer\n"
-    " * explicitly. */\n"
+    " * explicitly. A name that ends in an underscore, fx_add_, is the in-place form: its first argument becomes the result. */\n"
     "#ifndef FXJIT_OPS_H\n"
     "#define FXJIT_OPS_H\n\n"
     "#include \"fxjit/trace.h\"\n\n"
@@ -174,13 +189,13 @@ static const char *source_of(const fx_param *p)
     }
 }
 
-static void write_body(FILE *out, const fx_op *op)
+static void write_function(FILE *out, const fx_op *op, bool in_place)
 {
     char name[96];
     int32_t n;
     const fx_param *params = fx__op_params(op, &n);
     fx__op_c_name(op, name);
-    write_prototype(out, name, params, n);
+    write_prototype(out, name, in_place ? "_" : "", params, n);
     fprintf(out, "\n{\n    fx_apply_args a;\n    fx__apply_begin(&a, &fx_op_%s);\n", op->name);
     if (has_options(params, n)) fprintf(out, "    static const fx_%s_options none;\n    if (!options) options = &none;\n", name);
     for (int32_t i = 0; i < n; i++) {
@@ -190,7 +205,13 @@ static void write_body(FILE *out, const fx_op *op)
             fprintf(out, "    %s(&a, %s%s);\n", source_of(&params[i]), fx__op_c_is_option(&params[i]) ? "options->" : "",
                     params[i].name);
     }
-    fprintf(out, "    return fx__apply_end(&a, loc);\n}\n\n");
+    fprintf(out, "    return fx__apply_end%s(&a, loc);\n}\n\n", in_place ? "_in_place" : "");
+}
+
+static void write_body(FILE *out, const fx_op *op)
+{
+    write_function(out, op, false);
+    if (has_in_place(op)) write_function(out, op, true);
 }
 
 static void write_all(FILE *out, void (*write)(FILE *out, const fx_op *op))

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontend/scope.h: what stands behind fx_scope, for the tracer's files: trace.c (values, operators, ending a trace), trace_eager.c
+ * (what eager scopes compute, and calls in place), trace_module.c (modules of the host program, specialised inputs). */
+#ifndef FX_FRONTEND_SCOPE_H
+#define FX_FRONTEND_SCOPE_H
+
+#include "fxjit/trace.h"
+#include "ir/graph.h"
+#include "ir/op.h"
+
+typedef struct fx_scope_entry {
+    fx_node *node;
+    fx_tensor tensor; /* eager: the value; data NULL while tracing */
+    bool owned;       /* eager: tensor is freed with the scope */
+} fx_scope_entry;
+
+/* A module of the host program that is being traced through. */
+typedef struct fx_scope_level {
+    struct fx_scope_level *outer;
+    char *path; /* from the module of the scope on, with a final dot */
+    fx_forward forward;
+    void *user;
+} fx_scope_level;
+
+struct fx_scope {
+    fx_context *context;
+    fx_module *module;
+    bool tracing;
+    int32_t n_diags; /* diagnostics that were there before */
+    int32_t n_constants;
+    fx_scope_entry *entries;
+    int32_t count, capacity;
+    fx_scope_level *level; /* innermost one; NULL: the module of the scope itself */
+    fx_is_leaf is_leaf;
+    void *is_leaf_user;
+};
+
+/* ---- trace.c --------------------------------------------------------------------------------------------------------------- */
+fx_scope_entry *fx__scope_entry(fx_value value); /* NULL: invalid */
+fx_value fx__scope_add(fx_scope *scope, const fx_scope_entry *item);
+/* The scope of all values among the arguments; NULL after a diagnostic, or when there is none. */
+fx_scope *fx__scope_common(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc);
+/* A call of target with arguments as op's schema has them; its type is not inferred. */
+fx_node *fx__scope_record(fx_scope *scope, const fx_op *op, const char *target, const char *name, const fx_trace_arg *args,
+                          int32_t n_args, fx_loc loc);
+
+/* ---- trace_eager.c --------------------------------------------------------------------------------------------------------- */
+/* Computes a node on the tensors of its inputs; a view shares the memory of what it is a view of. */
+bool fx__scope_compute(fx_scope *scope, fx_node *node, fx_scope_entry *out);
+
+/* ---- trace_module.c -------------------------------------------------------------------------------------------------------- */
+/* A path of the module being traced through, from the scope's module on; NULL: out of memory. */
+const char *fx__scope_path(fx_scope *scope, const char *path);
+void fx__scope_leave_all(fx_scope *scope);
+
+#endif
