@@ -197,11 +197,59 @@ START_TEST(another_architecture)
 }
 END_TEST
 
+/* A buffer that each call moves, and an input that it changes: the object has the first values of the state. */
+static const char counter[] = "graph {\n%x = placeholder \"x\" : f32[2]\n%n = get_attr \"n\"\n%w = get_attr \"w\"\n"
+                              "%a = call_method \"add_\"(%n, %x)\n%m = call_method \"mul_\"(%x, %w)\n"
+                              "%y = call_function \"torch.mul\"(%a, 2.0)\n%output = output(%y)\n}\n";
+static const char counting[] =
+    "#include \"net.h\"\n#include <stdlib.h>\n#include <string.h>\n"
+    "int main(void)\n{\n"
+    "    float x[2] = {1, 2}, y[2];\n"
+    "    void *workspace = aligned_alloc(64, COUNT_WORKSPACE_BYTES + 64), *state = aligned_alloc(64, COUNT_STATE_BYTES);\n"
+    "    memcpy(state, count_state, COUNT_STATE_BYTES);\n"
+    "    int status = count(x, y, workspace, WEIGHTS state) || count(x, y, workspace, WEIGHTS state);\n"
+    "    return status || y[0] != 2 * (5 + 1 + 3) || y[1] != 2 * (6 + 2 + 8) || x[0] != 9 || x[1] != 32;\n}\n";
+
+static void emit_with_state(bool weights_in_file)
+{
+    fx_context *context = fx_context_new();
+    fx_graph *graph;
+    fx_attr output;
+    float n[] = {5, 6}, w[] = {3, 4};
+    fx_tensor tensors[] = {fx_tensor_view(n, FX_F32, 1, (int64_t[]){2}), fx_tensor_view(w, FX_F32, 1, (int64_t[]){2})};
+    fx_module *module = fx_module_new(context, "count");
+    CHECK_OK(context, fx_graph_parse(context, "count", counter, strlen(counter), &graph));
+    CHECK_OK(context, fx_module_add_tensor(module, "n", &tensors[0], true, NULL, NULL));
+    CHECK_OK(context, fx_module_add_tensor(module, "w", &tensors[1], false, NULL, NULL));
+    CHECK_OK(context, fx_graph_copy(fx_module_graph(module), graph, NULL, &output));
+    fx_graph_output(fx_module_graph(module), output);
+    fx_emit_options emit = {.weights_in_file = weights_in_file};
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, &emit, in_folder("net.o")));
+    FILE *out = fopen(in_folder("main.c"), "w");
+    ck_assert_ptr_nonnull(out);
+    fputs(counting, out);
+    fclose(out);
+    const char *weights = weights_in_file ? "'-DWEIGHTS=(const float[]){3,4},'" : "-DWEIGHTS=";
+    ck_assert_int_eq(shell("cd %s && cc -std=c17 -Wall -Werror %s -o main main.c net.o -lm && ./main%s", folder, weights, ""), 0);
+    fx_graph_free(graph);
+    fx_module_free(module);
+    fx_context_free(context);
+    shell("rm -f %s/*%s%s", folder, "", "");
+}
+
+START_TEST(state_is_the_callers)
+{
+    emit_with_state(false);
+    emit_with_state(true);
+}
+END_TEST
+
 int main(void)
 {
     if (!mkdtemp(folder)) return 1;
     const TTest *const tests[] = {an_object_needs_nothing,  weights_may_stand_beside, only_the_entry_and_no_foreign_symbols,
-                                  objects_are_reproducible, failures_leave_no_files,  another_architecture};
+                                  objects_are_reproducible, failures_leave_no_files,  another_architecture,
+                                  state_is_the_callers};
     int result = fx_test_main("emit", tests, (int)(sizeof tests / sizeof tests[0]));
     rmdir(folder);
     return result;
