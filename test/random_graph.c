@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192, OWN_ROWS = 11 };
+enum { MAX_VALUES = 64, TRIES = 40, MAX_ELEMS = 4096, MAX_IDS = 8192, OWN_ROWS = 12 };
 
 typedef struct maker {
     fx_module *module;
