@@ -331,8 +331,11 @@ fx_status fx__kernel_collapse(fx_program *program, fx_kernel *kernel);
 /* Makes RUN step `step` two: stages before `at`, and from `at` on. What crosses becomes a TEMP. Not in init, not scheduled. */
 fx_status fx__kernel_cut(fx_program *program, fx_block *block, int32_t step, int at);
 /* Makes RUN steps `first` and `first + 1` one, when their outer axes are equal and a point of the second reads of what the first
- * writes its own point's part only; TEMPs that nobody else reads become locals. */
+ * writes its own point's part only; TEMPs that nobody else reads become locals, or, of one number per point, expressions. */
 fx_status fx__kernel_join(fx_program *program, fx_block *block, int32_t first);
+
+/* kir_forward.c. Later stages compute what a MAP left in a local of one number; afterwards nothing uses that local. */
+fx_status fx__kernel_forward(fx_program *program, fx_kernel *kernel);
 
 /* ---- kir_print.c, kir_parse.c, kir_verify.c, kir_eval.c ----------------------------------------------------------------- */
 

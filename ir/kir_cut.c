@@ -452,6 +452,14 @@ static bool may_join(const fx_program *program, const fx_block *block, int32_t f
            a->n_stage + b->n_stage < UINT8_MAX;
 }
 
+/* Of one number per point, read still. */
+static bool keeps_scalar(const fx_kernel *kernel)
+{
+    for (int a = 0; a < kernel->n_arg; a++)
+        if (kernel->arg[a].role == FX_ARG_LOCAL && kernel->arg[a].rank == 0 && loads(kernel, 0, kernel->n_stage, a)) return true;
+    return false;
+}
+
 fx_status fx__kernel_join(fx_program *program, fx_block *block, int32_t first)
 {
     if (!may_join(program, block, first)) return FX_E_UNSUPPORTED;
@@ -462,6 +470,8 @@ fx_status fx__kernel_join(fx_program *program, fx_block *block, int32_t first)
     j.access = FX_NEW_ARRAY(program->arena, uint16_t, j.b->n_access + 1);
     if (!j.both || !j.access || !join_nodes(&j, &block->step[first], &block->step[first + 1])) return FX_E_OOM;
     if (!join_all(&j)) return FX_E_UNSUPPORTED;
+    FX_TRY(fx__kernel_forward(program, j.both));
+    if (keeps_scalar(j.both)) return FX_E_UNSUPPORTED;
     j.step.kernel = fx__program_add_kernel(program, j.both);
     if (j.step.kernel < 0) return FX_E_OOM;
     block->step[first] = j.step;

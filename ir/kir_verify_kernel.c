@@ -412,6 +412,8 @@ void fx__verify_schedule(fx_verifier *v)
         if (s->task[i] >= kernel->n_outer) fx__verify_fail(v, "7 (schedule)", "a task axis that is not outer");
     if (s->lanes == 0 || (s->lanes > 1 && s->vec >= kernel->n_axis))
         fx__verify_fail(v, "7 (schedule)", "%d lanes without a vector axis", s->lanes);
+    for (int a = 0; a < kernel->n_arg && s->lanes > 1 && (s->emit == FX_EMIT_FLAT || s->emit == FX_EMIT_COPY2D); a++)
+        if (kernel->arg[a].role == FX_ARG_LOCAL) fx__verify_fail(v, "7 (schedule)", "several points at a time share a local");
     if (s->emit == FX_EMIT_TILE || s->emit == FX_EMIT_BLOCK) verify_tile(v, s);
     if (s->emit == FX_EMIT_BLOCK && (s->row != kernel->n_outer - 1 || s->mr == 0 || s->nv == 0 || s->vec < kernel->n_outer))
         fx__verify_fail(v, "7 (schedule)", "blocks of rows that are not the last outer axis, or rows without a vector axis");

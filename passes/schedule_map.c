@@ -39,13 +39,21 @@ static uint8_t find_second(const fx_schedule *s, uint8_t vec)
     return pays ? axis : FX_NO_AXIS;
 }
 
+/* A local holds one point's values: several points at a time would need several of it. */
+static bool has_local(const fx_kernel *kernel)
+{
+    for (int i = 0; i < kernel->n_arg; i++)
+        if (kernel->arg[i].role == FX_ARG_LOCAL) return true;
+    return false;
+}
+
 void fx__schedule_flat(fx_schedule *s)
 {
     fx_sched *sched = &s->kernel->sched;
     sched->emit = FX_EMIT_FLAT;
     sched->vec = find_unit(s, true);
     if (sched->vec == FX_NO_AXIS) sched->vec = find_unit(s, false);
-    if (sched->vec != FX_NO_AXIS) {
+    if (sched->vec != FX_NO_AXIS && !has_local(s->kernel)) {
         sched->lanes = (uint8_t)fx__schedule_lanes(s->target, s->kernel);
         sched->unroll = FLAT_UNROLL;
         sched->vec2 = find_second(s, sched->vec);

@@ -579,6 +579,7 @@ fx_module *fx_test_random_module(fx_context *context, uint64_t seed, const fx_ra
     m.graph = fx_module_graph(m.module);
     draw_inputs(&m);
     int64_t wanted = pick(&m, options->min_nodes ? options->min_nodes : 10, options->max_nodes ? options->max_nodes : 40);
+    if (!options->max_nodes && wanted <= OWN_ROWS) wanted = OWN_ROWS + 1;
     int64_t before = wanted > OWN_ROWS ? pick(&m, 0, wanted - OWN_ROWS) : 0, made = 0;
     for (int64_t i = 0; made < before && i < 10 * wanted; i++)
         made += add_row(&m, (int32_t)pick(&m, 0, fx_op_count() - 1), pick(&m, 0, 1), options->drawn);

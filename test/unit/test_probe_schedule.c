@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random legal schedules: other grains change no bit; other unrolls, and other tile sizes within the register rule where the
- * buffers do not fix them, stay within the bound. What is legal: passes/schedule.c. */
+/* Random legal schedules, and kernels cut and joined at random: other grains change no bit; other unrolls, and other tile sizes
+ * within the register rule where the buffers do not fix them, stay within the bound. What is legal: passes/schedule.c. */
 #include "probe_program.h"
 #include "ir/graph.h"
 #include "passes/pass.h"
@@ -102,4 +102,89 @@ START_TEST(random_legal_schedules_agree)
 }
 END_TEST
 
-FX_TESTS("probe_schedule", random_legal_schedules_agree)
+/* ---- Kernels cut and joined at random ------------------------------------------------------------------------------------------
+ */
+
+typedef struct edits {
+    int32_t cuts, joins, natives;
+} edits;
+
+/* Cuts a step between two of its stages, or joins it with the next one, where that is legal. */
+static void edit_once(fx_probe *p, fx_program *program, uint64_t *random, edits *n)
+{
+    int32_t at = (int32_t)(fx_test_random(random) % (uint64_t)program->steps.n);
+    const fx_step *step = &program->steps.step[at];
+    if (step->kind != FX_STEP_RUN) return;
+    int stages = program->kernel[step->kernel]->n_stage;
+    bool cuts = stages > 1 && fx_test_random(random) % 2;
+    if (!cuts && (at + 1 >= program->steps.n || step[1].kind != FX_STEP_RUN)) return;
+    fx_status status =
+        cuts ? fx__kernel_cut(program, &program->steps, at, 1 + (int)(fx_test_random(random) % (uint64_t)(stages - 1)))
+             : fx__kernel_join(program, &program->steps, at);
+    ck_assert_msg(status == FX_OK || status == FX_E_UNSUPPORTED, "%s: status %d", p->name, (int)status);
+    if (status != FX_OK) return;
+    n->cuts += cuts;
+    n->joins += !cuts;
+}
+
+static void expect_evaluated(fx_probe *p, const fx_program *program, const char *what)
+{
+    fx_tensor out[FX_PROBE_TENSORS];
+    fx_probe_outputs(p, out);
+    CHECK_OK(p->context, fx__program_verify(program, what));
+    CHECK_OK(p->context, fx__program_eval(program, p->in, out, NULL, NULL));
+    fx_probe_expect(p, what, p->expected, out, true);
+    fx_probe_release(out, p->n_out);
+}
+
+static void finish_program(fx_probe *p, fx_program *program, const fx_pass_options *options)
+{
+    CHECK_OK(p->context, fx__pass_place(program, options));
+    CHECK_OK(p->context, fx__pass_algo(program, options));
+    CHECK_OK(p->context, fx__pass_schedule(program, options));
+    CHECK_OK(p->context, fx__kir_tidy(program));
+    CHECK_OK(p->context, fx__kir_dedup(program));
+    CHECK_OK(p->context, fx__pass_plan(program, options));
+}
+
+/* Before fusion or behind it: evaluation before = after = native code. */
+static void check_edits(uint64_t seed, edits *n)
+{
+    enum { EDITS = 12 };
+    fx_probe p = fx_probe_random(seed, false, 4, 12);
+    fx_target target;
+    fx_program *program;
+    CHECK_OK(p.context, fx__session_target(p.context, NULL, NULL, NULL, &target));
+    fx_pass_options options = {.target = &target};
+    fx_graph *core = fx_graph_clone(fx_module_graph(p.module));
+    CHECK_OK(p.context, fx__pipeline_graph(core, &options));
+    CHECK_OK(p.context, fx__lower_graph(core, false, &program));
+    if (seed % 2) CHECK_OK(p.context, fx__pass_fuse(program, &options));
+    expect_evaluated(&p, program, "before");
+    for (int32_t i = 0; i < EDITS && program->steps.n > 0; i++) edit_once(&p, program, &seed, n);
+    expect_evaluated(&p, program, "cut and joined");
+    if (!fx_probe_has_calls(program)) {
+        fx_tensor out[FX_PROBE_TENSORS];
+        finish_program(&p, program, &options);
+        fx_probe_run_program(&p, program, &target, 1, out, NULL, NULL);
+        fx_probe_expect(&p, "cut and joined, native", p.expected, out, true);
+        fx_probe_release(out, p.n_out);
+        n->natives++;
+    }
+    fx__program_free(program);
+    fx_module_free(fx_graph_module(core));
+    fx_probe_free(&p);
+}
+
+START_TEST(random_cuts_and_joins_keep_the_meaning)
+{
+    edits n = {0};
+    for (uint64_t seed = 5000; seed < 5060; seed++) check_edits(seed, &n);
+    printf("kernels cut %d times, joined %d times; %d programs ran\n", (int)n.cuts, (int)n.joins, (int)n.natives);
+    ck_assert_int_ge(n.cuts, 10);
+    ck_assert_int_ge(n.joins, 10);
+    ck_assert_int_ge(n.natives, 10);
+}
+END_TEST
+
+FX_TESTS("probe_schedule", random_legal_schedules_agree, random_cuts_and_joins_keep_the_meaning)
