@@ -425,6 +425,67 @@ static fx_status load_onnx(fx_context *context)
     return load(context, corpus("fuzz_onnx/shapes.onnx"));
 }
 
+static fx_status load_graph(fx_context *context)
+{
+    return load(context, corpus("fuzz_fxm/net.json"));
+}
+
+static fx_status load_and_save(fx_context *context)
+{
+    char path[64];
+    fx_module *module = NULL;
+    snprintf(path, sizeof path, "/tmp/fxjit-oom-%d.fxm", (int)getpid());
+    fx_status status = fx_load(context, corpus("fuzz_fxm/mlp_dynamic.fxm"), &module);
+    if (status == FX_OK) status = fx_module_save(module, path);
+    if (status == FX_OK) status = taken(fx_module_to_json(module), FX_OK);
+    fx_module_free(module);
+    unlink(path);
+    return status;
+}
+
+static void ignore_tensor(void *user, const char *path, const fx_tensor *tensor, bool is_buffer)
+{
+    (void)user, (void)path, (void)tensor, (void)is_buffer;
+}
+
+static fx_status grow_a_tree(fx_context *context)
+{
+    static float values[4];
+    fx_tensor tensor = fx_tensor_view(values, FX_F32, 1, (int64_t[]){4});
+    fx_module *module = fx_module_new(context, "net"), *inner = fx_module_new(context, "inner");
+    fx_status status = module && inner ? fx_module_add_tensor(inner, "weight", &tensor, false, NULL, NULL) : FX_E_OOM;
+    if (status == FX_OK) {
+        status = fx_module_add_submodule(module, "a.b.c", inner);
+        inner = NULL; /* taken, also when it fails */
+    }
+    if (status == FX_OK) status = fx_module_set_class(module, "nets.Net");
+    if (status == FX_OK) status = fx_module_set_attribute(module, "size", fx_int(3));
+    if (status == FX_OK) status = fx_module_each_tensor(module, ignore_tensor, NULL);
+    if (status == FX_OK) status = fx_module_delete_tensor(module, "a.b.c.weight");
+    if (status == FX_OK) (void)fx_module_delete_unused(module);
+    fx_module_free(inner);
+    fx_module_free(module);
+    return status == FX_OK ? fx_context_status(context) : status;
+}
+
+/* torch's spellings, a body and a submodule to operators. */
+static fx_status spell(fx_context *context)
+{
+    static const char *const names[] = {"inline", "spell", "functionalise", "normalise"};
+    static const char text[] = "graph {\n%x = placeholder \"x\" : f32[2, 3]\n%s = call_method \"size\"(%x, 0)\n"
+                               "%m = call_function \"torch.max\"(%x, 1)\n%v = call_function \"operator.getitem\"(%m, 0)\n"
+                               "%w = call_method \"float\"(%v)\n%d = call_function \"operator.truediv\"(%w, %s)\n"
+                               "%i = call_function \"operator.getitem\"(%x, (..., slice(1, None, None)))\n%output = output((%d, %i))\n}\n";
+    fx_graph *graph = NULL;
+    fx_status status = fx_graph_parse(context, "spelled", text, strlen(text), &graph);
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && status == FX_OK; i++) {
+        bool modified;
+        status = fx_pass_find(names[i])->run(graph, NULL, &modified);
+    }
+    fx_graph_free(graph);
+    return status;
+}
+
 static fx_status save_and_load_tensor(fx_context *context)
 {
     float values[6] = {1, 2, 3, 4, 5, 6};
@@ -567,6 +628,8 @@ START_TEST(graphs)
     sweep("print and parse", print_and_parse, 1000);
     sweep("passes", run_passes, 1000);
     sweep("edit", edit, 1000);
+    sweep("grow a tree", grow_a_tree, 1000);
+    sweep("spell", spell, 1000);
     sweep("edit and copy", edit_and_copy, 1000);
     sweep("write sources", write_sources, 1000);
 }
@@ -586,6 +649,8 @@ START_TEST(files)
 {
     sweep("load .fx", load_text, 1000);
     sweep("load .onnx", load_onnx, 1000);
+    sweep("load graph.json", load_graph, 1000);
+    sweep("load and save .fxm", load_and_save, 1000);
     sweep("save and load .npy", save_and_load_tensor, 1000);
 }
 END_TEST
