@@ -181,6 +181,8 @@ START_TEST(saving_is_a_fixed_point)
     ck_assert_str_eq(fx_node_annotation(fx_graph_find(fx_module_graph(loaded), "x")), "torch.Tensor");
     ck_assert_ptr_eq(fx_module_tensor(loaded, "tied")->data, fx_module_tensor(loaded, "block.fc.weight")->data); /* written once */
     ck_assert(fx_tensor_get(fx_module_tensor(loaded, "turned"), 1) == 4);
+    ck_assert_str_eq(fx_module_tensor_path(loaded, 2), "index");
+    ck_assert(fx_module_tensor_is_buffer(loaded, 2) && !fx_module_tensor_is_buffer(loaded, 1));
     CHECK_OK(context, fx_module_save(loaded, path_b));
     bytes a = read_file(path_a), b = read_file(path_b);
     ck_assert(a.n == b.n && memcmp(a.data, b.data, a.n) == 0);
@@ -466,6 +468,10 @@ START_TEST(cut_and_flipped_files_are_refused)
     }
     ck_assert_int_gt(refused, 700); /* flips in weights, times and padding pass */
     ck_assert_int_eq(try_bytes(whole.data, whole.n), FX_OK);
+    unsigned char *word = memmem(whole.data, whole.n, "forward", 7);
+    *word = 'F'; /* still a whole document */
+    ck_assert_int_eq(try_bytes(whole.data, whole.n), FX_E_FORMAT);
+    CHECK_DIAG(context, "graph.json is damaged: its checksum differs");
     free(whole.data);
     fx_module_free(m);
     teardown();

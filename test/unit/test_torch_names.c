@@ -283,6 +283,11 @@ END_TEST
 START_TEST(sizes_are_values)
 {
     static const pair pairs[] = {
+        {"%s = " M("size", "%x") "\n%t = " F("operator.getitem", "%s, slice(None, None, -1)") "\n%r = " M("reshape", "%x, %t"),
+         F("aten.reshape.default", "%x, [4, 3, 2]")},
+        {"%s = " M("size", "%x") "\n%t = " F("operator.getitem", "%s, slice(-1, -9, -2)") "\n%u = " F(
+             "operator.add", "%t, (3,)") "\n%r = " M("reshape", "%x, %u"),
+         F("aten.reshape.default", "%x, [4, 2, 3]")},
         {"%b = " M("size", "%x, 0") "\n%r = " M("view", "%x, %b, -1"), F("aten.reshape.default", "%x, [2, 12]")},
         {"%s = " F("builtins.getattr", "%x, \"shape\"") "\n%b = " F("operator.getitem", "%s, 0") "\n%c = " F(
              "operator.getitem", "%s, -1") "\n%d = " F("operator.mul", "%b, %c") "\n%r = " M("reshape", "%x, (%d, -1)"),
