@@ -25,7 +25,7 @@ static bool inputs_are_typed(const fx_node *node)
 }
 
 /* Inputs and parameters keep their types, results get them from the operator. */
-static fx_status settle(fx_node *node, const fx_step *step)
+static fx_status settle(fx_node *node, const fx_transform_step *step)
 {
     bool same = node->opcode == step->node->opcode && node->target == step->node->target;
     bool is_call = node->opcode != FX_PLACEHOLDER && node->opcode != FX_GET_ATTR;
@@ -34,7 +34,7 @@ static fx_status settle(fx_node *node, const fx_step *step)
     return fx__op_infer(node);
 }
 
-fx_attr fx_transformer_emit(fx_transformer *transformer, const fx_step *step)
+fx_attr fx_transformer_emit(fx_transformer *transformer, const fx_transform_step *step)
 {
     fx_graph *graph = transformer->graph;
     fx_node_spec spec = {
@@ -53,12 +53,12 @@ static fx_attr new_value(void *user, const fx_attr *item)
 
 static fx_status take_step(fx_transformer *t, const fx_node *node)
 {
-    fx_step step = {.opcode = node->opcode, .target = node->target, .node = node};
+    fx_transform_step step = {.opcode = node->opcode, .target = node->target, .node = node};
     fx_context *context = t->graph->context;
     int32_t n_diags = fx_context_diag_count(context);
     FX_TRY(fx_attr_map(t->graph, &node->args, new_value, t, &step.args));
     FX_TRY(fx_attr_map(t->graph, &node->kwargs, new_value, t, &step.kwargs));
-    fx_step_fn hook = t->hooks ? t->hooks->opcode[node->opcode] : NULL;
+    fx_transform_fn hook = t->hooks ? t->hooks->opcode[node->opcode] : NULL;
     t->values[node->id] = hook ? hook(t->hooks->user, t, &step) : fx_transformer_emit(t, &step);
     bool failed = t->values[node->id].kind == FX_ATTR_NONE && fx_context_diag_count(context) > n_diags;
     if (!failed) return FX_OK;

@@ -337,7 +337,7 @@ fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
         FX_TRY(fx__kernel_collapse(program, s.kernel));
         FX_TRY(choose(&s));
     }
-    if (!has_symbols(program) && shared_cycles(program, &program->steps) < WORTH_A_TEAM) share_nothing(program);
+    if (!has_symbols(program) && shared_cycles(program, &program->steps) < (double)WORTH_A_TEAM) share_nothing(program);
     program->scheduled = true;
     return FX_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fxjit/interp.h: torch.fx's Interpreter and Transformer. An interpreter executes a graph node by node through the reference kernels,
- * a transformer executes it on nodes of a new graph; in both, a program may do any step itself. For plain execution fx_interpret
- * (fxjit/compile.h) is enough. */
+/* fxjit/interp.h: torch.fx's Interpreter and Transformer. An interpreter executes a graph node by node through the reference
+ * kernels, a transformer executes it on nodes of a new graph; in both, a program may do any step itself. For plain execution
+ * fx_interpret (fxjit/compile.h) is enough. */
 #ifndef FXJIT_INTERP_H
 #define FXJIT_INTERP_H
 
@@ -17,8 +17,8 @@ extern "C" {
 typedef struct fx_interpreter fx_interpreter;
 
 enum { FX_RUN_RESULTS = 16 };
-/* What a node yields: empty when a function is called, filled by it. Memory is made by fx_tensor_alloc and becomes the interpreter's,
- * which frees it after the last use; or it is borrowed, all of it, and lives until the run ends. */
+/* What a node yields: empty when a function is called, filled by it. Memory is made by fx_tensor_alloc and becomes the
+ * interpreter's, which frees it after the last use; or it is borrowed, all of it, and lives until the run ends. */
 typedef struct fx_results {
     fx_tensor tensor[FX_RUN_RESULTS];
     int32_t n;
@@ -42,8 +42,8 @@ FX_API void fx_interpreter_free(FX_TAKES fx_interpreter *interpreter);
 FX_API void fx_interpreter_set_hooks(fx_interpreter *interpreter, const fx_interp_hooks *hooks); /* copied; NULL: none */
 /* The same for a single node, before the hook of its opcode; NULL takes it back. FX_E_GRAPH: a node of another graph. */
 FX_API fx_status fx_interpreter_override(fx_interpreter *interpreter, fx_node *node, fx_run_fn run, void *user);
-/* Gives a node its value beforehand: it is not executed, nor is what only such nodes need. The tensors are borrowed, the value holds
- * for all runs until fx_interpreter_forget. FX_E_GRAPH: a node of another graph; FX_E_ARG: no or too many tensors. */
+/* Gives a node its value beforehand: it is not executed, nor is what only such nodes need. The tensors are borrowed, the value
+ * holds for all runs until fx_interpreter_forget. FX_E_GRAPH: a node of another graph; FX_E_ARG: no or too many tensors. */
 FX_API fx_status fx_interpreter_give(fx_interpreter *interpreter, fx_node *node, const fx_tensor *tensors, int32_t n);
 FX_API void fx_interpreter_forget(fx_interpreter *interpreter); /* all given values */
 /* Keeps all values until the next run, instead of freeing each after its last use. */
@@ -51,9 +51,9 @@ FX_API void fx_interpreter_keep(fx_interpreter *interpreter, bool on);
 /* Runs the graph. inputs: for the placeholders that were not given a value, in order; those nobody needs and those whose default is
  * None may be missing at the end. outputs: as for fx_interpret; memory where data is NULL is allocated and belongs to the caller.
  * call_module runs the submodule's graph. Changes in place that another node, an input or a buffer would see are FX_E_UNSUPPORTED:
- * pass `functionalise` takes them apart, fx_interpret carries them out. FX_E_ARG: a number of inputs or outputs that does not fit, a value that is missing;
- * FX_E_UNSUPPORTED: a node without an operator of the table; FX_E_NOT_FOUND: a path that leads nowhere; FX_E_TYPE, FX_E_SHAPE,
- * FX_E_GUARD: inputs that do not fit. The message names the node and where it was traced. */
+ * pass `functionalise` takes them apart, fx_interpret carries them out. FX_E_ARG: a number of inputs or outputs that does not fit,
+ * a value that is missing; FX_E_UNSUPPORTED: a node without an operator of the table; FX_E_NOT_FOUND: a path that leads nowhere;
+ * FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD: inputs that do not fit. The message names the node and where it was traced. */
 FX_API fx_status fx_interpreter_run(fx_interpreter *interpreter, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                                     int32_t n_outputs);
 /* A node's value, in a function that is executing a node, or of the last run when values are kept; NULL: it has none (any more). */
@@ -70,27 +70,28 @@ FX_API fx_status fx_interpreter_compute(fx_interpreter *interpreter, fx_node *no
 typedef struct fx_transformer fx_transformer;
 
 /* A step: a node of the old graph, with its arguments as values of the new one. */
-typedef struct fx_step {
+typedef struct fx_transform_step {
     fx_opcode opcode;
     const char *target;
     fx_attr args, kwargs;
     const fx_node *node;
-} fx_step;
+} fx_transform_step;
 
-/* Returns what stands for the step in the new graph: a node of it, a tuple of such, a constant; fx_none() with an error in the context
- * ends the transformation. */
-typedef fx_attr (*fx_step_fn)(void *user, fx_transformer *transformer, const fx_step *step);
+/* Returns what stands for the step in the new graph: a node of it, a tuple of such, a constant; fx_none() with an error in the
+ * context ends the transformation. */
+typedef fx_attr (*fx_transform_fn)(void *user, fx_transformer *transformer, const fx_transform_step *step);
 typedef struct fx_transform_hooks {
-    fx_step_fn opcode[FX_OPCODE_COUNT]; /* NULL: fx_transformer_emit */
+    fx_transform_fn opcode[FX_OPCODE_COUNT]; /* NULL: fx_transformer_emit */
     void *user;
 } fx_transform_hooks;
 
-/* The new module has parameters and submodules of the old one, which must outlive it, and the types that can be inferred. Nodes that
- * nobody uses any more stay. hooks NULL: a copy. The old graph is not changed. */
+/* The new module has parameters and submodules of the old one, which must outlive it, and the types that can be inferred. Nodes
+ * that nobody uses any more stay. hooks NULL: a copy. The old graph is not changed. */
 FX_API fx_status fx_transform(fx_module *module, const fx_transform_hooks *hooks, FX_GIVES fx_module **out);
-FX_API fx_graph *fx_transformer_graph(const fx_transformer *transformer); /* the new graph: all functions that make nodes may be used */
+FX_API fx_graph *
+fx_transformer_graph(const fx_transformer *transformer); /* the new graph: all functions that make nodes may be used */
 /* The default: records the step, changed or not, as a node, named after the old one if its target is the same. */
-FX_API fx_attr fx_transformer_emit(fx_transformer *transformer, const fx_step *step);
+FX_API fx_attr fx_transformer_emit(fx_transformer *transformer, const fx_transform_step *step);
 
 #ifdef __cplusplus
 }

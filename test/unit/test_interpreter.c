@@ -394,10 +394,10 @@ END_TEST
 
 /* ---- Transformer ------------------------------------------------------------------------------------------------------------- */
 
-static fx_attr sigmoid_to_neg(void *user, fx_transformer *transformer, const fx_step *step)
+static fx_attr sigmoid_to_neg(void *user, fx_transformer *transformer, const fx_transform_step *step)
 {
     (void)user;
-    fx_step changed = *step;
+    fx_transform_step changed = *step;
     if (strcmp(step->target, "torch.sigmoid") == 0) changed.target = "torch.neg";
     return fx_transformer_emit(transformer, &changed);
 }
@@ -428,7 +428,7 @@ START_TEST(sigmoid_becomes_neg)
 END_TEST
 
 /* A step may become several nodes, a tuple, a number, or none at all. */
-static fx_attr expand(void *user, fx_transformer *transformer, const fx_step *step)
+static fx_attr expand(void *user, fx_transformer *transformer, const fx_transform_step *step)
 {
     fx_graph *made = fx_transformer_graph(transformer);
     const fx_attr *args = step->args.u.items;
@@ -456,7 +456,7 @@ START_TEST(steps_become_any_value)
 }
 END_TEST
 
-static fx_attr fail_step(void *user, fx_transformer *transformer, const fx_step *step)
+static fx_attr fail_step(void *user, fx_transformer *transformer, const fx_transform_step *step)
 {
     (void)user, (void)step;
     fx_graph_call(fx_transformer_graph(transformer), "", NULL, 0);
