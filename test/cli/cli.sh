@@ -62,7 +62,7 @@ expect 2
 err 'Usage'
 expect 2 shwo
 err "did you mean 'show'?"
-for verb in show run verify bench compile ops; do
+for verb in show run verify bench compile convert ops; do
     expect 0 $verb --help
     out 'Examples:'
     expect 2 $verb --no-such-option
@@ -204,6 +204,33 @@ is_file "$work/v3.o"
 expect 2 compile --weights elsewhere "$mlp"
 expect 1 compile -o "$work/no/such/folder/net.o" "$mlp"
 no_file "$work/no"
+
+# ---- convert
+expect 0 convert "$mlp" "$work/net.fxm"
+is_file "$work/net.fxm"
+expect 0 convert --json "$work/net.fxm" "$work/again.fxm"
+json "o['output'].endswith('again.fxm')"
+checks=$((checks + 1))
+cmp -s "$work/net.fxm" "$work/again.fxm" || fail "an .fxm file is not written again as it was"
+expect 0 convert "$work/net.fxm" "$work/net.fx"
+expect 0 show "$work/net.fx"
+out "return"
+expect 0 run "$work/net.fxm"
+expect 0 compile -o "$work/fxm.o" --threads 1 "$work/net.fxm"
+expect 0 verify "$work/net.fxm"
+mkdir "$work/case"
+cp -r "$data/mlp/in" "$data/mlp/out" "$work/case"
+cp "$work/net.fxm" "$work/case/model.fxm"
+expect 0 verify "$work/case"
+out "1 passed"
+head -c 1000 "$work/net.fxm" >"$work/cut.fxm"
+expect 1 show "$work/cut.fxm"
+err "the archive is damaged"
+expect 1 convert "$work/nothing.onnx" "$work/none.fxm"
+no_file "$work/none.fxm"
+expect 2 convert "$mlp" "$work/net.xyz"
+err "ends neither in .fxm nor in .fx"
+expect 2 convert "$mlp"
 
 # ---- ops
 expect 0 ops
