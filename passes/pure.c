@@ -37,7 +37,11 @@ static fx_node *make_number(fx_node *before, fx_dtype dtype, double value)
     fx_graph *graph = before->graph;
     fx_module *module = fx__module_ensure(graph);
     fx_tensor tensor;
-    if (!module || fx_tensor_alloc(dtype, 0, NULL, &tensor) != FX_OK) return NULL;
+    if (!module) return NULL;
+    if (fx_tensor_alloc(dtype, 0, NULL, &tensor) != FX_OK) {
+        fx__diag_oom(graph->context);
+        return NULL;
+    }
     fx_tensor_set(&tensor, 0, value);
     const char *path = fx__module_add_constant(module, "number", &tensor, fx__module_release_tensor, NULL);
     if (!path) {

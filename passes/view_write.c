@@ -72,9 +72,13 @@ static bool make_choice(fx_node *before, const part *p, int64_t size, int32_t ra
     fx_tensor chosen, index;
     int64_t dim[FX_RANK];
     for (int32_t d = 0; d < FX_RANK; d++) dim[d] = d == p->dim ? size : 1;
-    if (fx_tensor_alloc(FX_BOOL, rank, dim, &chosen) != FX_OK) return false;
+    if (fx_tensor_alloc(FX_BOOL, rank, dim, &chosen) != FX_OK) {
+        fx__diag_oom(before->graph->context);
+        return false;
+    }
     if (fx_tensor_alloc(FX_I64, 1, &size, &index) != FX_OK) {
         fx_tensor_release(&chosen);
+        fx__diag_oom(before->graph->context);
         return false;
     }
     for (int64_t i = 0; i < p->length; i++) {

@@ -89,6 +89,7 @@ static fx_status run(scenario go, int64_t fail_at)
     memory.on = true;
     fx_context *context = fx_context_new();
     fx_status status = context ? go(context) : FX_E_OOM;
+    if (status != FX_OK && status != FX_E_OOM) fx_context_print(context, stderr);
     fx_context_free(context);
     memory.on = false;
     return status;
@@ -157,6 +158,81 @@ static fx_status compute_at_once(fx_context *context)
     fx_value y = fx_softmax(fx_relu(fx_value_from(scope, &tensor)), -1);
     fx_status status = fx_value_ok(y) && fx_value_tensor(y) ? FX_OK : fx_context_status(context);
     fx_scope_free(scope);
+    return status;
+}
+
+/* A leaf that changes its own buffer, and an input that is changed through views. */
+static fx_status change_leaf(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    static float values[NARROW];
+    (void)user;
+    fx_tensor tensor = fx_tensor_view(values, FX_F32, 1, (int64_t[]){NARROW});
+    fx_value count = fx_buffer(scope, "count", &tensor, NULL, NULL);
+    out[0] = fx_mul(in[0], fx_add_(count, 1));
+    return FX_OK;
+}
+
+static fx_status change(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    fx_status status = fx_module_call(scope, "leaf", &(fx_nn){"Leaf", change_leaf, user}, in, 1, out, 1);
+    if (status != FX_OK) return status;
+    fx_value part = fx_narrow(fx_transpose(in[0], 0, 1), 0, 1, 2);
+    fx_copy_(part, fx_mul(part, 2));
+    fx_add_(fx_select(in[0], 0, 0), 1);
+    return FX_OK;
+}
+
+static bool every_leaf(void *user, const char *path, const char *class_name)
+{
+    (void)user, (void)path, (void)class_name;
+    return true;
+}
+
+static fx_status traced_changes(fx_context *context, fx_module **out)
+{
+    fx_scope *scope = fx_trace_begin(context, "changes");
+    if (!scope) return FX_E_OOM;
+    fx_trace_set_leaf(scope, every_leaf, NULL);
+    fx_value in = fx_trace_input(scope, "x", &(fx_type){FX_F32, 2, {ROWS, NARROW}}), result = FX_NO_VALUE;
+    fx_status status = change(scope, &in, &result, NULL);
+    if (status == FX_OK) return fx_trace_finish(scope, &result, 1, out);
+    fx_scope_free(scope);
+    return fx_context_status(context) == FX_E_OOM ? FX_E_OOM : status;
+}
+
+static fx_status run_changes(fx_context *context)
+{
+    static float values[ROWS * NARROW];
+    fx_tensor in = fx_tensor_view(values, FX_F32, 2, (int64_t[]){ROWS, NARROW}), out = {0};
+    fx_module *module = NULL;
+    fx_compiled *compiled = NULL;
+    fx_state *state = NULL;
+    fx_status status = traced_changes(context, &module);
+    if (status == FX_OK) status = fx_compile(module, NULL, 0, &(fx_compile_options){.threads = 1}, &compiled);
+    if (status == FX_OK) status = fx_state_new(compiled, &state);
+    if (status == FX_OK) status = fx_run_with(compiled, state, context, &in, 1, &out, 1);
+    fx_tensor_release(&out);
+    fx_state_free(state);
+    fx_compiled_free(compiled);
+    fx_module_free(module);
+    return status;
+}
+
+static fx_status interpret_changes(fx_context *context)
+{
+    static const char text[] =
+        "module \"m\"\nbuffer \"n\" : f32[3]\ngraph {\n%x = placeholder \"x\" : f32[3, 4]\n%n = get_attr \"n\"\n"
+        "%t = call_method \"t\"(%x)\n%s = call_method \"__getitem__\"(%t, (slice(1, 3, None), None))\n"
+        "%a = call_method \"add_\"(%s, %n)\n%b = call_method \"neg_\"(%n)\n"
+        "%c = call_function \"operator.setitem\"(%x, (0, slice(None, None, 2)), 3.0)\n%output = output(%a)\n}\n";
+    fx_graph *graph = NULL;
+    fx_tensor in = {0}, out = {0};
+    fx_status status = fx_graph_parse(context, "changes", text, sizeof text - 1, &graph);
+    if (status == FX_OK) status = fx_tensor_alloc(FX_F32, 2, (int64_t[]){3, 4}, &in);
+    if (status == FX_OK) status = fx_interpret(fx_graph_module(graph), &in, 1, &out, 1);
+    fx_tensor_release(&in);
+    fx_tensor_release(&out);
+    if (graph) fx_module_free(fx_graph_module(graph));
     return status;
 }
 
@@ -658,6 +734,8 @@ END_TEST
 START_TEST(engines)
 {
     sweep("interpret", interpret, 1000);
+    sweep("interpret changes", interpret_changes, 300);
+    sweep("compile and run changes", run_changes, 150);
     sweep("compile and run", compile_and_run, 150);
     sweep("compile a symbol", compile_a_symbol, 150);
     sweep("compile convolutions", compile_convolutions, 150);
