@@ -16,7 +16,8 @@ from .errors import Error
 from .module import Compiled, Module, load
 from .tensors import Tensor, from_dlpack
 
-__all__ = ["Compiled", "Dim", "Error", "Module", "Tensor", "backend", "compile_fx", "export", "from_dlpack", "load", "operators", "version"]
+__all__ = ["Compiled", "Dim", "Error", "Module", "Tensor", "backend", "compile_fx", "export", "from_dlpack", "load", "operators",
+           "version"]
 __version__ = "0.1.0"
 
 _NEEDS_TORCH = {"export": "exporter", "Dim": "exporter", "compile_fx": "torch_backend", "backend": "torch_backend"}

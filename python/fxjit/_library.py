@@ -123,7 +123,8 @@ def _candidates() -> Iterator[str]:
     package = Path(__file__).absolute().parent
     yield str(package / "libfxjit.so")
     for folder in package.parents:  # build/release/python/fxjit, or lib/python3/dist-packages/fxjit of an installation
-        for found in [folder / "libfxjit.so", *sorted(folder.glob("lib*/libfxjit.so")), *sorted(folder.glob("*-linux-gnu/libfxjit.so"))]:
+        for found in [folder / "libfxjit.so", *sorted(folder.glob("lib*/libfxjit.so")),
+                      *sorted(folder.glob("*-linux-gnu/libfxjit.so"))]:
             yield str(found)
         if (folder / "CMakeLists.txt").is_file():  # the source tree: its builds, release first
             yield str(folder / "build" / "release" / "libfxjit.so")

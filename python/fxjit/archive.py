@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The .fxm archive: graph.json and weights.safetensors, stored in a zip so that the weights' data begin at a multiple of 64 bytes of
-the file and can be mapped. Written to a temporary file and renamed: the file is whole or untouched.
+"""The .fxm archive: graph.json and weights.safetensors, stored in a zip so that the weights' data begin at a multiple of 64 bytes
+of the file and can be mapped. Written to a temporary file and renamed: the file is whole or untouched.
 """
 from __future__ import annotations
 

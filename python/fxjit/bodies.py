@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a call means that neither the operator table nor the table of leaf modules knows: wrapped functions and foreign leaf modules,
-traced with the arguments of a run. Sizes become constants, so such a body holds for the shapes it was traced with.
+"""What a call means that neither the operator table nor the table of leaf modules knows: wrapped functions and foreign leaf
+modules, traced with the arguments of a run. Sizes become constants, so such a body holds for the shapes it was traced with.
 """
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def _drop_dead(graph: torch.fx.Graph) -> None:
 
 
 # Tensors that take only their type from another: where the value that fills them stands among the arguments, or the value itself.
-_FILLED = {"new_zeros": 0, "zeros_like": 0, "new_empty": 0, "empty_like": 0, "new_ones": 1, "ones_like": 1, "new_full": (2,), "full_like": (1,)}
+_FILLED = {"new_zeros": 0, "zeros_like": 0, "new_empty": 0, "empty_like": 0, "new_ones": 1, "ones_like": 1, "new_full": (2,),
+           "full_like": (1,)}
 
 
 def _filled(node: torch.fx.Node) -> torch.Tensor | None:

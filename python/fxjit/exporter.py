@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a torch.fx GraphModule to graph.json and tensors: the module tree, the graphs of leaf modules, the bodies of wrapped functions.
+"""From a torch.fx GraphModule to graph.json and tensors: the module tree, the graphs of leaf modules, the bodies of wrapped
+functions.
 
-`describe` makes the object and a table of tensors that share torch's memory; `export` writes them as an .fxm file. Example inputs, when
-given, are run once with torch: they tell types, and what functions mean whose code torch.fx did not see.
+`describe` makes the object and a table of tensors that share torch's memory; `export` writes them as an .fxm file. Example inputs,
+when given, are run once with torch: they tell types, and what functions mean whose code torch.fx did not see.
 """
 from __future__ import annotations
 
@@ -176,7 +177,8 @@ class _Exporter:
         facts = leaves.attributes(module)
         if facts:
             out["attributes"] = {name: to_json(value) for name, value in facts.items()}
-        tensors = {name: self._tensor(tensor, path, name, is_buffer) for name, tensor, is_buffer in self._own_tensors(module, path, used)}
+        own = self._own_tensors(module, path, used)
+        tensors = {name: self._tensor(tensor, path, name, is_buffer) for name, tensor, is_buffer in own}
         if tensors:
             out["tensors"] = tensors
         children = {name: self.module(child, f"{path}{name}.", used) for name, child in module.named_children()}
@@ -224,7 +226,8 @@ def _pattern_of(node: torch.fx.Node, inputs: list[torch.fx.Node], env: Mapping) 
 
 def _same_for_all_shapes(call: torch.fx.Node) -> bool:
     """Calls without sizes among their arguments."""
-    names = ("view", "reshape", "expand", "_unsafe_view", "new_zeros", "zeros", "full", "slice", "constant_pad_nd", "arange", "index")
+    names = ("view", "reshape", "expand", "_unsafe_view", "new_zeros", "zeros", "full", "slice", "constant_pad_nd", "arange",
+             "index")
     return getattr(call.target, "__name__", "").split(".")[0] not in names
 
 
@@ -262,7 +265,8 @@ def _leaf_graph(module: nn.Module, arguments: dict[str, Any]) -> torch.fx.Graph:
     return graph
 
 
-def _leaf_body(node: torch.fx.Node, module: nn.Module, arguments: dict[str, Any], prefix: str, env: Mapping | None) -> torch.fx.Graph:
+def _leaf_body(node: torch.fx.Node, module: nn.Module, arguments: dict[str, Any], prefix: str,
+               env: Mapping | None) -> torch.fx.Graph:
     """The same for one call: a placeholder per tensor-valued node that the call mentions."""
     graph = torch.fx.Graph()
     inputs = {}
@@ -271,7 +275,7 @@ def _leaf_body(node: torch.fx.Node, module: nn.Module, arguments: dict[str, Any]
             inputs[source] = graph.placeholder(source.name)
         else:
             inputs[source] = env[source]
-    here = {name: map_aggregate(value, lambda a: inputs[a] if isinstance(a, torch.fx.Node) else a) for name, value in arguments.items()}
+    here = map_aggregate(dict(arguments), lambda a: inputs[a] if isinstance(a, torch.fx.Node) else a)
     graph.output(leaves.emit(module, graph, here, prefix))
     return graph
 
@@ -348,7 +352,8 @@ def _set_symbols(graph: dict, dynamic: Dynamic) -> None:
     by_name.update({node["target"]: node for node in by_name.values()})
     for name, axes in dynamic.items():
         if name not in by_name or not (by_name[name].get("types") or [None])[0]:
-            raise Error("E_ARG", [], f"dynamic sizes are given for `{name}`, which is no tensor input; inputs: {', '.join(sorted(by_name))}")
+            raise Error("E_ARG", [],
+                        f"dynamic sizes are given for `{name}`, which is no tensor input; inputs: {', '.join(sorted(by_name))}")
         shape = by_name[name]["types"][0]["shape"]
         for axis, given in axes.items():
             if not -len(shape) <= axis < len(shape):
@@ -363,7 +368,8 @@ def _set_symbols(graph: dict, dynamic: Dynamic) -> None:
             node.pop("types", None)
 
 
-def describe(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any] | None = None, *, dynamic: Dynamic | None = None) -> Description:
+def describe(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any] | None = None, *,
+             dynamic: Dynamic | None = None) -> Description:
     """graph.json and tensors of a module. Everything that has no form in the file is reported together (Error E_UNSUPPORTED)."""
     exporter, results = _Exporter(graph_module), None
     if example_inputs is None:
@@ -378,7 +384,8 @@ def describe(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any] |
     module = exporter.module(graph_module, "", _used_paths(graph_module))
     if dynamic:
         if exporter.specialised:
-            exporter.problems += [f"node {name}: traced with fixed sizes, which dynamic ones contradict" for name in exporter.specialised]
+            fixed = "traced with fixed sizes, which dynamic ones contradict"
+            exporter.problems += [f"node {name}: {fixed}" for name in exporter.specialised]
         _set_symbols(module["graph"], dynamic)
     if exporter.problems:
         raise Error("E_UNSUPPORTED", exporter.problems)
@@ -389,8 +396,8 @@ def export(graph_module: torch.fx.GraphModule | nn.Module, path: str | os.PathLi
            dynamic: Dynamic | None = None) -> None:
     """Writes a torch.fx GraphModule (another nn.Module is traced) to `path` (.fxm): graph, module tree and weights.
 
-    example_inputs (a sequence of forward's arguments) are run once with torch; with them the file knows all types, and functions that
-    torch.fx.wrap hid are traced with their shapes. dynamic, such as {"x": {0: "batch"}}, makes sizes of inputs symbolic.
+    example_inputs (a sequence of forward's arguments) are run once with torch; with them the file knows all types, and functions
+    that torch.fx.wrap hid are traced with their shapes. dynamic, such as {"x": {0: "batch"}}, makes sizes of inputs symbolic.
     """
     if not isinstance(graph_module, torch.fx.GraphModule):
         graph_module = torch.fx.symbolic_trace(graph_module)

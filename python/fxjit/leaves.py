@@ -186,7 +186,8 @@ def _convolution(op: Any) -> Row:
                 input, padding = b.call(aten.pad.default, input, twice), 0
             else:
                 padding = twice[::-2]
-        return b.call(op, input, b.attr("weight"), b.attr("bias"), _list(m.stride, n), _list(padding, n), _list(m.dilation, n), m.groups)
+        return b.call(op, input, b.attr("weight"), b.attr("bias"), _list(m.stride, n), _list(padding, n), _list(m.dilation, n),
+                      m.groups)
     return build
 
 
@@ -197,8 +198,8 @@ _row(nn.Conv3d)(_convolution(aten.conv3d.default))
 
 def _transposed(op: Any) -> Row:
     def build(b: Builder, m: Any, input: Any) -> Any:
-        return b.call(op, input, b.attr("weight"), b.attr("bias"), list(m.stride), list(m.padding), list(m.output_padding), m.groups,
-                      list(m.dilation))
+        return b.call(op, input, b.attr("weight"), b.attr("bias"), list(m.stride), list(m.padding), list(m.output_padding),
+                      m.groups, list(m.dilation))
     return build
 
 
@@ -216,15 +217,15 @@ def _batch_norm(b: Builder, m: nn.BatchNorm2d, input: Any) -> Any:
     mean, variance = b.attr("running_mean"), b.attr("running_var")
     if m.training and m.num_batches_tracked is not None:
         b.call(aten.add_.Tensor, b.attr("num_batches_tracked"), 1)
-    return b.call(aten.batch_norm.default, input, b.attr("weight"), b.attr("bias"), mean, variance, own_statistics, m.momentum or 0.0,
-                  m.eps, False)
+    return b.call(aten.batch_norm.default, input, b.attr("weight"), b.attr("bias"), mean, variance, own_statistics,
+                  m.momentum or 0.0, m.eps, False)
 
 
 @_row(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 def _instance_norm(b: Builder, m: nn.InstanceNorm2d, input: Any) -> Any:
     if not m.training and m.track_running_stats:
-        return b.call(aten.batch_norm.default, input, b.attr("weight"), b.attr("bias"), b.attr("running_mean"), b.attr("running_var"), False,
-                      m.momentum or 0.0, m.eps, False)
+        return b.call(aten.batch_norm.default, input, b.attr("weight"), b.attr("bias"), b.attr("running_mean"),
+                      b.attr("running_var"), False, m.momentum or 0.0, m.eps, False)
     _require(not m.track_running_stats)  # one group per channel is the same
     return b.call(aten.group_norm.default, input, m.num_features, b.attr("weight"), b.attr("bias"), m.eps)
 
@@ -245,7 +246,8 @@ def _group_norm(b: Builder, m: nn.GroupNorm, input: Any) -> Any:
 def _max_pool(op: Any, n: int) -> Row:
     def build(b: Builder, m: nn.MaxPool2d, input: Any) -> Any:
         _require(not m.return_indices)
-        return b.call(op, input, _list(m.kernel_size, n), _list(m.stride, n), _list(m.padding, n), _list(m.dilation, n), m.ceil_mode)
+        return b.call(op, input, _list(m.kernel_size, n), _list(m.stride, n), _list(m.padding, n), _list(m.dilation, n),
+                      m.ceil_mode)
     return build
 
 
@@ -257,7 +259,8 @@ _row(nn.MaxPool3d)(_max_pool(aten.max_pool3d.default, 3))
 def _avg_pool(op: Any, n: int) -> Row:
     def build(b: Builder, m: Any, input: Any) -> Any:
         divisor = () if n == 1 else (m.divisor_override,)
-        return b.call(op, input, _list(m.kernel_size, n), _list(m.stride, n), _list(m.padding, n), m.ceil_mode, m.count_include_pad, *divisor)
+        return b.call(op, input, _list(m.kernel_size, n), _list(m.stride, n), _list(m.padding, n), m.ceil_mode,
+                      m.count_include_pad, *divisor)
     return build
 
 
@@ -292,7 +295,8 @@ def _padding(mode: str) -> Row:
     return build
 
 
-_row(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d, *(getattr(nn, f"ZeroPad{n}d", None) for n in (1, 2, 3)))(_padding("constant"))
+_row(nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)(_padding("constant"))
+_row(*(getattr(nn, f"ZeroPad{n}d", None) for n in (1, 2, 3)))(_padding("constant"))
 _row(nn.ReflectionPad1d, nn.ReflectionPad2d, getattr(nn, "ReflectionPad3d", None))(_padding("reflect"))
 _row(nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d)(_padding("replicate"))
 _row(*(getattr(nn, f"CircularPad{n}d", None) for n in (1, 2, 3)))(_padding("circular"))
@@ -398,13 +402,17 @@ def _cell_state(b: Builder, m: Any, input: Any) -> Any:
     return b.call(aten.zeros.default, [b.size(input, 0), m.hidden_size])
 
 
+def _cell_weights(b: Builder) -> list:
+    return [b.attr(name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+
 @_row(nn.LSTMCell)
 def _lstm_cell(b: Builder, m: nn.LSTMCell, input: Any, hx: Any = None) -> Any:
     if hx is None:
         hx = (_cell_state(b, m, input),) * 2
     elif isinstance(hx, torch.fx.Node):
         hx = b.item(hx, 0), b.item(hx, 1)
-    out = b.call(aten.lstm_cell.default, input, list(hx), *(b.attr(name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
+    out = b.call(aten.lstm_cell.default, input, list(hx), *_cell_weights(b))
     return b.item(out, 0), b.item(out, 1)
 
 
@@ -414,7 +422,7 @@ def _gru_cell(b: Builder, m: Any, input: Any, hx: Any = None) -> Any:
     if isinstance(m, nn.RNNCell):
         op = {"tanh": aten.rnn_tanh_cell.default, "relu": aten.rnn_relu_cell.default}[m.nonlinearity]
     state = _cell_state(b, m, input) if hx is None else hx
-    return b.call(op, input, state, *(b.attr(name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
+    return b.call(op, input, state, *_cell_weights(b))
 
 
 # ---- The table's use ----------------------------------------------------------------------------------------------------------

@@ -64,7 +64,10 @@ def _alone(module: torch.fx.GraphModule, node: torch.fx.Node, values: dict) -> t
         if is_torch(values[source]):
             env[source] = graph.placeholder(source.name)
             inputs.append(values[source])
-    args, kwargs = map_aggregate((node.args, dict(node.kwargs)), lambda leaf: env[leaf] if isinstance(leaf, torch.fx.Node) else leaf)
+
+    def fill(leaf: Any) -> Any:
+        return env[leaf] if isinstance(leaf, torch.fx.Node) else leaf
+    args, kwargs = map_aggregate(node.args, fill), map_aggregate(dict(node.kwargs), fill)
     graph.output(graph.create_node(node.op, node.target, args, kwargs, node.name))
     return torch.fx.GraphModule(module, graph), inputs
 

@@ -34,12 +34,12 @@ OPTIONS = ("threads", "precision", "target_triple", "target_cpu", "target_featur
 class Options:
     """fx_compile_options from keywords, with what it points to."""
 
-    def __init__(self, *, threads: int = 0, precision: str = "default", target_triple: str | None = None, target_cpu: str | None = None,
-                 target_features: str | None = None, fusion: bool = True, in_place: bool = True, verify: bool = False,
-                 progress: Callable[[str, int], bool] | None = None):
+    def __init__(self, *, threads: int = 0, precision: str = "default", target_triple: str | None = None,
+                 target_cpu: str | None = None, target_features: str | None = None, fusion: bool = True, in_place: bool = True,
+                 verify: bool = False, progress: Callable[[str, int], bool] | None = None):
         if precision not in c.PRECISIONS:
             raise Error("E_ARG", [], f"precision is {precision!r}; expected one of {', '.join(c.PRECISIONS)}")
-        self._progress = _ProgressFunction(lambda _user, phase, percent: bool(progress(phase.decode(), percent))) if progress else None
+        self._progress = _ProgressFunction(lambda _user, phase, done: bool(progress(phase.decode(), done))) if progress else None
         texts = [text.encode() if text is not None else None for text in (target_triple, target_cpu, target_features)]
         self.struct = c.CompileOptions(threads, c.PRECISIONS[precision], *texts, not fusion, not in_place, verify,
                                        ctypes.cast(self._progress, ctypes.c_void_p) if self._progress else None, None)
@@ -71,8 +71,8 @@ def _free_compiled(handle: int, owner: _Owner) -> None:
 
 
 class Compiled:
-    """Native code of a graph. Call it with the graph's inputs; it may run in many threads at once. Weights stay where the module has
-    them or were packed into the code's own memory: changing them afterwards has no defined effect."""
+    """Native code of a graph. Call it with the graph's inputs; it may run in many threads at once. Weights stay where the module
+    has them or were packed into the code's own memory: changing them afterwards has no defined effect."""
 
     def __init__(self, module: "Module", handle: int):
         self._handle, owner = handle, module._owner
@@ -124,7 +124,8 @@ class Compiled:
     @property
     def fallbacks(self) -> list[str]:
         """Nodes that run through their reference kernel, with the reason; empty when all were compiled."""
-        return [c.lib().fx_compiled_fallback(self._handle, index).decode() for index in range(c.lib().fx_compiled_fallback_count(self._handle))]
+        lib = c.lib()
+        return [lib.fx_compiled_fallback(self._handle, i).decode() for i in range(lib.fx_compiled_fallback_count(self._handle))]
 
     @property
     def kernel_count(self) -> int:
@@ -255,8 +256,9 @@ class Module:
         out, size, chosen = c.P(), ctypes.c_size_t(), Options(**options)
         with self._context.lock:
             self._context.clear()
-            self._context.check(c.lib().fx_compile_text(self._handle, given if example_inputs is not None else None, len(alive),
-                                                        ctypes.byref(chosen.struct), c.STAGES[stage], ctypes.byref(out), ctypes.byref(size)))
+            status = c.lib().fx_compile_text(self._handle, given if example_inputs is not None else None, len(alive),
+                                             ctypes.byref(chosen.struct), c.STAGES[stage], ctypes.byref(out), ctypes.byref(size))
+            self._context.check(status)
             return c.text(out.value)
 
     # -- Doing

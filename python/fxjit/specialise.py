@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A graph for one structure of inputs: containers are taken apart into tensors, other values become constants, and the output becomes
-a tuple of distinct tensors. What the containers and constants decide (getitem, comparisons, asserts) is decided here.
+"""A graph for one structure of inputs: containers are taken apart into tensors, other values become constants, and the output
+becomes a tuple of distinct tensors. What the containers and constants decide (getitem, comparisons, asserts) is decided here.
 """
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ class _Specialiser:
             return self.graph.placeholder(node.name)
         flat, spec = pytree.tree_flatten(value)
         names = [f"{node.name}_{index}" for index in range(len(flat))]
-        return pytree.tree_unflatten([self.graph.placeholder(name) if is_tensor(leaf) else leaf for name, leaf in zip(names, flat)], spec)
+        leaves = [self.graph.placeholder(name) if is_tensor(leaf) else leaf for name, leaf in zip(names, flat)]
+        return pytree.tree_unflatten(leaves, spec)
 
     def map(self, value: Any) -> Any:
         return map_aggregate(value, lambda leaf: self.env[leaf] if isinstance(leaf, torch.fx.Node) else leaf)

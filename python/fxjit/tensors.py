@@ -25,7 +25,8 @@ _OF_TORCH = {"torch." + name: dtype for dtype, name in _TORCH_NAMES.items()}
 class _DLTensor(ctypes.Structure):
     _fields_ = [("data", ctypes.c_void_p), ("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32), ("ndim", ctypes.c_int32),
                 ("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16),
-                ("shape", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64)), ("byte_offset", ctypes.c_uint64)]
+                ("shape", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64)),
+                ("byte_offset", ctypes.c_uint64)]
 
 
 class _DLManaged(ctypes.Structure):
@@ -172,7 +173,8 @@ def from_dlpack(value: Any) -> Tensor:
         raise Error("E_ARG", [], f"a tensor lies on DLPack device {inner.device_type}; fxjit runs on the CPU")
     dtype = "bool" if inner.code == _DL_CODES["bool"] else f"{_DL_NAMES.get(inner.code, '?')}{inner.bits}"
     if dtype not in c.DTYPE_CODE or inner.lanes != 1:
-        raise Error("E_TYPE", [], f"DLPack element type (code {inner.code}, {inner.bits} bits, {inner.lanes} lanes) is not supported")
+        raise Error("E_TYPE", [],
+                    f"DLPack element type (code {inner.code}, {inner.bits} bits, {inner.lanes} lanes) is not supported")
     shape = [inner.shape[i] for i in range(inner.ndim)]
     strides = [inner.strides[i] for i in range(inner.ndim)] if inner.strides else None
     return Tensor(describe((inner.data or 0) + inner.byte_offset, dtype, shape, strides), owner)
@@ -244,8 +246,8 @@ def _borrow_numpy(value: Any) -> tuple[c.Tensor, Any]:
 
 
 def borrow(value: Any) -> tuple[c.Tensor, Any]:
-    """(fx_tensor, what must stay alive): the memory of a torch tensor, a numpy array, an fxjit.Tensor, anything with DLPack, or of a
-    new array of a number or nested list."""
+    """(fx_tensor, what must stay alive): the memory of a torch tensor, a numpy array, an fxjit.Tensor, anything with DLPack, or of
+    a new array of a number or nested list."""
     if is_torch(value):
         return _borrow_torch(value)
     if isinstance(value, Tensor):

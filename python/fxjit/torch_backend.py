@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""compile_fx and the backend for torch.compile: a GraphModule becomes a callable with the same calling convention, whose work is done
-by native code on torch's own memory.
+"""compile_fx and the backend for torch.compile: a GraphModule becomes a callable with the same calling convention, whose work is
+done by native code on torch's own memory.
 """
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ class CompiledFunction:
     """What compile_fx returns. `compiled` is the native code of the first variant (None when torch runs a part of the graph),
     `fallbacks` lists the nodes that were not compiled, `variants` counts what was compiled so far."""
 
-    def __init__(self, module: torch.fx.GraphModule, example_inputs: Sequence[Any], *, dynamic: Dynamic | bool | None, fallback: str,
-                 options: dict):
+    def __init__(self, module: torch.fx.GraphModule, example_inputs: Sequence[Any], *, dynamic: Dynamic | bool | None,
+                 fallback: str, options: dict):
         self.module, self.fallback, self.options = module, fallback, options
         self.recompiles = dynamic is False
         self.dynamic = dynamic or None
@@ -159,8 +159,8 @@ class CompiledFunction:
         return len(self._variants)
 
 
-def compile_fx(graph_module: torch.fx.GraphModule | nn.Module, example_inputs: Sequence[Any], *, dynamic: Dynamic | bool | None = None,
-               fallback: str = "interpret", **options: Any) -> CompiledFunction:
+def compile_fx(graph_module: torch.fx.GraphModule | nn.Module, example_inputs: Sequence[Any], *,
+               dynamic: Dynamic | bool | None = None, fallback: str = "interpret", **options: Any) -> CompiledFunction:
     """Compiles a GraphModule (another nn.Module is traced) into a callable with its calling convention.
 
     example_inputs  forward's arguments: tensors, containers of tensors, and other values, which are compiled in.
@@ -191,9 +191,9 @@ def _is_symbolic(value: Any) -> bool:
 
 
 def backend(graph_module: torch.fx.GraphModule, example_inputs: Sequence[Any], **options: Any) -> Callable:
-    """A backend for torch.compile: torch.compile(model, backend=fxjit.backend), or backend="fxjit" when the package is installed. Shapes
-    that dynamo passes on are compiled as they come; a graph whose example inputs have no data is compiled at its first call. Where
-    gradients are asked for, torch runs the graph. Options are compile_fx's."""
+    """A backend for torch.compile: torch.compile(model, backend=fxjit.backend), or backend="fxjit" when the package is installed.
+    Shapes that dynamo passes on are compiled as they come; a graph whose example inputs have no data is compiled at its first call.
+    Where gradients are asked for, torch runs the graph. Options are compile_fx's."""
     options.setdefault("dynamic", False)
     weights = [parameter for parameter in graph_module.parameters() if parameter.requires_grad]
     compiled: list[CompiledFunction] = []

@@ -60,7 +60,8 @@ class Modules(unittest.TestCase):
 
     def test_printing(self) -> None:
         module = load_text(SMALL)
-        self.assertIn("%relu : [num_users=1] = call_function[target=torch.ops.aten.relu.default](args = (%add,), kwargs = {})", str(module))
+        self.assertIn("%relu : [num_users=1] = call_function[target=torch.ops.aten.relu.default](args = (%add,), kwargs = {})",
+                      str(module))
         self.assertIn("placeholder", module.table)
         self.assertIn("digraph", module.dot)
         self.assertIn("kernel", module.text("program"))
@@ -211,12 +212,15 @@ class Resources(unittest.TestCase):
         self.assertEqual(failures, [])
 
     def test_torch_is_not_imported(self) -> None:
-        script = "import sys, fxjit, numpy as np; fxjit.load(sys.argv[1]).run(np.load(sys.argv[2])); assert 'torch' not in sys.modules"
-        subprocess.run([sys.executable, "-c", script, DATA / "mlp" / "model.onnx", DATA / "mlp" / "in" / "input0.npy"], check=True, env=child())
+        script = ("import sys, fxjit, numpy as np; fxjit.load(sys.argv[1]).run(np.load(sys.argv[2]));"
+                  "assert 'torch' not in sys.modules")
+        subprocess.run([sys.executable, "-c", script, DATA / "mlp" / "model.onnx", DATA / "mlp" / "in" / "input0.npy"], check=True,
+                       env=child())
 
     def test_library_that_is_not_there(self) -> None:
         environment = dict(child(), FXJIT_LIBRARY="/nowhere/libfxjit.so")
-        done = subprocess.run([sys.executable, "-c", "import fxjit; fxjit.version()"], env=environment, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run([sys.executable, "-c", "import fxjit; fxjit.version()"], env=environment, stderr=subprocess.PIPE,
+                              text=True)
         self.assertIn("ImportError", done.stderr)
         self.assertIn("FXJIT_LIBRARY", done.stderr)
 

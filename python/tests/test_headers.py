@@ -13,7 +13,8 @@ from fxjit import errors
 INCLUDE = Path(__file__).resolve().parents[2] / "include" / "fxjit"
 STRUCTURES = {"fx_tensor": c.Tensor, "fx_named_tensor": c.NamedTensor, "fx_type": c.Type, "fx_compile_options": c.CompileOptions,
               "fx_python_options": c.PythonOptions}
-SCALARS = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "bool": ctypes.c_bool,
+SCALARS = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t,
+           "bool": ctypes.c_bool,
            "fx_dtype": ctypes.c_int, "fx_status": ctypes.c_int, "fx_precision": ctypes.c_int, "fx_stage_form": ctypes.c_int,
            "fx_dim": ctypes.c_int64, "fx_tensor": c.Tensor}
 
@@ -68,7 +69,8 @@ class Headers(unittest.TestCase):
             self.assertEqual(len(given), len(arguments), symbol)
             for item, kind in [*zip(given, arguments), (found.group(1), result)]:
                 base = re.match(r"\w+", item).group(0)
-                expected = ctypes.sizeof(ctypes.c_void_p if "*" in item else SCALARS.get(base, ctypes.c_void_p)) if item.strip() != "void" else 0
+                given_kind = ctypes.c_void_p if "*" in item else SCALARS.get(base, ctypes.c_void_p)
+                expected = ctypes.sizeof(given_kind) if item.strip() != "void" else 0
                 self.assertEqual(ctypes.sizeof(kind) if kind else 0, expected, f"{symbol}: {item}")
 
 

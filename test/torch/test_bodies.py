@@ -46,7 +46,8 @@ def writes_to_a_copy(x: torch.Tensor) -> torch.Tensor:
 CASES: list[Callable[[torch.Tensor], Any]] = [
     masked, changed_while_used, data_in_new_memory, writes_to_a_copy,
     lambda x: x, lambda x: (x, x + 1), lambda x: torch.full((4,), 2.0) * torch.arange(4) + x,
-    lambda x: F.layer_norm(x, [4]), lambda x: F.group_norm(x[None], 2), lambda x: F.interpolate(x[None, None], scale_factor=2.0, mode="bilinear"),
+    lambda x: F.layer_norm(x, [4]), lambda x: F.group_norm(x[None], 2), lambda x: F.interpolate(x[None, None], scale_factor=2.0,
+                                                                                                mode="bilinear"),
     lambda x: F.interpolate(x[None, None], size=(3, 5)), lambda x: F.logsigmoid(x), lambda x: x.view(2, 8).t().reshape(4, 4),
 ]
 

@@ -10,7 +10,6 @@ import struct
 import tempfile
 import unittest
 import zipfile
-from typing import Any
 
 import numpy as np
 import torch
@@ -121,8 +120,10 @@ class Files(unittest.TestCase):
         y = graph.placeholder("y", default_value=None)
         item = graph.call_function(operator.getitem, (x, (slice(None), slice(1, None, 2), Ellipsis, None)))
         to = graph.call_method("to", (item, torch.float16), {"memory_format": torch.channels_last})
-        zeros = graph.call_function(torch.zeros, ((3, 4),), {"device": torch.device("cpu"), "dtype": torch.int64, "layout": torch.strided})
-        named = graph.call_method("unusual", (to, 1e-5, 1e20, math.inf, -0.0, 1 + 2j, "a'b\n", True, None, range(1, 5, 2), torch.Size([1, 2])))
+        zeros = graph.call_function(torch.zeros, ((3, 4),), {"device": torch.device("cpu"), "dtype": torch.int64,
+                                                             "layout": torch.strided})
+        named = graph.call_method("unusual", (to, 1e-5, 1e20, math.inf, -0.0, 1 + 2j, "a'b\n", True, None, range(1, 5, 2),
+                                              torch.Size([1, 2])))
         shape = graph.call_function(getattr, (zeros, "shape"))
         graph.output({"out": named, "more": [shape, (y,), torch.bool]}, type_expr=torch.Tensor)
         module = torch.fx.GraphModule(nn.Module(), graph)
@@ -175,7 +176,8 @@ class Files(unittest.TestCase):
         self.assertEqual(len(caught.exception.diagnostics), 2)
         self.assertIn("by_shape_1", caught.exception.diagnostics[1])
         with self.assertRaisesRegex(fxjit.Error, "fixed sizes"):
-            fxjit.export(torch.fx.symbolic_trace(lambda x: wrapped_view(x)), self.path, (torch.rand(4, 2),), dynamic={"x": {0: "n"}})
+            fxjit.export(torch.fx.symbolic_trace(lambda x: wrapped_view(x)), self.path, (torch.rand(4, 2),),
+                         dynamic={"x": {0: "n"}})
 
     def test_graph_modules_in_graph_modules(self) -> None:
         from torch.fx.passes.split_module import split_module

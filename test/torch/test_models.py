@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proof on torchvision's models: each is traced by torch.fx, exported, read back, printed as torch prints it, compiled without a node
-left to interpret, and gives torch's results; the Python code that fxjit writes gives them too, executed by torch.
+"""The proof on torchvision's models: each is traced by torch.fx, exported, read back, printed as torch prints it, compiled without
+a node left to interpret, and gives torch's results; the Python code that fxjit writes gives them too, executed by torch.
 
     test_models.py [--full] [MODEL...]      # --full: the sizes the models are used with; else small images
 """
@@ -76,7 +76,8 @@ class Models(unittest.TestCase):
 def _add_test(name: str) -> None:
     def test(self: Models) -> None:
         seconds = self.check(name)
-        print(f"{name:28} export {seconds[0]:5.2f} s  load {seconds[1]:5.2f}  compile {seconds[2]:5.2f}  run {seconds[3]:5.2f}", flush=True)
+        print(f"{name:28} export {seconds[0]:5.2f} s  load {seconds[1]:5.2f}  compile {seconds[2]:5.2f}  run {seconds[3]:5.2f}",
+              flush=True)
     setattr(Models, f"test_{name}", test)
 
 

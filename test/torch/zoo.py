@@ -39,7 +39,8 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], tuple, tuple]] = {
     "swin_v2_t": (tv.swin_v2_t, SMALL, (1, 3, 256, 256)),
     "fcn_resnet50": (lambda: segmentation.fcn_resnet50(weights=None, weights_backbone=None), SMALL, LARGE),
     "deeplabv3_resnet50": (lambda: segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None), SMALL, LARGE),
-    "lraspp_mobilenet_v3_large": (lambda: segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None), SMALL, LARGE),
+    "lraspp_mobilenet_v3_large": (lambda: segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None), SMALL,
+                                  LARGE),
     "r3d_18": (video.r3d_18, (1, 3, 4, 32, 32), (1, 3, 16, 112, 112)),
     "s3d": (video.s3d, (1, 3, 13, 209, 209), (1, 3, 16, 224, 224)),
 }
