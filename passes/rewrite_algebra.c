@@ -87,6 +87,14 @@ static bool is_bool(void *user, const fx_match *match)
     return type && type->dtype == FX_BOOL && keeps_type(user, match);
 }
 
+/* Without a sign, the negated number is another one. */
+static bool has_sign(void *user, const fx_match *match)
+{
+    const uint32_t unsigned_types = FX_BIT(U8) | FX_BIT(U16) | FX_BIT(U32) | FX_BIT(U64) | FX_BIT(BOOL);
+    const fx_type *type = type_of_x(match);
+    return type && !(unsigned_types >> type->dtype & 1) && keeps_type(user, match);
+}
+
 /* Both flips turn the same dims over. */
 static bool flips_back(void *user, const fx_match *match)
 {
@@ -111,7 +119,7 @@ static const fx_rule rules[] = {
     {"bitwise_not(bitwise_not(x))", "x", keeps_type, NULL, NULL},
     {"logical_not(logical_not(x))", "x", is_bool, NULL, NULL},
     {"abs(abs(x))", "abs(x)", NULL, NULL, NULL},
-    {"abs(neg(x))", "abs(x)", keeps_type, NULL, NULL},
+    {"abs(neg(x))", "abs(x)", has_sign, NULL, NULL},
     {"floor(floor(x))", "floor(x)", NULL, NULL, NULL},
     {"ceil(ceil(x))", "ceil(x)", NULL, NULL, NULL},
     {"trunc(trunc(x))", "trunc(x)", NULL, NULL, NULL},

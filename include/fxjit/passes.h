@@ -64,7 +64,8 @@ FX_API const fx_pass *fx_pass_find(const char *name);
  * The new module calls submodules; their graphs have the old nodes, under their names. Inputs and parameters stay outside; values of
  * other parts are placeholders named after their nodes; several results are a tuple, taken apart by getitem; a getitem goes with the
  * call whose results it selects from. The new module and its submodules borrow tensors and submodules of the old one, which must
- * outlive them and is not changed. Pass `inline` undoes it. */
+ * outlive them and is not changed. Pass `inline` undoes it. Order is that of values: changes in place that others see are taken apart
+ * before (pass `functionalise`). */
 
 /* The part that a call belongs to: 0 or more; FX_SPLIT_OUTSIDE: none, the call stays in the outer graph. */
 enum { FX_SPLIT_OUTSIDE = -1 };

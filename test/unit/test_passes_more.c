@@ -176,6 +176,7 @@ START_TEST(what_changes_something_stays)
     for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) check_simplified("i32[2, 3]", integers[i], 1);
     check_simplified("bool[4]", CALL("r", "torch.mul", "%x, 1"), 1);                                          /* an integer */
     check_simplified("f32[4]", CALL("a", "torch.logical_not", "%x") CALL("r", "torch.logical_not", "%a"), 2); /* a bool */
+    check_simplified("u8[4]", CALL("a", "torch.neg", "%x") CALL("r", "torch.abs", "%a"), 2);                  /* -1 is 255 */
     check_simplified("f32[2, 3]", CALL("a", "torch.flip", "%x, [0]") CALL("r", "torch.flip", "%a, [1]"), 2);
 }
 END_TEST
@@ -405,8 +406,8 @@ static void check_fused(const char *input, const char *target, const char *const
 {
     char text[300];
     snprintf(text, sizeof text,
-             G "%%x = placeholder \"x\" : %s\n%%c = call_module \"block.conv\"(%%x)\n%%n = call_module \"bn\"(%%c)\n%s",
-             input, OUT("%n"));
+             G "%%x = placeholder \"x\" : %s\n%%c = call_module \"block.conv\"(%%x)\n%%n = call_module \"bn\"(%%c)\n%s", input,
+             OUT("%n"));
     setup(text);
     CHECK_OK(context, fx_module_add_submodule(module, "block.conv", layer_of(target, names, weight, rank)));
     CHECK_OK(context, fx_module_add_submodule(module, "bn", layer_of("torch.nn.functional.batch_norm", norm_names, weight, 0)));
