@@ -48,6 +48,11 @@ const char *fx__csource_variable(fx_csource *c, const fx_node *node)
     return *variable ? *variable : "?";
 }
 
+void fx__csource_node(fx_csource *c, const fx_node *node)
+{
+    fx__text_append(c->text, c->plain ? "%s" : "fx_value_node(%s)", fx__csource_variable(c, node));
+}
+
 /* ---- Statements -------------------------------------------------------------------------------------------------------- */
 
 static void put_tensors(fx_csource *c)
@@ -101,12 +106,20 @@ static void put_spec(fx_csource *c, const fx_node *node, bool keep_name)
     put(c, ", .loc = FX_HERE})");
 }
 
+/* "    fx_node_set_type(fx_value_node(x)" */
+static void put_setter(fx_csource *c, const char *function, const fx_node *node)
+{
+    fx__text_append(c->text, "    %s(", function);
+    fx__csource_node(c, node);
+}
+
 static void put_types(fx_csource *c, const fx_node *node)
 {
     for (int32_t i = 0; i < node->n_result; i++) {
         const fx_type *type = fx_node_type(node, i);
         if (!type) continue;
-        fx__text_append(c->text, "    fx_node_set_type(fx_value_node(%s), %d, &", fx__csource_variable(c, node), (int)i);
+        put_setter(c, "fx_node_set_type", node);
+        fx__text_append(c->text, ", %d, &", (int)i);
         fx__csource_type(c, type);
         put(c, ");\n");
     }
@@ -114,33 +127,38 @@ static void put_types(fx_csource *c, const fx_node *node)
 
 static void put_facts(fx_csource *c, const fx_node *node)
 {
-    const char *variable = fx__csource_variable(c, node);
+    const char *body = fx__map_get(c->bodies, node);
     if (node->annotation) {
-        fx__text_append(c->text, "    fx_node_set_annotation(fx_value_node(%s), ", variable);
+        put_setter(c, "fx_node_set_annotation", node);
+        put(c, ", ");
         fx__csource_string(c, node->annotation);
         put(c, ");\n");
     }
     for (int32_t i = 0; i < fx_node_meta_count(node); i++) {
         const char *key = fx_node_meta_key(node, i);
-        fx__text_append(c->text, "    fx_node_set_meta(fx_value_node(%s), ", variable);
+        put_setter(c, "fx_node_set_meta", node);
+        put(c, ", ");
         fx__csource_string(c, key);
         put(c, ", ");
         fx__csource_value(c, fx_node_meta(node, key));
         put(c, ");\n");
     }
+    if (!body) return;
+    put_setter(c, "fx_node_set_body", node);
+    fx__text_append(c->text, ", %s(context));\n", body);
 }
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------------------- */
 
 static bool is_used_later(const fx_node *node)
 {
-    return node->n_users || node->annotation || fx_node_meta_count(node) || node->n_result;
+    return node->n_users || node->annotation || node->body || fx_node_meta_count(node) || node->n_result;
 }
 
 static void put_declaration(fx_csource *c, const fx_node *node, bool wanted)
 {
     put(c, "    ");
-    if (wanted) fx__text_append(c->text, "fx_value %s = ", fx__csource_variable(c, node));
+    if (wanted) fx__text_append(c->text, c->plain ? "fx_node *%s = " : "fx_value %s = ", fx__csource_variable(c, node));
 }
 
 /* The name that is free then, and is taken from now on. */
@@ -160,7 +178,8 @@ static void put_function(fx_csource *c, const fx_node *node)
     put(c, ";\n");
     if (strcmp(name, node->name) == 0) return;
     take_name(c, node->name, true);
-    fx__text_append(c->text, "    fx_node_set_name(fx_value_node(%s), ", fx__csource_variable(c, node));
+    put_setter(c, "fx_node_set_name", node);
+    put(c, ", ");
     fx__csource_string(c, node->name);
     put(c, ");\n");
 }
@@ -199,18 +218,19 @@ static void put_plain(fx_csource *c, const fx_node *node)
     const char *name = candidate ? fx__names_peek(c->names, candidate) : NULL;
     bool keep_name = !name || strcmp(name, node->name) != 0, used = is_used_later(node);
     take_name(c, keep_name ? node->name : candidate, keep_name);
-    if (!keep_name && put_short(c, node)) return;
+    if (!keep_name && !c->plain && put_short(c, node)) return;
     put_declaration(c, node, used);
-    if (used) put(c, "fx_value_of_node(scope, ");
+    bool traced = used && !c->plain;
+    if (traced) put(c, "fx_value_of_node(scope, ");
     put_spec(c, node, keep_name);
-    put(c, used ? ");\n" : ";\n");
+    put(c, traced ? ");\n" : ";\n");
     put_types(c, node);
 }
 
 /* Not when the tracer's name for it is that of another node, which would find it taken. */
 static bool is_by_function(const fx_csource *c, const fx_node *node)
 {
-    if (!fx__csource_has_function(node)) return false;
+    if (c->plain || !fx__csource_has_function(node)) return false;
     const char *name = fx__names_peek(c->names, node->op->name);
     return name && (strcmp(name, node->name) == 0 || !fx_graph_find(c->graph, name));
 }
@@ -224,22 +244,64 @@ static void put_statement(fx_csource *c, const fx_node *node)
     put_facts(c, node);
 }
 
+/* ---- Bodies of calls --------------------------------------------------------------------------------------------------- */
+
+static bool put_body(const fx_csource *file, const fx_graph *body, const char *name)
+{
+    fx_csource c = {.graph = body, .arena = file->arena, .text = file->text, .plain = true, .bodies = file->bodies};
+    if (!begin(&c) || !fx__names_create(c.words, name, true)) return false;
+    fx__text_append(c.text,
+                    "static fx_graph *%s(fx_context *context)\n{\n    fx_graph *graph = fx_graph_new(context);\n"
+                    "    if (!graph) return NULL;\n",
+                    name);
+    put_symbols(&c);
+    FX_EACH_NODE(node, body) put_statement(&c, node);
+    put(&c, "    return graph;\n}\n\n");
+    return true;
+}
+
+/* Those inside come before those that hold them. */
+static bool put_bodies(const fx_csource *file, const fx_graph *graph)
+{
+    FX_EACH_NODE(node, graph)
+    {
+        if (!node->body) continue;
+        if (!put_bodies(file, node->body)) return false;
+        const char *name = fx__arena_format(file->arena, "body_%d", (int)file->bodies->count);
+        if (!name || !put_body(file, node->body, name) || !fx__map_put(file->bodies, node, (void *)(uintptr_t)name)) return false;
+    }
+    return true;
+}
+
 /* ---- The function ------------------------------------------------------------------------------------------------------ */
 
-static void put_heading(fx_csource *c, const char *name)
+/* What cannot end the comment that it stands in. */
+static void put_remark(fx_csource *c, const char *text)
+{
+    for (; *text; text++) fx__text_put(c->text, *text == '*' ? "_" : text, 1);
+}
+
+static void put_heading(fx_csource *c)
 {
     const fx_module *module = c->graph->module;
-    fx__text_append(c->text, "/* Traces %s again. Written by fxjit.", module ? module->name : "a graph");
+    put(c, "/* Traces ");
+    put_remark(c, module ? module->name : "a graph");
+    put(c, " again. Written by fxjit.");
     for (int32_t i = 0; module && i < module->n_tensors; i++) {
         const fx_module_tensor_entry *entry = &module->tensors[i];
         fx_type type = fx__type_of_tensor(&entry->tensor);
         fx__text_append(c->text, "\n *   tensors[%d]  ", (int)i);
         fx__type_print(c->text, c->graph->dims, &type);
         put(c, "  ");
-        for (const char *at = entry->path; *at; at++) fx__text_put(c->text, *at == '*' ? "_" : at, 1); /* no end of comment */
+        put_remark(c, entry->path);
     }
+    put(c, " */\n#include <fxjit/fxjit.h>\n#include <math.h>\n\n");
+}
+
+static void put_signature(fx_csource *c, const char *name)
+{
+    const fx_module *module = c->graph->module;
     fx__text_append(c->text,
-                    " */\n#include <fxjit/fxjit.h>\n#include <math.h>\n\n"
                     "fx_status %s(fx_context *context, const fx_tensor *tensors, fx_module **out);\n\n"
                     "fx_status %s(fx_context *context, const fx_tensor *tensors, fx_module **out)\n{\n"
                     "    fx_scope *scope = fx_trace_begin(context, ",
@@ -258,8 +320,11 @@ static bool is_no_graph(void *user, const fx_attr *value)
 static fx_status check_values(const fx_graph *graph)
 {
     FX_EACH_NODE(node, graph)
-    if (node->body || !fx_attr_each(&node->args, is_no_graph, NULL) || !fx_attr_each(&node->kwargs, is_no_graph, NULL))
-        return fx__diag_node(node, FX_E_UNSUPPORTED, "a graph inside a node has no form in C source");
+    {
+        if (!fx_attr_each(&node->args, is_no_graph, NULL) || !fx_attr_each(&node->kwargs, is_no_graph, NULL))
+            return fx__diag_node(node, FX_E_UNSUPPORTED, "a region of control flow has no form in C source");
+        if (node->body) FX_TRY(check_values(node->body));
+    }
     return FX_OK;
 }
 
@@ -306,7 +371,9 @@ static void put_nodes(fx_csource *c)
 static bool put_function_of(fx_csource *c, const char *name)
 {
     if (!begin(c) || !fx__names_create(c->words, name, true)) return false;
-    put_heading(c, name);
+    put_heading(c);
+    if (!put_bodies(c, c->graph)) return false;
+    put_signature(c, name);
     put_tensors(c);
     put_symbols(c);
     put_nodes(c);
@@ -323,7 +390,9 @@ char *fx_graph_to_c(const fx_graph *graph, const char *name)
     if (check_values(graph) != FX_OK) return NULL;
     fx_text text;
     fx__text_init(&text, graph->context);
-    fx_csource c = {.graph = graph, .arena = fx__arena_new(graph->context), .text = &text};
+    fx_map bodies;
+    fx_csource c = {.graph = graph, .arena = fx__arena_new(graph->context), .text = &text, .bodies = &bodies};
+    fx__map_init(&bodies, c.arena);
     bool good = c.arena && put_function_of(&c, name);
     fx__arena_free(c.arena);
     char *whole = fx__text_finish(&text);

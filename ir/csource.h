@@ -10,12 +10,16 @@ typedef struct fx_csource {
     const fx_graph *graph;
     fx_arena *arena;
     fx_text *text;
+    bool plain;              /* variables are nodes of a graph without tracer (the body of a call), not values */
+    fx_map *bodies;          /* node -> name of the function that makes its body */
     const char **variable;   /* [ids]: in C; NULL: not made yet */
     struct fx_names *words;  /* C identifiers that are taken */
     struct fx_names *names;  /* as they will be when the function runs: node names that are taken */
 } fx_csource;
 
 const char *fx__csource_variable(fx_csource *c, const fx_node *node);
+/* An expression of type fx_node *. */
+void fx__csource_node(fx_csource *c, const fx_node *node);
 /* A string literal. */
 void fx__csource_string(fx_csource *c, const char *value);
 /* An expression of type fx_attr. */

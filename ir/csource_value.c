@@ -183,7 +183,9 @@ void fx__csource_value(fx_csource *c, const fx_attr *value)
         put(c, ")");
         break;
     case FX_ATTR_NODE:
-        fx__text_append(c->text, "fx_node_attr(fx_value_node(%s))", fx__csource_variable(c, value->u.node));
+        put(c, "fx_node_attr(");
+        fx__csource_node(c, value->u.node);
+        put(c, ")");
         break;
     case FX_ATTR_TUPLE:
         put_sequence(c, "fx_tuple", value);

@@ -237,7 +237,8 @@ typedef struct meta {
     int32_t n_types, n_order, order[FX_RANK];
     bool has_order;
     const char *annotation;
-    fx_attr facts; /* DICT, or NONE */
+    fx_attr facts;  /* DICT, or NONE */
+    fx_graph *body; /* NULL: none; the reader's until the node is made */
 } meta;
 
 static bool read_types(scope *s, meta *m)
@@ -285,6 +286,17 @@ static bool read_facts(scope *s, fx_attr *out)
     return out->kind == FX_ATTR_DICT || fx__lex_error(s->r, "meta is no dict");
 }
 
+static bool read_body(scope *s, fx_graph **out)
+{
+    if (s->depth >= GRAPH_DEPTH) return fx__lex_error(s->r, "graphs are nested more than %d deep", (int)GRAPH_DEPTH);
+    int32_t errors = s->r->n_errors;
+    if (!fx__lex_accept_word(s->r, "graph")) return fx__lex_error(s->r, "expected 'graph'");
+    *out = fx_graph_new(s->r->context);
+    if (*out) read_graph(s->r, *out, s->depth + 1);
+    if (!*out || s->r->n_errors > errors) s->r->bad = true;
+    return !s->r->bad;
+}
+
 static bool read_opcode(fx_reader *r, fx_opcode *out)
 {
     const char *word = fx__lex_word(r);
@@ -301,7 +313,14 @@ static bool set_facts(fx_node *node, const meta *m)
     return fx_node_set_annotation(node, m->annotation) == FX_OK;
 }
 
-static bool make_node(scope *s, const fx_node_spec *spec, const meta *m)
+static bool set_body(fx_node *node, meta *m)
+{
+    fx_graph *body = m->body;
+    m->body = NULL;
+    return !body || fx_node_set_body(node, body) == FX_OK;
+}
+
+static bool make_node(scope *s, const fx_node_spec *spec, meta *m)
 {
     int32_t before = fx_context_diag_count(s->r->context);
     fx_node *node = fx_graph_create_node(s->graph, spec);
@@ -314,7 +333,7 @@ static bool make_node(scope *s, const fx_node_spec *spec, const meta *m)
     }
     for (int32_t d = 0; good && d < FX_RANK && d < m->n_order; d++) node->order[d] = (int8_t)m->order[d];
     if (good) node->has_order = m->has_order;
-    if (good && set_facts(node, m)) return true;
+    if (good && set_facts(node, m) && set_body(node, m)) return true;
     if (fx_context_diag_count(s->r->context) > before)
         fx__diag_note(s->r->context, &(fx_loc){.file = s->r->name, .line = s->r->line}, "in this statement");
     s->r->n_errors++;
@@ -336,6 +355,7 @@ static bool read_rest(scope *s, fx_node_spec *spec, meta *m)
     }
     if (fx__lex_accept_word(r, "as") && !(m->annotation = fx__lex_string(r))) return false;
     if (fx__lex_accept_word(r, "meta") && !read_facts(s, &m->facts)) return false;
+    if (fx__lex_accept_word(r, "body") && !read_body(s, &m->body)) return false;
     return !fx__lex_accept(r, "@") || read_loc(r, &spec->loc);
 }
 
@@ -346,6 +366,7 @@ static bool read_statement(scope *s)
     if (!spec.name) return false;
     if (fx__map_get(&s->nodes, spec.name)) return fx__lex_error(s->r, "node %%%.80s is defined twice", spec.name);
     if (read_rest(s, &spec, &m) && make_node(s, &spec, &m)) return true;
+    fx_graph_free(m.body);
     fx__map_put(&s->nodes, spec.name, s);
     return false;
 }

@@ -8,7 +8,7 @@
  *   symbol   = "symbol" IDENT "[" INT "," INT "]" "hint" INT "multiple" INT ["input" INT "axis" INT]
  *   guard    = "assume" dim ("==" | "!=" | "<=") dim [STRING]
  *   node     = NAME "=" opcode STRING ["(" args ")"] [types] ["order" "[" INTs "]"] ["as" STRING] ["meta" dict]
- *              ["@" STRING [":" INT] ["in" STRING]]                   (as: the type annotation)
+ *              ["body" graph] ["@" STRING [":" INT] ["in" STRING]]    (as: the type annotation)
  *   output   = NAME "=" "output" "(" args ")" ...                     (as a node; its target is always "output")
  *   opcode   = "placeholder" | "get_attr" | "call_function" | "call_method" | "call_module"
  *   args     = { value "," } { KEY "=" value "," }                    (the last comma may be missing)
@@ -211,6 +211,9 @@ static void put_facts(fx_text *text, const fx_node *node, int indent)
         put_value(text, node->graph, fx_node_meta(node, key), indent);
     }
     if (n) put(text, "}");
+    if (!node->body) return;
+    put(text, " body ");
+    put_graph(text, node->body, indent);
 }
 
 static void put_loc(fx_text *text, const fx_loc *loc)

@@ -113,6 +113,30 @@ static fx_module *names(fx_context *context)
     return module;
 }
 
+/* scale(x, factor) = x * factor, called by a body that is called itself. */
+static fx_graph *body_of(fx_context *context, fx_graph *inner)
+{
+    fx_graph *g = fx_graph_new(context);
+    fx_type type = {FX_F32, 1, {fx_graph_symbol(g, "n", 1, 9, 4, 1)}};
+    fx_attr x = fx_node_attr(fx_graph_placeholder(g, "x", &type)), args[] = {x, x};
+    fx_node *y = inner ? fx_graph_call(g, "my.inner", &x, 1) : fx_graph_call(g, "torch.ops.aten.mul.Tensor", args, 2);
+    if (inner) fx_node_set_body(y, inner);
+    fx_graph_output(g, fx_node_attr(y));
+    return g;
+}
+
+static fx_module *bodies(fx_context *context)
+{
+    fx_module *module = fx_module_new(context, "bodies */");
+    fx_graph *g = fx_module_graph(module);
+    fx_attr x = fx_node_attr(fx_graph_placeholder(g, "x", NULL));
+    fx_node *y = fx_graph_call(g, "my.outer", &x, 1), *z = fx_graph_call(g, "my.inner", &x, 1);
+    fx_node_set_body(y, body_of(context, body_of(context, NULL)));
+    fx_node_set_body(z, body_of(context, NULL));
+    fx_graph_output(g, fx_node_attr(y));
+    return module;
+}
+
 static fx_module *nothing(fx_context *context)
 {
     fx_module *module = fx_module_new(context, "nothing");
@@ -126,5 +150,6 @@ fx_module *fx_test_source_graph(fx_context *context, const char *name)
         if (strcmp(files[i][0], name) == 0) return loaded(context, files[i][1]);
     if (strcmp(name, "traced") == 0) return traced(context);
     if (strcmp(name, "arguments") == 0) return arguments(context);
+    if (strcmp(name, "bodies") == 0) return bodies(context);
     return strcmp(name, "names") == 0 ? names(context) : nothing(context);
 }

@@ -80,6 +80,7 @@ static const struct argp argp = {options,
                                  "\vExamples:\n"
                                  "  fxjit show resnet18.onnx\n"
                                  "  fxjit show --format svg -o graph.svg resnet18.onnx\n"
+                                 "  fxjit show --format python resnet18.onnx\n"
                                  "  fxjit show --stage program mlp.fx\n"
                                  "  fxjit show --stage asm --threads 1 --cpu x86-64-v3 mlp.onnx\n",
                                  children,

@@ -85,6 +85,14 @@ expect 0 show --format table "$mlp"
 out 'call_function'
 expect 0 show --format dot "$mlp"
 out 'digraph'
+expect 0 show --format python "$mlp"
+out 'def forward(self, input0):'
+expect 0 show --format readable "$mlp"
+out 'input0: "f32[3, 16]"'
+expect 0 show --format module "$mlp"
+out "self.hidden.register_parameter('weight', torch.nn.Parameter(torch.empty([32, 16], dtype=torch.float32)))"
+expect 0 show --format c "$mlp"
+out 'fx_status build(fx_context'
 expect 0 show --format fx -o "$work/mlp.fx" "$mlp"
 is_file "$work/mlp.fx"
 expect 0 show "$work/mlp.fx"

@@ -19,11 +19,20 @@ static const struct {
 #define ROW(name) {#name, build_##name},
     FX_SOURCE_GRAPHS(ROW)};
 
+static void forget_places(fx_graph *graph)
+{
+    FX_EACH_NODE(node, graph)
+    {
+        fx_node_set_loc(node, (fx_loc){0});
+        if (node->body) forget_places(node->body);
+    }
+}
+
 /* Lines of C are other places than those of the model, and names of outputs in its file are not the graph's. */
 static char *text_of(const fx_module *module)
 {
     fx_graph *graph = fx_module_graph(module);
-    FX_EACH_NODE(node, graph) fx_node_set_loc(node, (fx_loc){0});
+    forget_places(graph);
     char *whole = fx_graph_to_fx(graph), *from = strstr(whole, "graph");
     ck_assert_ptr_nonnull(from);
     memmove(whole, from, strlen(from) + 1);
@@ -86,7 +95,7 @@ START_TEST(what_has_no_form)
     fx_attr inner = {.kind = FX_ATTR_GRAPH, .u.graph = region};
     fx_graph_call(g, "torch.cond", &inner, 1);
     ck_assert_ptr_null(fx_graph_to_c(g, NULL));
-    CHECK_DIAG(context, "a graph inside a node has no form in C source; operator torch.cond, node cond");
+    CHECK_DIAG(context, "a region of control flow has no form in C source; operator torch.cond, node cond");
     ck_assert_ptr_null(fx_graph_to_python(g, NULL));
     CHECK_DIAG(context, "a region of control flow has no form in Python; operator torch.cond, node cond");
     fx_graph_free(g);
