@@ -161,6 +161,15 @@ static fx_attr random_value(maker *m, int depth)
     }
 }
 
+static fx_graph *small_body(void)
+{
+    fx_graph *body = fx_graph_new(context);
+    fx_node *x = fx_graph_placeholder(body, "x", NULL);
+    fx_node_set_loc(x, (fx_loc){"b.py", 1, NULL});
+    fx_graph_output(body, fx_node_attr(x));
+    return body;
+}
+
 static void random_node(maker *m, fx_dim symbol)
 {
     char target[16], name[16];
@@ -181,6 +190,8 @@ static void random_node(maker *m, fx_dim symbol)
     if (pick(m, 4) == 0) ck_assert_int_eq(fx_node_set_annotation(node, "typing.List[int]"), FX_OK);
     if (pick(m, 4) == 0) ck_assert_int_eq(fx_node_set_meta(node, pick(m, 2) ? "a key" : "key", fx_str(m->g, name)), FX_OK);
     if (pick(m, 4) == 0) ck_assert_int_eq(fx_node_set_meta(node, "more", fx_ints(m->g, (int64_t[]){1, -2}, 2)), FX_OK);
+    bool is_call = spec.opcode == FX_CALL_FUNCTION || spec.opcode == FX_CALL_METHOD || spec.opcode == FX_CALL_MODULE;
+    if (is_call && pick(m, 6) == 0) CHECK_OK(context, fx_node_set_body(node, small_body()));
     for (uint64_t i = pick(m, 3); i > 0; i--) {
         fx_type type = {(fx_dtype)pick(m, FX_DTYPE_COUNT), 2, {(int64_t)pick(m, 100), symbol}};
         CHECK_OK(context, fx_node_set_type(node, (int32_t)pick(m, 3), &type));
@@ -230,6 +241,10 @@ START_TEST(problems_have_lines)
     check_wrong("graph {\n%x = placeholder \"x\" : f32[q]\n}", "t:2: not a size");
     check_wrong("graph {\n%x = placeholder \"x\" : f32[1,1,1,1,1,1,1,1,1]\n}", "more than 8 dimensions");
     check_wrong("graph {\n%x = call_nothing \"x\"()\n}", "t:2: 'call_nothing' is no opcode");
+    check_wrong("graph {\n%x = call_function \"f\"() body 3\n}", "t:2: expected 'graph'");
+    check_wrong("graph {\n%x = call_function \"f\"() body graph {\n%y = nothing \"\"\n}\n}", "t:3: 'nothing' is no opcode");
+    check_wrong("graph {\n%x = placeholder \"x\" body graph {\n}\n}", "only calls have a body");
+    check_wrong("graph {\n%x = call_function \"f\"() meta 3\n}", "t:2: meta is no dict");
     check_wrong("graph {\n%x = placeholder \"x\n}", "t:2: a string is not closed on its line");
     check_wrong("graph {\n%x = placeholder \"\\q\"\n}", "unknown escape");
     check_wrong("graph {\n%x = placeholder \"\\x00\"\n}", "unknown escape");
