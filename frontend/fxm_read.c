@@ -3,6 +3,7 @@
  * is reported and left out; what uses it is not reported again, so that every message names a cause. */
 #include "frontend/fxm.h"
 #include "ir/op.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------------------------ */
@@ -134,6 +135,43 @@ static bool read_node(fx_fxm_scope *scope, fx_json_at *at, const json_t *value)
 
 /* ---- Graphs ----------------------------------------------------------------------------------------------------------------- */
 
+/* SPEC = {"leaf": true} | {"none": true} | {"list": [SPEC]} | {"tuple": [SPEC]} | {"dict": {key: SPEC}} */
+static bool check_spec(fx_json *json, const fx_json_at *at, const json_t *spec)
+{
+    void *first = json_object_iter((json_t *)(uintptr_t)spec);
+    if (json_object_size(spec) != 1 || at->depth > FX_FXM_DEPTH) return fx__json_error(json, at, "no nesting of inputs or outputs");
+    const char *kind = json_object_iter_key(first);
+    json_t *inner = json_object_iter_value(first), *item;
+    fx_json_at place = fx__json_key(at, kind);
+    bool is_list = strcmp(kind, "list") == 0 || strcmp(kind, "tuple") == 0, good = true;
+    if ((strcmp(kind, "leaf") == 0 || strcmp(kind, "none") == 0) && json_is_true(inner)) return true;
+    if (!(is_list && json_is_array(inner)) && !(strcmp(kind, "dict") == 0 && json_is_object(inner)))
+        return fx__json_error(json, &place, "no nesting of inputs or outputs");
+    for (size_t i = 0; i < json_array_size(inner); i++) {
+        fx_json_at at_item = fx__json_item(&place, i);
+        good &= check_spec(json, &at_item, json_array_get(inner, i));
+    }
+    const char *key;
+    json_object_foreach(is_list ? NULL : inner, key, item)
+    {
+        fx_json_at at_item = fx__json_key(&place, key);
+        good &= check_spec(json, &at_item, item);
+    }
+    return good;
+}
+
+static bool read_spec(fx_fxm *fxm, const fx_json_at *at, const json_t *graph, const char *key, const char **out)
+{
+    const json_t *spec = json_object_get(graph, key);
+    fx_json_at place = fx__json_key(at, key);
+    if (!spec || json_is_null(spec)) return true;
+    if (!check_spec(&fxm->json, &place, spec)) return false;
+    char *text = json_dumps(spec, JSON_COMPACT);
+    *out = text ? fx__intern(fxm->json.context, text) : NULL;
+    free(text);
+    return *out || fx__json_oom(&fxm->json);
+}
+
 static bool check_order(fx_fxm *fxm, const fx_json_at *at, const fx_graph *graph)
 {
     const fx_node *output = fx_graph_output_node(graph);
@@ -153,6 +191,8 @@ bool fx__fxm_graph(fx_fxm *fxm, const fx_json_at *at, const json_t *value, fx_gr
     const json_t *nodes = fx__json_list(json, at, value, "nodes", &bad);
     if (!nodes) return !bad && fx__json_error(json, at, "\"nodes\" is missing");
     bad |= !fx__fxm_symbols(&scope, at, value);
+    bad |= !read_spec(fxm, at, value, "in_spec", &graph->in_spec);
+    bad |= !read_spec(fxm, at, value, "out_spec", &graph->out_spec);
     fx_json_at at_nodes = fx__json_key(at, "nodes");
     for (size_t i = 0; i < json_array_size(nodes); i++) {
         fx_json_at place = fx__json_item(&at_nodes, i);

@@ -312,11 +312,21 @@ static void put_symbols(writing *w, const fx_graph *graph, bool *first, int inde
     if (n_guards) put(w, "]");
 }
 
+/* It was checked when it was read. */
+static void put_spec(writing *w, bool *first, const char *key, const char *spec)
+{
+    if (!spec) return;
+    put_key(w, first, key);
+    put(w, spec);
+}
+
 static void put_graph(writing *w, const fx_graph *graph, int indent)
 {
     bool first = true, first_node = true;
     put(w, "{");
     put_symbols(w, graph, &first, indent);
+    put_spec(w, &first, "in_spec", graph->in_spec);
+    put_spec(w, &first, "out_spec", graph->out_spec);
     put_key(w, &first, "nodes");
     put(w, "[");
     FX_EACH_NODE(node, graph)

@@ -52,6 +52,7 @@ struct fx_graph {
     uint64_t edits;
     bool core; /* normalised: only placeholder, get_attr, call_function of the table with all arguments bound, output */
     fx_graph *parent, *regions, *next_region; /* graphs inside values belong to, and are freed with, the graph of their node */
+    const char *in_spec, *out_spec; /* how inputs and outputs are nested, as JSON of docs/FORMAT.md; NULL: not known */
     bool own_module; /* module exists for this graph's constants only and is freed with it (fx__module_ensure) */
 };
 

@@ -211,6 +211,8 @@ fx_graph *fx_graph_clone(const fx_graph *graph)
     if (!clone) return NULL;
     clone->module = graph->module;
     clone->core = graph->core;
+    clone->in_spec = graph->in_spec;
+    clone->out_spec = graph->out_spec;
     fx__dims_free(clone->dims);
     clone->dims = fx__dims_clone(graph->dims);
     if (clone->dims && clone_nodes(clone, graph) == FX_OK) {

@@ -265,7 +265,8 @@ START_TEST(every_kind_of_value_returns)
     setup();
     static const char json[] =
         "{\"format\": \"fxjit\", \"version\": 1, \"later\": 1, \"module\": {\"graph\": {\"symbols\": [{\"name\": \"s0\", \"max\": "
-        "9}], \"nodes\": ["
+        "9}], \"in_spec\": {\"tuple\": [{\"list\": [{\"leaf\": true}]}, {\"dict\": {\"k\": {\"none\": true}}}]}, "
+        "\"out_spec\": {\"leaf\": true}, \"nodes\": ["
         "{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"args\": [null], \"types\": [{\"dtype\": \"f16\", "
         "\"shape\": [1, \"2*s0\"]}]},"
         "{\"name\": \"y\", \"op\": \"call_function\", \"target\": \"f\", \"args\": [null, true, 3, 3.0, -0.0, 1e-05, \"t\", [1, "
@@ -295,6 +296,8 @@ START_TEST(every_kind_of_value_returns)
     ck_assert_str_eq(once, twice_over);
     ck_assert_ptr_nonnull(strstr(once, "nan(0x7ff8000000000001)"));
     ck_assert_ptr_nonnull(strstr(once, "1e-05"));
+    ck_assert_ptr_nonnull(
+        strstr(once, "\"in_spec\": {\"tuple\":[{\"list\":[{\"leaf\":true}]},{\"dict\":{\"k\":{\"none\":true}}}]}, \"out_spec\""));
     fx_text_free(once);
     fx_text_free(twice_over);
     fx_module_free(again);
@@ -323,6 +326,8 @@ START_TEST(problems_are_told_by_their_place)
     refuse(DOCUMENT("{\"tensors\": {\"w\": {\"tensor\": \"w\"}}}"), "$.module.tensors.w: there are no data of tensor \"w\"");
     refuse(DOCUMENT("{\"modules\": {\"a.b\": {}, \"a\": {}}}"), "$.module.modules.a: the module refuses this submodule");
     refuse(DOCUMENT("{\"graph\": 3}"), "$.module.graph: an integer; expected an object");
+    refuse(DOCUMENT("{\"graph\": {\"in_spec\": {\"list\": [{\"leaf\": true}, {\"heap\": 1}]}, \"nodes\": [" OUT("1") "]}}"),
+           "$.module.graph.in_spec.list[1].heap: no nesting of inputs or outputs");
     refuse(GRAPH(X), "the graph has no output");
     refuse(GRAPH(OUT("1") ", " X), "node x stands after the output");
     refuse(GRAPH(X ", " X ", " OUT("1")), "nodes[1] (x): node x is defined twice");
