@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does:    gives every call all arguments of its schema by keyword, defaults filled in (torch.fx's NormalizeArgs).
  * Needs:   a linted graph.
- * Ensures: calls of operators of the table and of submodules have keyword arguments only, methods their object besides. What has no
- *          schema, or arguments that do not fit it, stays as it is. The graph is no core graph any more.
- * Cost:    linear. */
+ * Ensures: calls of operators of the table and of submodules have keyword arguments only, besides a method's object and what a call
+ *          changes in place. What has no schema, or arguments that do not fit it, stays as it is, and so does inplace=True by
+ * position. The graph is no core graph any more. Cost:    linear. */
 #include "passes/core.h"
 #include "passes/pass.h"
+#include <string.h>
 
 static bool is_call(const fx_node *node)
 {
     return node->opcode == FX_CALL_FUNCTION || node->opcode == FX_CALL_METHOD || node->opcode == FX_CALL_MODULE;
 }
 
-/* A method's object is its first argument, whatever its name in the schema. */
+/* A method's object is its first argument, whatever its name in the schema, and so is what a call changes in place. */
 static fx_status keep_object(fx_node *node, fx_attr *args, fx_attr *kwargs)
 {
-    if (node->opcode != FX_CALL_METHOD || args->n || kwargs->n == 0) return FX_OK;
+    if ((node->opcode != FX_CALL_METHOD && !fx__node_is_in_place(node)) || args->n || kwargs->n == 0) return FX_OK;
     *args = fx_tuple(node->graph, &kwargs->u.items[0], 1);
     if (args->kind != FX_ATTR_TUPLE) return FX_E_OOM;
     *kwargs = (fx_attr){.kind = FX_ATTR_DICT, .n = kwargs->n - 1, .keys = kwargs->keys + 1, .u.items = kwargs->u.items + 1};
     return FX_OK;
+}
+
+/* By position it says nothing to those who look for keywords. */
+static bool names_in_place(const fx_node *node, const fx_attr *kwargs)
+{
+    for (int32_t i = 0; i < kwargs->n; i++)
+        if (strcmp(kwargs->keys[i], "inplace") == 0 && kwargs->u.items[i].kind == FX_ATTR_BOOL && kwargs->u.items[i].u.i)
+            return !fx__node_is_in_place(node);
+    return false;
 }
 
 static fx_status normalise_node(fx_node *node, bool *out_modified)
@@ -33,6 +43,7 @@ static fx_status normalise_node(fx_node *node, bool *out_modified)
         fx__diag_rewind(context, mark);
         return FX_OK;
     }
+    if (names_in_place(node, &kwargs)) return FX_OK;
     FX_TRY(keep_object(node, &args, &kwargs));
     if (fx_attr_equal(&args, &node->args) && fx_attr_equal(&kwargs, &node->kwargs)) return FX_OK;
     *out_modified = true;

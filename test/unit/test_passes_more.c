@@ -356,7 +356,7 @@ END_TEST
 START_TEST(arguments_become_keywords)
 {
     setup(G X("f32[2, 3]") CALL("a", "torch.sum", "%x, -1") "%b = call_method \"add\"(%a, 2)\n" CALL("c", "my.unknown", "%b, 3")
-              OUT("%c"));
+              CALL("d", "torch.nn.functional.relu", "%a, inplace=True") OUT("(%c, %d)"));
     ck_assert(run_pass("normalise_arguments"));
     fx_attr sum = fx_node_kwargs(fx_graph_find(graph, "a"));
     ck_assert_int_eq(fx_node_args(fx_graph_find(graph, "a")).n, 0);
@@ -365,6 +365,7 @@ START_TEST(arguments_become_keywords)
     ck_assert_str_eq(sum.keys[2], "keepdim");
     ck_assert_int_eq(fx_node_args(fx_graph_find(graph, "b")).n, 1); /* the object */
     ck_assert_int_eq(fx_node_args(fx_graph_find(graph, "c")).n, 2);
+    ck_assert_int_eq(fx_node_args(fx_graph_find(graph, "d")).n, 1); /* what is changed */
     ck_assert(!run_pass("normalise_arguments"));
     teardown();
 }
