@@ -67,7 +67,6 @@ START_TEST(what_is_refused)
     op_refuse("torch.stack", "([%a, %b])", OP_IN("f32[1]", "f32[2]"), "tensor 1 is f32[2]");
     op_refuse(PAD, "(%a, [1])", OP_IN(six), "pad has 1 entries");
     op_refuse(PAD, "(%a, [-2, -2])", OP_IN(six), "dim 1 of f32[2, 3] becomes -1");
-    op_refuse("torch.nn.functional.pad", "(%a, [1, 1], \"reflect\")", OP_IN(six), "mode 'reflect'");
     op_refuse("torch.split", "(%a, [1, 1], 1)", OP_IN(six), "sizes add up to 2, dim 1 of f32[2, 3] does not");
     op_refuse("torch.split", "(%a, 1)", OP_IN("f32[17]"), "17 pieces, at most 16");
     op_refuse("torch.nn.functional.dropout", "(%a)", OP_IN(six), "training=True");
