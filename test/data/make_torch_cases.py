@@ -337,6 +337,9 @@ CASES += [
     (BAG, "(%a, %b, %c, None, 2.0, False, 'mean', False, None, True)", ["at5:7", "5,3", "bags:0,3,3,7"], F.embedding_bag),
     (BAG, "(%a, %b, %c, None, 2.0, False, 'max')", ["at5:7", "5,3", "bags:0,1,7"], F.embedding_bag),
 ]
+for mode, edge, corners in itertools.product(range(3), range(3), [False, True]):
+    if (mode, edge) != (1, 2):  # halves between two pixels
+        CASES.append((C + "grid_sampler_2d.default", f"(%a, %b, {mode}, {edge}, {corners})", ["1,2,4,5", "1,3,3,2"], torch.grid_sampler_2d))
 
 
 def write(out):
