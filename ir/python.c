@@ -73,8 +73,9 @@ static fx_status emit_output(fx_python *p, const fx_node *node)
     fx_text line;
     fx__text_init(&line, p->file->context);
     if (node->annotation) p->returns = fx__python_annotation(p, node->annotation);
-    put(&line, "return ");
+    put(&line, p->graph->in_spec ? "return pytree.tree_unflatten(" : "return ");
     fx__python_value(&line, p, fx__arg(node, 0));
+    if (p->graph->in_spec) put(&line, ", self._out_spec)");
     return add_line(p, &line);
 }
 
@@ -122,19 +123,43 @@ static bool starts_with_self(const char *parameters)
     return parameters && strncmp(parameters, ", self", 6) == 0 && (parameters[6] == 0 || parameters[6] == ',');
 }
 
+/* The nested arguments are taken apart in the first line of the body. */
+static void put_nested(fx_text *text, const fx_python *p)
+{
+    fx_text arguments;
+    fx__text_init(&arguments, p->file->context);
+    fx__python_arguments(&arguments, p->graph);
+    char *names = fx__text_finish(&arguments);
+    bool has_self = names && strncmp(names, "self", 4) == 0 && (names[4] == 0 || names[4] == ',');
+    const char *flat = p->parameters.data ? p->parameters.data + 2 : NULL;
+    if (!names) text->failed = true;
+    fx__text_append(text, "\n\ndef forward(%s%s)", has_self ? "" : names && *names ? "self, " : "self", names ? names : "");
+    if (p->returns) fx__text_append(text, " -> %s", p->returns);
+    put(text, ":\n");
+    if (flat || has_self)
+        fx__text_append(text, "    %s%s%s, = fx_pytree.tree_flatten_spec([%s], self._in_spec)\n", has_self ? "self" : "",
+                        has_self && flat ? ", " : "", flat ? flat : "", names ? names : "");
+    fx_text_free(names);
+}
+
+static void put_plain(fx_text *text, const fx_python *p)
+{
+    const char *parameters = p->parameters.data;
+    fx__text_append(text, "\n\ndef forward(self%s)", !parameters ? "" : starts_with_self(parameters) ? parameters + 6 : parameters);
+    if (p->returns) fx__text_append(text, " -> %s", p->returns);
+    put(text, ":\n");
+}
+
 static char *join(fx_python *p)
 {
     fx_text text;
     fx__text_init(&text, p->file->context);
-    const char *parameters = p->parameters.data;
     put(&text, "\n");
     for (int32_t i = 0; i < p->wraps->n && !p->file->wraps; i++) fx__text_append(&text, i ? "\n%s" : "%s", p->wraps->line[i]);
-    fx__text_append(&text, "\n\ndef forward(self%s)",
-                    !parameters                    ? ""
-                    : starts_with_self(parameters) ? parameters + 6
-                                                   : parameters);
-    if (p->returns) fx__text_append(&text, " -> %s", p->returns);
-    put(&text, ":\n");
+    if (p->graph->in_spec)
+        put_nested(&text, p);
+    else
+        put_plain(&text, p);
     for (int32_t i = 0; i < p->body->n; i++) fx__text_append(&text, "    %s\n", p->body->line[i]);
     put(&text, "    ");
     return fx__text_finish(&text);

@@ -53,6 +53,11 @@ void fx__python_value(fx_text *text, fx_python *p, const fx_attr *value);
 /* One statement "name = call" without the values that it frees. */
 void fx__python_call(fx_text *text, fx_python *p, const fx_node *node, const char *annotation);
 
+/* ---- Nested inputs (ir/python_pytree.c) -------------------------------------------------------------------------------------- */
+
+/* "self, d": the arguments that the graph's placeholders come from. Needs graph->in_spec. */
+void fx__python_arguments(fx_text *text, const fx_graph *graph);
+
 /* ---- Comments (ir/python_place.c) ------------------------------------------------------------------------------------------ */
 
 /* The comment lines on where a node was traced, if that is elsewhere than the last one. */

@@ -22,7 +22,8 @@ typedef struct fx_python_options {
  * options NULL: all zero. */
 FX_API FX_GIVES char *fx_graph_to_python(const fx_graph *graph, const fx_python_options *options);
 /* A Python file of its own with one torch.nn.Module class per module, children nested in their parents, with parameters and buffers
- * of the right type and shape (values come by load_state_dict) and `forward`. As GraphModule.to_folder, in one file. */
+ * of the right type and shape (values come by load_state_dict) and `forward`. As GraphModule.to_folder, in one file. Code of graphs
+ * with nested inputs reads self._in_spec and self._out_spec, which the caller sets. */
 FX_API FX_GIVES char *fx_module_to_python(const fx_module *module, const fx_python_options *options);
 /* As print_readable: verbose code in a class, children that have graphs inside it. */
 FX_API FX_GIVES char *fx_module_to_readable(const fx_module *module);

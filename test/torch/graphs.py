@@ -62,6 +62,13 @@ def node_json(node):
     return out
 
 
+def spec(tree):
+    if not tree.children_specs and tree.type is None:
+        return {"leaf": True}
+    children = [spec(child) for child in tree.children_specs]
+    return {"dict": dict(zip(tree.context, children))} if tree.type is dict else {tree.type.__name__: children}
+
+
 def module_json(module, prefix, tensors, graph=None):
     out = {"class": type(module).__name__, "tensors": {}, "modules": {}}
     for name, tensor in list(module.named_parameters(recurse=False)) + list(module.named_buffers(recurse=False)):
@@ -71,6 +78,9 @@ def module_json(module, prefix, tensors, graph=None):
         out["modules"][name] = module_json(child, f"{prefix}{name}.", tensors)
     if graph is not None:
         out["graph"] = {"nodes": [node_json(n) for n in graph.nodes]}
+        info = getattr(graph._codegen, "pytree_info", None)
+        if info is not None:
+            out["graph"].update(in_spec=spec(info.in_spec), out_spec=spec(info.out_spec))
     return out
 
 
@@ -190,6 +200,19 @@ def writes():
     return torch.fx.GraphModule(torch.nn.Module(), g, "Writes")
 
 
+class Trees(torch.nn.Module):
+    """Nested inputs and outputs, which torch.fx takes apart and puts together."""
+
+    def forward(self, d, y, pair):
+        return {"sum": d["a"] + d["b"] * y, "list": [pair[0], pair[1] - y]}
+
+
+def trees():
+    ph = torch.fx.PH
+    arguments = {"d": {"a": ph, "b": ph}, "y": ph, "pair": (ph, ph)}
+    return torch.fx.GraphModule(Trees(), torch.fx.Tracer().trace(Trees(), concrete_args=arguments), "Trees")
+
+
 class Stacks(torch.fx.Tracer):
     record_stack_traces = True
 
@@ -217,6 +240,7 @@ def runnable():
     yield "aten", traced(Aten()), (x,)
     yield "hand", hand_made(), (x,)
     yield "stacks", traced(Nested().eval(), Stacks()), (x,)
+    yield "trees", trees(), ({"a": x, "b": x}, x, (x, x))
     yield "identity", traced(torch.nn.Identity()), (x,)
 
 

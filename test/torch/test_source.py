@@ -128,6 +128,8 @@ class Executed(Printed):
                 exec(text, namespace)
                 module = namespace[type(gm).__name__]()
                 module.load_state_dict(gm.state_dict())
+                for spec in ("_in_spec", "_out_spec"):  # as GraphModule sets them
+                    setattr(module, spec, getattr(gm, spec, None))
                 with torch.no_grad():
                     self.assertTrue(equal(module(*inputs), gm(*inputs)))
 
