@@ -462,16 +462,16 @@ START_TEST(cut_and_flipped_files_are_refused)
     fx_module *m = make_module();
     CHECK_OK(context, fx_module_save(m, path_a));
     bytes whole = read_file(path_a);
-    for (size_t n = 0; n < whole.n; n += 37) ck_assert_msg(try_bytes(whole.data, n) != FX_OK, "cut to %zu bytes", n);
+    for (size_t n = 0; n < whole.n; n += 97) ck_assert_msg(try_bytes(whole.data, n) != FX_OK, "cut to %zu bytes", n);
     uint64_t seed = 5;
     int refused = 0;
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < 300; i++) {
         uint64_t bit = fx_test_random(&seed) % (8 * whole.n);
         whole.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
         refused += try_bytes(whole.data, whole.n) != FX_OK;
         whole.data[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    ck_assert_int_gt(refused, 700); /* flips in weights, times and padding pass */
+    ck_assert_int_gt(refused, 140); /* flips in weights, times and padding pass */
     ck_assert_int_eq(try_bytes(whole.data, whole.n), FX_OK);
     unsigned char *word = memmem(whole.data, whole.n, "forward", 7);
     *word = 'F'; /* still a whole document */
