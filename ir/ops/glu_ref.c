@@ -25,7 +25,8 @@ fx_status fx__glu_ref(const fx_rt_arg *args, fx_tensor *results)
     return FX_OK;
 }
 
-/* The gate moves by at most a quarter of b's error; it is rounded in its own type, 4 ulp, and so is the product. */
+/* The gate moves by at most a quarter of b's error. It has 4 ulp where it is computed, and is rounded once more where it is kept in the
+ * tensor's own type; then the product rounds. */
 fx_status fx__glu_bound(const fx_rt_bound *call)
 {
     const fx_rt_arg *error = &call->arg_errors[0];
@@ -37,7 +38,8 @@ fx_status fx__glu_bound(const fx_rt_bound *call)
         halves(call->args, call->args[0].u.tensor, call->results, at, &a, &b);
         if (some) halves(call->args, error->u.tensor, call->results, at, &a_error, &b_error);
         double gate = 1 / (1 + exp(-b)), tiny = fx__ref_tiny(call->results->dtype) * (fabs(a) + 1);
-        double moved = (fabs(a) + a_error) * b_error / 4 + a_error * gate, bound = moved + 12 * call->eps * fabs(a) * gate + tiny;
+        double own = (12 * call->eps + fx__ref_eps(call->results->dtype)) * fabs(a) * gate + tiny;
+        double moved = (fabs(a) + a_error) * b_error / 4 + a_error * gate, bound = moved + own;
         fx__ref_set(call->errors, at, isfinite(bound) ? bound : 0);
     } while (fx__ref_next(call->errors->rank, call->errors->dim, at));
     return FX_OK;
