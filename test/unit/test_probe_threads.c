@@ -151,13 +151,16 @@ static bool is_busy(void)
     return getloadavg(load, 1) == 1 && load[0] > 1.5;
 }
 
+#ifdef FX_SANITIZED
+enum { TIMES_MEAN_SOMETHING = 0 };
+#else
+enum { TIMES_MEAN_SOMETHING = 1 };
+#endif
+
 START_TEST(two_threads_are_not_slower_than_one)
 {
-#ifdef FX_SANITIZED
-    printf("  times are not compared under a sanitizer\n");
-#else
-    if (is_busy()) {
-        printf("  times are not compared: the machine is busy\n");
+    if (!TIMES_MEAN_SOMETHING || is_busy()) {
+        printf("  times are not compared: %s\n", TIMES_MEAN_SOMETHING ? "the machine is busy" : "sanitizers change them");
         return;
     }
     for (int i = 0; i < N_NETWORKS; i++) {
@@ -165,7 +168,6 @@ START_TEST(two_threads_are_not_slower_than_one)
         check_time(&p);
         fx_probe_free(&p);
     }
-#endif
 }
 END_TEST
 
