@@ -4,7 +4,7 @@ set(fx_folders runtime ref ir passes codegen frontend)
 foreach(folder IN LISTS fx_folders)
   list(APPEND fx_objects $<TARGET_OBJECTS:fx_${folder}>)
 endforeach()
-set(fx_libraries OpenMP::OpenMP_C PkgConfig::ffi PkgConfig::jansson PkgConfig::libzip fx_llvm m)
+set(fx_libraries OpenMP::OpenMP_C PkgConfig::ffi PkgConfig::jansson fx_llvm m)
 
 add_library(fxjit_static STATIC ${fx_objects})
 set_target_properties(fxjit_static PROPERTIES OUTPUT_NAME fxjit)

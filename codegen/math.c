@@ -43,45 +43,43 @@ static LLVMValueRef float_mod(fx_e *e, LLVMValueRef a, LLVMValueRef b)
     return e_select(e, moves, LLVMBuildFAdd(e->builder, rest, b, ""), rest);
 }
 
+/* An intrinsic or an approximation of one number; NULL: op is neither. */
+static LLVMValueRef float_unary(fx_e *e, fx_scalar_op op, LLVMValueRef a)
+{
+    static LLVMValueRef (*const approximation[FX_SCALAR_COUNT])(fx_e *, LLVMValueRef) = {
+        [FX_SCALAR_EXP] = fx__approx_exp,     [FX_SCALAR_LOG] = fx__approx_log,         [FX_SCALAR_TANH] = fx__approx_tanh,
+        [FX_SCALAR_EXP2] = fx__approx_exp2,   [FX_SCALAR_SIGMOID] = fx__approx_sigmoid, [FX_SCALAR_EXPM1] = fx__approx_expm1,
+        [FX_SCALAR_LOG1P] = fx__approx_log1p, [FX_SCALAR_LOG2] = fx__approx_log2,       [FX_SCALAR_LOG10] = fx__approx_log10,
+        [FX_SCALAR_ERF] = fx__approx_erf,
+    };
+    static const char *const intrinsic[FX_SCALAR_COUNT] = {
+        [FX_SCALAR_ABS] = "llvm.fabs",  [FX_SCALAR_SQRT] = "llvm.sqrt",       [FX_SCALAR_FLOOR] = "llvm.floor",
+        [FX_SCALAR_CEIL] = "llvm.ceil", [FX_SCALAR_ROUND] = "llvm.roundeven", [FX_SCALAR_TRUNC] = "llvm.trunc",
+    };
+    if (approximation[op]) return approximation[op](e, a);
+    return intrinsic[op] ? e_intrinsic1(e, intrinsic[op], a) : NULL;
+}
+
+/* NULL: op compares nothing. */
+static LLVMValueRef float_compare(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMValueRef b)
+{
+    static const LLVMRealPredicate predicate[FX_SCALAR_COUNT] = {
+        [FX_SCALAR_EQ] = LLVMRealOEQ, [FX_SCALAR_NE] = LLVMRealUNE, [FX_SCALAR_LT] = LLVMRealOLT,
+        [FX_SCALAR_LE] = LLVMRealOLE, [FX_SCALAR_GT] = LLVMRealOGT, [FX_SCALAR_GE] = LLVMRealOGE,
+    };
+    return predicate[op] ? fcmp(e, predicate[op], a, b) : NULL; /* LLVMRealPredicateFalse is 0 */
+}
+
 static LLVMValueRef float_scalar(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMValueRef b)
 {
+    LLVMValueRef v_simple = float_unary(e, op, a);
+    if (!v_simple) v_simple = float_compare(e, op, a, b);
+    if (v_simple) return v_simple;
     switch (op) {
     case FX_SCALAR_NEG:
         return LLVMBuildFNeg(e->builder, a, "");
-    case FX_SCALAR_ABS:
-        return e_intrinsic1(e, "llvm.fabs", a);
     case FX_SCALAR_RELU:
         return e_select(e, fcmp(e, LLVMRealOLT, a, zero_like(a)), zero_like(a), a);
-    case FX_SCALAR_SQRT:
-        return e_intrinsic1(e, "llvm.sqrt", a);
-    case FX_SCALAR_EXP:
-        return fx__approx_exp(e, a);
-    case FX_SCALAR_LOG:
-        return fx__approx_log(e, a);
-    case FX_SCALAR_TANH:
-        return fx__approx_tanh(e, a);
-    case FX_SCALAR_SIGMOID:
-        return fx__approx_sigmoid(e, a);
-    case FX_SCALAR_EXP2:
-        return fx__approx_exp2(e, a);
-    case FX_SCALAR_EXPM1:
-        return fx__approx_expm1(e, a);
-    case FX_SCALAR_LOG1P:
-        return fx__approx_log1p(e, a);
-    case FX_SCALAR_LOG2:
-        return fx__approx_log2(e, a);
-    case FX_SCALAR_LOG10:
-        return fx__approx_log10(e, a);
-    case FX_SCALAR_ERF:
-        return fx__approx_erf(e, a);
-    case FX_SCALAR_FLOOR:
-        return e_intrinsic1(e, "llvm.floor", a);
-    case FX_SCALAR_CEIL:
-        return e_intrinsic1(e, "llvm.ceil", a);
-    case FX_SCALAR_ROUND:
-        return e_intrinsic1(e, "llvm.roundeven", a);
-    case FX_SCALAR_TRUNC:
-        return e_intrinsic1(e, "llvm.trunc", a);
     case FX_SCALAR_ISNAN:
         return fcmp(e, LLVMRealUNO, a, a);
     case FX_SCALAR_ADD:
@@ -100,18 +98,6 @@ static LLVMValueRef float_scalar(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMV
         return float_extreme(e, a, b, true);
     case FX_SCALAR_MIN:
         return float_extreme(e, a, b, false);
-    case FX_SCALAR_EQ:
-        return fcmp(e, LLVMRealOEQ, a, b);
-    case FX_SCALAR_NE:
-        return fcmp(e, LLVMRealUNE, a, b);
-    case FX_SCALAR_LT:
-        return fcmp(e, LLVMRealOLT, a, b);
-    case FX_SCALAR_LE:
-        return fcmp(e, LLVMRealOLE, a, b);
-    case FX_SCALAR_GT:
-        return fcmp(e, LLVMRealOGT, a, b);
-    case FX_SCALAR_GE:
-        return fcmp(e, LLVMRealOGE, a, b);
     case FX_SCALAR_FMOD:
         return LLVMBuildFRem(e->builder, a, b, "");
     case FX_SCALAR_SIN:
