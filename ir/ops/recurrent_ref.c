@@ -222,7 +222,7 @@ static void put(const run *r, const fx_tensor *to, const int64_t *at, fx_num a)
 static void run_step(run *r, int64_t t, int64_t b)
 {
     int64_t at[3] = {r->l->batch_first ? b : t, r->l->batch_first ? t : b, 0};
-    bool over = r->l->lengths.data && t >= (int64_t)fx__ref_get(&r->l->lengths, &b);
+    bool over = r->l->lengths.data && (double)t >= fx__ref_get(&r->l->lengths, &b); /* as doubles: a length may be any number */
     if (!over) {
         multiply(r, t, b);
         for (int64_t u = 0; u < r->size; u++) r->next[u] = stored(r, new_unit(r, t, b, u));
