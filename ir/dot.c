@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/dot.c: the graph for Graphviz: one box per node with name, target, constant arguments and result types; arrows are uses. */
-#include "ir/graph.h"
+/* ir/dot.c: the graph for Graphviz: one box per node with name, target, constant arguments and time; arrows are uses with the
+ * value's type and size; modules are clusters. */
+#include "ir/draw.h"
 #include <string.h>
 
 static const char *const colours[FX_OPCODE_COUNT] = {
@@ -43,35 +44,51 @@ static void put_constants(fx_text *text, const fx_node *node)
     }
 }
 
-static void put_types(fx_text *text, const fx_node *node)
+static void put_node(fx_drawing *d, const fx_node *node, int depth)
 {
-    for (int32_t i = 0; i < node->n_result; i++) {
-        const fx_type *type = fx_node_type(node, i);
-        fx__text_append(text, "\\n");
-        if (type) fx__type_print(text, node->graph->dims, type);
-    }
-}
-
-static void put_node(fx_text *text, const fx_node *node)
-{
-    fx__text_append(text, "  n%d [fillcolor=%s, label=\"", node->id, colours[node->opcode]);
+    fx_text *text = &d->text;
+    char time[32];
+    fx__text_append(text, "%*sn%d [fillcolor=%s, label=\"", 2 * depth, "", (int)node->id, colours[node->opcode]);
     put_escaped(text, node->name);
     if (strcmp(node->name, node->target) != 0) {
         fx__text_append(text, "\\n");
         put_escaped(text, node->target);
     }
     put_constants(text, node);
-    put_types(text, node);
+    if (fx__drawing_time(d, node, time)) fx__text_append(text, "\\n%s", time);
     fx__text_append(text, "\"];\n");
-    for (int32_t i = 0; i < node->n_inputs; i++) fx__text_append(text, "  n%d -> n%d;\n", node->inputs[i]->id, node->id);
+}
+
+static void put_edge(fx_drawing *d, const fx_node *from, const fx_node *to)
+{
+    fx__text_append(&d->text, "  n%d -> n%d [label=\"", (int)from->id, (int)to->id);
+    fx__drawing_types(&d->text, from);
+    fx__text_append(&d->text, "\"];\n");
+}
+
+static void open_group(fx_drawing *d, int32_t group, int depth)
+{
+    fx__text_append(&d->text, "%*ssubgraph cluster_%d {\n%*slabel=\"", 2 * depth, "", (int)group, 2 * depth + 2, "");
+    put_escaped(&d->text, fx_groups_name(d->groups, group));
+    fx__text_append(&d->text, "\";\n");
+}
+
+static void close_group(fx_drawing *d, int depth)
+{
+    fx__text_append(&d->text, "%*s}\n", 2 * depth, "");
+}
+
+char *fx_graph_to_dot_with(const fx_graph *graph, const fx_draw_options *options)
+{
+    static const char head[] = "digraph fx {\n"
+                               "  node [shape=box, style=filled, fontname=\"monospace\"];\n"
+                               "  edge [fontname=\"monospace\", fontsize=9];\n"
+                               "  style=rounded; color=gray; fontname=\"monospace\";\n";
+    static const fx_drawing_words words = {head, "}\n", open_group, close_group, put_node, put_edge};
+    return fx__drawing_make(graph, options, &words);
 }
 
 char *fx_graph_to_dot(const fx_graph *graph)
 {
-    fx_text text;
-    fx__text_init(&text, graph->context);
-    fx__text_append(&text, "digraph fx {\n  node [shape=box, style=filled, fontname=\"monospace\"];\n");
-    FX_EACH_NODE(node, graph) put_node(&text, node);
-    fx__text_append(&text, "}\n");
-    return fx__text_finish(&text);
+    return fx_graph_to_dot_with(graph, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_show.c: `fxjit show`: the text of any form of a model. */
 #include "fxjit/analysis.h"
+#include "fxjit/draw.h"
 #include "fxjit/source.h"
 #include "tool.h"
 #include <errno.h>
@@ -11,7 +12,8 @@
 #include <unistd.h>
 
 static const char *const stages[] = {"fx", "core", "program", "llvm", "asm", "obj", NULL};
-static const char *const formats[] = {"text", "table", "dot", "svg", "fx", "python", "readable", "module", "c", "stats", "lint", NULL};
+static const char *const formats[] = {"text",   "table", "dot",   "svg",  "fx",      "python", "readable",
+                                      "module", "c",     "stats", "lint", "mermaid", "json",   NULL};
 enum {
     FORMAT_TEXT,
     FORMAT_TABLE,
@@ -23,7 +25,9 @@ enum {
     FORMAT_MODULE,
     FORMAT_C,
     FORMAT_STATS,
-    FORMAT_LINT
+    FORMAT_LINT,
+    FORMAT_MERMAID,
+    FORMAT_JSON
 };
 enum { KEY_STAGE = 512, KEY_FORMAT };
 
@@ -36,9 +40,9 @@ typedef struct show_options {
 static const struct argp_option options[] = {
     {"stage", KEY_STAGE, "FORM", 0, "fx (the graph as it was read, the default), core, program, llvm, asm or obj", 0},
     {"format", KEY_FORMAT, "FORMAT", 0,
-     "of the graph: text (the default), table, dot, svg, fx (which is read back), python (torch.fx's code), readable (the "
-     "same with shapes and submodules), module (a Python file of classes), c (which traces it again), stats (counts, parameters, flops) "
-     "or lint (what looks wrong or wasteful)",
+     "of the graph: text (the default), table, dot, svg (with Graphviz), mermaid, json (graph.json of .fxm), fx (which is "
+     "read back), python (torch.fx's code), readable (with shapes and submodules), module (a Python file of classes), c (which "
+     "traces it again), stats (counts, parameters, flops) or lint (what looks wrong or wasteful)",
      0},
     {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
     {0}};
@@ -167,7 +171,7 @@ static char *lint_text(const fx_graph *graph)
     return text;
 }
 
-static char *graph_text(const fx_module *module, int format)
+static char *graph_text(fx_module *module, int format)
 {
     const fx_graph *graph = fx_module_graph(module);
     switch (format) {
@@ -187,7 +191,11 @@ static char *graph_text(const fx_module *module, int format)
         return fx_graph_to_table(graph);
     case FORMAT_DOT:
     case FORMAT_SVG:
-        return fx_graph_to_dot(graph);
+        return fx_graph_to_dot_with(graph, NULL);
+    case FORMAT_MERMAID:
+        return fx_graph_to_mermaid(graph, NULL);
+    case FORMAT_JSON:
+        return fx_module_to_json(module);
     case FORMAT_FX:
         return fx_graph_to_fx(graph);
     default:
@@ -201,7 +209,7 @@ static int show_graph(fx_context *context, fx_module *module, const show_options
     if (!text) return tool_fail(context, fx_context_status(context), false);
     int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
     fx_text_free(text);
-    bool ended = o->format == FORMAT_SVG || o->format >= FORMAT_STATS;
+    bool ended = o->format == FORMAT_SVG || (o->format >= FORMAT_STATS && o->format <= FORMAT_MERMAID);
     if (result == TOOL_OK && !o->output && !ended) putchar('\n');
     return result;
 }

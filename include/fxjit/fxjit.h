@@ -16,6 +16,7 @@
 
 #include "fxjit/analysis.h"
 #include "fxjit/compile.h"
+#include "fxjit/draw.h"
 #include "fxjit/graph.h"
 #include "fxjit/interp.h"
 #include "fxjit/ops.h"

@@ -85,6 +85,12 @@ expect 0 show --format table "$mlp"
 out 'call_function'
 expect 0 show --format dot "$mlp"
 out 'digraph'
+out 'subgraph cluster_1'
+out 'label="f32[3, 16], 192 B"'
+expect 0 show --format mermaid "$mlp"
+out 'subgraph g1["hidden"]'
+expect 0 show --format json "$mlp"
+json "o['format'] == 'fxjit' if 'format' in o else len(o) > 0"
 expect 0 show --format python "$mlp"
 out 'def forward(self, input0):'
 expect 0 show --format readable "$mlp"

@@ -253,6 +253,7 @@ static fx_status print_and_parse(fx_context *context)
     status = taken(fx_graph_to_string(graph), clone ? FX_OK : FX_E_OOM);
     status = taken(fx_graph_to_table(graph), status);
     status = taken(fx_graph_to_dot(graph), status);
+    status = taken(fx_graph_to_mermaid(graph, NULL), status);
     status = taken(fx_node_to_string(fx_graph_first(graph)), status);
     char *text = fx_graph_to_fx(graph);
     if (status == FX_OK) status = text ? fx_graph_parse(context, "text", text, strlen(text), &parsed) : FX_E_OOM;
