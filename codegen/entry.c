@@ -137,7 +137,7 @@ static void call_parallel(fx_entry_module *m, const fx_step *step, const fx_kern
     if (fx__frame_gathers(kernel)) e_store(e, error_word(m), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, kernel->n_arg)));
     for (int32_t i = 0; i < n_sym; i++) e_store(e, sym[syms[i]], e_at(e, e->ty_i64, m->job_dim, e_i64(e, i)));
     LLVMTypeRef param[] = {e->ty_ptr, e->ty_ptr, e->ty_ptr, e->ty_i64};
-    LLVMValueRef fn = runtime_function(m, "fx_rt_parallel", e->ty_void, param, 4);
+    LLVMValueRef fn = runtime_function(m, m->profile ? "fx_rt_parallel_profiled" : "fx_rt_parallel", e->ty_void, param, 4);
     LLVMValueRef thunk = fx__frame_declare(e, m->program, kernel, false);
     LLVMValueRef arg[] = {m->call, thunk, m->job, chunk_count(m, kernel)};
     LLVMBuildCall2(e->builder, e_function_type(fn), fn, arg, 4, "");
@@ -175,7 +175,7 @@ static fx_status emit_call(fx_entry_module *m, const fx_step *step)
     return FX_OK;
 }
 
-static fx_status emit_step(fx_entry_module *m, const fx_step *step)
+static fx_status emit_unit(fx_entry_module *m, const fx_step *step)
 {
     switch (step->kind) {
     case FX_STEP_RUN: {
@@ -194,6 +194,15 @@ static fx_status emit_step(fx_entry_module *m, const fx_step *step)
         break;
     }
     return fx__entry_loop(m, step);
+}
+
+static fx_status emit_step(fx_entry_module *m, const fx_step *step)
+{
+    if (!m->profile) return emit_unit(m, step);
+    fx_bracket bracket = fx__listen_begin(m, step);
+    FX_TRY(emit_unit(m, step));
+    fx__listen_end(m, &bracket);
+    return FX_OK;
 }
 
 fx_status fx__entry_steps(fx_entry_module *m, const fx_block *block)
@@ -282,6 +291,7 @@ static fx_status build_run(fx_entry_module *m, LLVMValueRef *out)
     m->call = LLVMGetParam(*out, 0);
     bind_symbols(m);
     read_bases(m);
+    if (m->options->profile && m->use == FX_ENTRY_JIT) m->profile = e_field(e, e->ty_ptr, m->call, offsetof(fx_rt_call, profile));
     if (block_is_shared(m, &m->program->steps)) make_job(m);
     int32_t n_view = most_views(&m->program->steps);
     m->views = LLVMConstNull(e->ty_ptr);
@@ -316,6 +326,7 @@ static fx_status build_init(fx_entry_module *m)
     LLVMTypeRef param[] = {e->ty_ptr, e->ty_ptr, e->ty_ptr};
     LLVMValueRef fn = begin_function(m, "_init", param, 3, false);
     m->call = NULL;
+    m->profile = NULL;
     memset(m->moved, 0, (size_t)m->program->n_buf * sizeof *m->moved);
     m->consts = LLVMGetParam(fn, 0);
     m->table = LLVMGetParam(fn, 1);

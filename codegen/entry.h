@@ -35,6 +35,8 @@ typedef struct fx_entry_module {
     LLVMValueRef job_arg, job_dim, job;    /* memory for parallel kernels */
     LLVMValueRef views;                    /* memory for the addresses that CALL steps are given */
     int32_t n_call;                        /* CALL steps met so far */
+    LLVMValueRef profile;                  /* fx_rt_profile, may be null at run time; NULL: not compiled for it */
+    int32_t n_unit;                        /* steps met so far */
     fx_arena *arena;
 } fx_entry_module;
 
@@ -48,6 +50,13 @@ void fx__entry_check(fx_entry_module *m);
 /* ---- wrapper.c ------------------------------------------------------------------------------------------------------------ */
 fx_status fx__entry_wrapper(fx_entry_module *m, LLVMValueRef entry);
 
+/* ---- listen.c: brackets of a unit for call->profile ------------------------------------------------------------------------- */
+typedef struct fx_bracket {
+    int32_t unit;
+    LLVMBasicBlockRef after;
+} fx_bracket;
+fx_bracket fx__listen_begin(fx_entry_module *m, const fx_step *step);
+void fx__listen_end(fx_entry_module *m, const fx_bracket *bracket);
 /* ---- control.c ------------------------------------------------------------------------------------------------------------ */
 fx_status fx__entry_if(fx_entry_module *m, const fx_step *step);
 fx_status fx__entry_loop(fx_entry_module *m, const fx_step *step);

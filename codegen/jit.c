@@ -49,6 +49,7 @@ static fx_status check(fx_context *context, const char *what, LLVMErrorRef error
 #define LIBRARY_MAP(X)                                                                                                             \
     X(fx_rt_run)                                                                                                                   \
     X(fx_rt_parallel)                                                                                                              \
+    X(fx_rt_parallel_profiled)                                                                                                     \
     X(memcpy) X(memset) X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) X(trunc) X(fmaf) X(fma) X(erf)   \
         X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(pow) X(atan2)
 

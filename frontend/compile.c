@@ -165,6 +165,7 @@ fx_codegen_options fx__compile_codegen_options(const fx_compiled *it)
 {
     return (fx_codegen_options){.target = &it->target,
                                 .threads = it->threads,
+                                .profile = it->options.profile,
                                 .progress = it->options.progress,
                                 .progress_user = it->options.progress_user};
 }

@@ -18,6 +18,7 @@ typedef struct team {
     _Atomic bool finished;
     fx_rt_kernel kernel;
     const fx_rt_job *job;
+    fx_rt_profile *profile; /* of the posted kernel; NULL: nobody listens */
     int64_t n_chunks;
     int32_t threads;
     char *scratch;
@@ -54,6 +55,14 @@ static void take_chunks(team *t, int32_t thread)
     }
 }
 
+static void take_share(team *t, int32_t thread)
+{
+    fx_rt_profile *profile = t->profile;
+    if (profile) profile->enter(profile, thread);
+    take_chunks(t, thread);
+    if (profile) profile->leave(profile, thread);
+}
+
 static void serve(team *t, int32_t thread)
 {
     uint32_t seen = 0;
@@ -67,7 +76,7 @@ static void serve(team *t, int32_t thread)
         seen = posted;
         spins = 0;
         if (atomic_load_explicit(&t->finished, memory_order_relaxed)) return;
-        take_chunks(t, thread);
+        take_share(t, thread);
         atomic_fetch_sub_explicit(&t->working, 1, memory_order_release);
     }
 }
@@ -110,7 +119,7 @@ int32_t fx_rt_run(fx_rt_call *call, fx_rt_body body)
     return status;
 }
 
-void fx_rt_parallel(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job, int64_t n_chunks)
+static void share_out(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job, int64_t n_chunks, fx_rt_profile *profile)
 {
     team *t = call->team;
     if (!t || t->threads == 1 || n_chunks <= 1) {
@@ -119,11 +128,22 @@ void fx_rt_parallel(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job,
     }
     t->kernel = kernel;
     t->job = job;
+    t->profile = profile;
     t->n_chunks = n_chunks;
     atomic_store_explicit(&t->next, 0, memory_order_relaxed);
     atomic_store_explicit(&t->working, t->threads - 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->posted, 1, memory_order_release);
-    take_chunks(t, 0);
+    take_share(t, 0);
     int32_t spins = 0;
     while (atomic_load_explicit(&t->working, memory_order_acquire) != 0) pause_briefly(&spins);
+}
+
+void fx_rt_parallel(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job, int64_t n_chunks)
+{
+    share_out(call, kernel, job, n_chunks, NULL);
+}
+
+void fx_rt_parallel_profiled(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job, int64_t n_chunks)
+{
+    share_out(call, kernel, job, n_chunks, call->profile);
 }

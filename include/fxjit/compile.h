@@ -81,6 +81,7 @@ typedef struct fx_compile_options {
     bool no_fusion;   /* one kernel per node */
     bool no_in_place; /* every value in a buffer of its own, nothing shared */
     bool verify;      /* check every form after every pass (also FXJIT_VERIFY=1) */
+    bool profile;     /* runs can be measured unit by unit (fxjit/profile.h); the entry alone differs, and objects do not */
     fx_progress progress;
     void *progress_user;
 } fx_compile_options;

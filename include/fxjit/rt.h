@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 typedef struct fx_rt_call fx_rt_call;
+typedef struct fx_rt_profile fx_rt_profile;
 
 /* What one kernel is to do: argument pointers and dims in the kernel's own order. */
 typedef struct fx_rt_job {
@@ -42,6 +43,17 @@ struct fx_rt_call {
     fx_rt_step step;
     void *user; /* for step */
     void *team; /* the runtime's, while a parallel run is going on */
+    fx_rt_profile *profile; /* read only by code compiled with fx_compile_options.profile; NULL: nobody listens */
+};
+
+/* Who listens to a run of code compiled with fx_compile_options.profile. Units are numbered in the order of the program, the bodies of
+ * an IF or LOOP right behind it. The first thread calls begin and end; enter and leave are called by every thread that is given a
+ * share of the unit, by each around all of its share, between the unit's begin and end. fx_profile_run (fxjit/profile.h) listens. */
+struct fx_rt_profile {
+    int32_t (*begin)(fx_rt_profile *profile, int32_t unit); /* 0: leave the unit out, unless it is an IF or a LOOP; no end follows */
+    void (*end)(fx_rt_profile *profile, int32_t unit);
+    void (*enter)(fx_rt_profile *profile, int32_t thread);
+    void (*leave)(fx_rt_profile *profile, int32_t thread);
 };
 
 /* Every generated entry: checks the call (ranks, sizes, dtypes, guards), runs, returns an fx_status. */
@@ -52,6 +64,8 @@ typedef int32_t (*fx_rt_entry)(fx_rt_call *call);
 FX_API int32_t fx_rt_run(fx_rt_call *call, fx_rt_body body);
 /* Runs kernel over chunks [0, n_chunks), shared between the team's threads; returns when all are done. */
 FX_API void fx_rt_parallel(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job, int64_t n_chunks);
+/* The same, telling call->profile, if there is one, when threads enter and leave. */
+FX_API void fx_rt_parallel_profiled(fx_rt_call *call, fx_rt_kernel kernel, const fx_rt_job *job, int64_t n_chunks);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,7 @@ typedef struct native {
     fx_jit *jit;
     fx_tensor in[NATIVE_TENSORS], out[NATIVE_TENSORS], expected[NATIVE_TENSORS];
     int64_t sym[NATIVE_SYMS];
+    fx_rt_profile *profile; /* who listens to calls */
 } native;
 
 static inline void native_parse(native *n, const char *text, int threads)
@@ -106,7 +107,8 @@ static inline int32_t native_call(native *n, int pattern)
                        .scratch_bytes = scratch,
                        .n_in = n->program->n_input,
                        .n_out = n->program->n_output,
-                       .threads = n->options.threads};
+                       .threads = n->options.threads,
+                       .profile = n->profile};
     int32_t status = fx__jit_entry(n->jit)(&call);
     free(memory);
     return status;

@@ -218,6 +218,99 @@ START_TEST(call_steps_go_to_the_host)
 }
 END_TEST
 
+/* ---- Profiling ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct listener {
+    fx_rt_profile base;
+    char told[256]; /* "0( 0) ..." */
+    int32_t left_out;
+} listener;
+
+static int32_t hear_begin(fx_rt_profile *base, int32_t unit)
+{
+    listener *l = (listener *)base;
+    size_t used = strlen(l->told);
+    snprintf(l->told + used, sizeof l->told - used, unit == l->left_out ? "%d- " : "%d( ", (int)unit);
+    return unit != l->left_out;
+}
+
+static void hear_end(fx_rt_profile *base, int32_t unit)
+{
+    listener *l = (listener *)base;
+    size_t used = strlen(l->told);
+    snprintf(l->told + used, sizeof l->told - used, "%d) ", (int)unit);
+}
+
+static listener listener_new(int32_t left_out)
+{
+    return (listener){.base = {.begin = hear_begin, .end = hear_end}, .left_out = left_out};
+}
+
+static void open_control(native *n, bool profile)
+{
+    native_parse(n, control, 1);
+    n->options.profile = profile;
+    native_compile(n);
+    native_tensors(n, 1, 0, 1);
+    fx_tensor_set(&n->in[0], 0, 1);
+    fx_tensor_set(&n->in[1], 0, 2);
+}
+
+static double listened_run(native *n, listener *l)
+{
+    n->profile = l ? &l->base : NULL;
+    ck_assert_int_eq(native_call(n, 0), FX_OK);
+    return fx_tensor_get(&n->out[0], 0);
+}
+
+/* Units count in program order: zero 0, if 1, loop 2, one 3, ten 4. */
+START_TEST(a_listener_hears_of_every_unit)
+{
+    native n;
+    open_control(&n, true);
+    listener all = listener_new(-1), none = listener_new(3), branch = listener_new(2);
+    ck_assert_double_eq(listened_run(&n, &all), 2);
+    ck_assert_str_eq(all.told, "0( 0) 1( 2( 3( 3) 3( 3) 2) 1) ");
+    ck_assert_double_eq(listened_run(&n, &none), 0);
+    ck_assert_str_eq(none.told, "0( 0) 1( 2( 3- 3- 2) 1) ");
+    ck_assert_double_eq(listened_run(&n, &branch), 2); /* a loop cannot be left out */
+    fx_tensor_set(&n.in[0], 0, 0);
+    listener other = listener_new(-1);
+    ck_assert_double_eq(listened_run(&n, &other), 10);
+    ck_assert_str_eq(other.told, "0( 0) 1( 4( 4) 1) ");
+    ck_assert_double_eq(listened_run(&n, NULL), 10);
+    native_close(&n);
+}
+END_TEST
+
+START_TEST(profiling_changes_no_kernel_and_no_object)
+{
+    native with, without;
+    char *text[2], *object[2];
+    size_t bytes[2];
+    open_control(&with, true);
+    open_control(&without, false);
+    ck_assert_uint_eq(fx__jit_code_hash(with.jit), fx__jit_code_hash(without.jit));
+    listener deaf = listener_new(0);
+    ck_assert_double_eq(listened_run(&without, &deaf), 2);
+    ck_assert_str_eq(deaf.told, "");
+    native *both[] = {&with, &without};
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(both[i]->context, fx__codegen_text(both[i]->program, &both[i]->options, false, &text[i]));
+        CHECK_OK(both[i]->context, fx__aot_object(both[i]->program, &both[i]->options, NULL, 0, &object[i], &bytes[i]));
+    }
+    ck_assert(strstr(text[0], "tell:") && !strstr(text[1], "tell:"));
+    ck_assert_uint_eq(bytes[0], bytes[1]);
+    ck_assert(memcmp(object[0], object[1], bytes[0]) == 0);
+    for (int i = 0; i < 2; i++) {
+        fx_text_free(text[i]);
+        fx_text_free(object[i]);
+    }
+    native_close(&with);
+    native_close(&without);
+}
+END_TEST
+
 FX_TESTS("codegen_entry", a_fitting_call_runs, calls_that_do_not_fit_are_refused, counts_are_checked, broken_guards_are_told,
          if_and_loop, init_steps_fill_the_weights, slices_start_inside_their_parent, the_typed_wrapper_makes_the_call,
-         call_steps_go_to_the_host)
+         call_steps_go_to_the_host, a_listener_hears_of_every_unit, profiling_changes_no_kernel_and_no_object)

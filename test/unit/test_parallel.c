@@ -124,6 +124,56 @@ START_TEST(in_a_forked_child)
 }
 END_TEST
 
+/* ---- Listening ---------------------------------------------------------------------------------------------------------- */
+
+enum { LISTENERS = 3 };
+
+typedef struct listener {
+    fx_rt_profile base;
+    int32_t inside[LISTENERS], shares[LISTENERS];
+} listener;
+
+static void on_enter(fx_rt_profile *base, int32_t thread)
+{
+    listener *l = (listener *)base;
+    ck_assert_int_lt(thread, LISTENERS);
+    ck_assert_int_eq(l->inside[thread]++, 0);
+}
+
+static void on_leave(fx_rt_profile *base, int32_t thread)
+{
+    listener *l = (listener *)base;
+    ck_assert_int_eq(--l->inside[thread], 0);
+    l->shares[thread]++;
+}
+
+static int32_t post_profiled(fx_rt_call *call)
+{
+    work *w = call->user;
+    void *args[1] = {w};
+    fx_rt_job job = {args, NULL};
+    fx_rt_parallel_profiled(call, count_hits, &job, w->n);
+    fx_rt_parallel(call, count_hits, &job, w->n);
+    fx_rt_parallel_profiled(call, count_hits, &job, w->n);
+    return 0;
+}
+
+/* Every thread tells of its share of a profiled kernel, once; the one between is nobody's business. */
+START_TEST(threads_tell_a_listener)
+{
+    work *w = calloc(1, sizeof *w);
+    w->n = 8;
+    for (int listening = 0; listening < 2; listening++) {
+        listener l = {.base = {.enter = on_enter, .leave = on_leave}};
+        fx_rt_call call = {.threads = LISTENERS, .user = w, .profile = listening ? &l.base : NULL};
+        ck_assert_int_eq(fx_rt_run(&call, post_profiled), 0);
+        for (int t = 0; t < LISTENERS; t++) ck_assert_int_eq(l.shares[t], listening ? 2 : 0);
+    }
+    for (int64_t i = 0; i < w->n; i++) ck_assert_int_eq(w->hits[i], 6);
+    free(w);
+}
+END_TEST
+
 static int32_t add_all(const int32_t *a, const int32_t *b, int32_t *out, int64_t n, void *workspace)
 {
     for (int64_t i = 0; i < n; i++) out[i] = a[i] + b[i] + (workspace ? 1 : 0);
@@ -166,4 +216,4 @@ START_TEST(closure_receives_its_arguments)
 END_TEST
 
 FX_TESTS("parallel", every_chunk_runs_once, a_kernel_is_done_when_it_returns, inside_a_parallel_region_of_the_host, concurrent_runs,
-         in_a_forked_child, call_by_signature, closure_receives_its_arguments)
+         in_a_forked_child, threads_tell_a_listener, call_by_signature, closure_receives_its_arguments)
