@@ -104,7 +104,7 @@ fx_status fx__compile_prepare(fx_module *module, const fx_tensor *examples, int3
 
 /* ---- 2. Graph passes -------------------------------------------------------------------------------------------------------- */
 
-static fx_pass_options pass_options(const fx_compiled *it)
+fx_pass_options fx__compile_pass_options(const fx_compiled *it)
 {
     return (fx_pass_options){.target = &it->target,
                              .precision = it->options.precision,
@@ -115,7 +115,7 @@ static fx_pass_options pass_options(const fx_compiled *it)
 
 fx_status fx__compile_graph(fx_compiled *it)
 {
-    fx_pass_options options = pass_options(it);
+    fx_pass_options options = fx__compile_pass_options(it);
     FX_TRY(report_progress(it, "graph", 0));
     double start = fx__compile_now_ms();
     FX_TRY(fx__pipeline_graph(it->module->graph, &options));
@@ -148,7 +148,7 @@ static fx_status copy_interface(fx_compiled *it)
 
 fx_status fx__compile_program(fx_compiled *it)
 {
-    fx_pass_options options = pass_options(it);
+    fx_pass_options options = fx__compile_pass_options(it);
     FX_TRY(report_progress(it, "program", 0));
     double start = fx__compile_now_ms();
     FX_TRY(fx__pipeline_program(it->module->graph, &options, &it->program));

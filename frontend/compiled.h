@@ -52,6 +52,7 @@ fx_status fx__compile_prepare(fx_module *module, const fx_tensor *examples, int3
 fx_status fx__compile_graph(fx_compiled *it);
 fx_status fx__compile_program(fx_compiled *it);
 fx_status fx__compile_native(fx_compiled *it);
+fx_pass_options fx__compile_pass_options(const fx_compiled *it);
 fx_codegen_options fx__compile_codegen_options(const fx_compiled *it);
 
 /* frontend/calls.c: the fx_rt_step of compiled graphs. */

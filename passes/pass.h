@@ -43,9 +43,11 @@ typedef struct fx_pass_options {
     const fx_target *target;
     fx_precision precision;
     bool no_fusion, no_in_place, verify;
+    /* Called after every graph pass, and as "types" when the core graph has its types; may be NULL. Not FX_OK ends the pipeline. */
+    fx_status (*after_graph)(void *user, const char *pass, fx_graph *graph);
     /* Called after every program pass (dump, tests); may be NULL. Not FX_OK ends the pipeline with that status. */
     fx_status (*after)(void *user, const char *pass, const fx_program *program);
-    void *after_user;
+    void *after_user; /* of both */
 } fx_pass_options;
 
 fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options);

@@ -20,6 +20,7 @@ static fx_status run_passes(fx_graph *graph, const char *const *names, const fx_
     if (!manager) return FX_E_OOM;
     fx_status status = FX_OK;
     fx_pass_manager_check_each(manager, options && options->verify);
+    if (options) fx_pass_manager_set_check(manager, options->after_graph, options->after_user);
     for (int32_t i = 0; names[i] && status == FX_OK; i++) {
         fx_pass pass = *fx_pass_find(names[i]);
         pass.after = NULL; /* the stages above are in order */
@@ -43,7 +44,8 @@ fx_status fx__pipeline_core(fx_graph *graph, const fx_pass_options *options)
     forget_types(graph);
     FX_TRY(fx_graph_lint(graph));
     FX_TRY(run_passes(graph, to_core, options, 1));
-    return fx_graph_propagate(graph);
+    FX_TRY(fx_graph_propagate(graph));
+    return options && options->after_graph ? options->after_graph(options->after_user, "types", graph) : FX_OK;
 }
 
 fx_status fx__pipeline_graph(fx_graph *graph, const fx_pass_options *options)
