@@ -147,6 +147,16 @@ static fx_status put_entry(fx_text *text, const fx_program *program, const fx_co
     return status;
 }
 
+static fx_status finish_text(fx_text *text, fx_status status, char **out_text)
+{
+    *out_text = fx__text_finish(text);
+    if (status == FX_OK && !*out_text) status = FX_E_OOM;
+    if (status == FX_OK) return FX_OK;
+    fx_text_free(*out_text);
+    *out_text = NULL;
+    return status;
+}
+
 fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *options, bool assembly, char **out_text)
 {
     LLVMTargetMachineRef machine = NULL;
@@ -158,16 +168,27 @@ fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *
     fx_status status = put_kernels(&text, program, options->target, machine, assembly);
     if (status == FX_OK) status = put_entry(&text, program, options, machine, assembly);
     LLVMDisposeTargetMachine(machine);
-    *out_text = fx__text_finish(&text);
-    if (status == FX_OK && !*out_text) status = FX_E_OOM;
-    if (status != FX_OK) {
-        fx_text_free(*out_text);
-        *out_text = NULL;
-    }
-    return status;
+    return finish_text(&text, status, out_text);
 }
 
 /* ---- One kernel --------------------------------------------------------------------------------------------------------- */
+
+fx_status fx__codegen_kernel_text(const fx_program *program, const fx_codegen_options *options, int32_t kernel, bool assembly,
+                                  char **out_text)
+{
+    LLVMTargetMachineRef machine = NULL;
+    fx_text text;
+    fx_frame f;
+    *out_text = NULL;
+    FX_TRY(fx__session_start(program->context));
+    FX_TRY(fx__session_machine(program->context, options->target, &machine));
+    fx__text_init(&text, program->context);
+    fx_status status = fx__frame_build(&f, NULL, program, program->kernel[kernel], options->target);
+    if (status == FX_OK) status = put_module(&text, &f.e, machine, assembly, "kernel");
+    fx__frame_close(&f);
+    LLVMDisposeTargetMachine(machine);
+    return finish_text(&text, status, out_text);
+}
 
 static fx_status copy_section(fx_context *context, const fx_kernel *kernel, LLVMMemoryBufferRef object, char **out,
                               size_t *out_bytes)

@@ -41,6 +41,9 @@ fx_status fx__aot_object(const fx_program *program, const fx_codegen_options *op
                          FX_GIVES char **out_object, size_t *out_bytes);
 /* Text of all modules: LLVM IR or assembly. */
 fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *options, bool assembly, FX_GIVES char **out_text);
+/* Text of one kernel's module. */
+fx_status fx__codegen_kernel_text(const fx_program *program, const fx_codegen_options *options, int32_t kernel, bool assembly,
+                                  FX_GIVES char **out_text);
 /* Section bytes of one kernel, for tests: freed with fx_text_free. */
 fx_status fx__codegen_kernel_section(const fx_program *program, const fx_codegen_options *options, int32_t kernel,
                                      FX_GIVES char **out, size_t *out_bytes);

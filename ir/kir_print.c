@@ -76,25 +76,30 @@ void fx__kir_print_name(fx_text *text, const char *name)
         print_string(text, name ? name : "");
 }
 
-static bool buf_name_taken(const printer *p, int32_t before, const char *name)
+static bool buf_name_taken(char (*names)[FX_NAME_BYTES], int32_t before, const char *name)
 {
     for (int32_t i = 0; i < before; i++)
-        if (strcmp(p->buf[i], name) == 0) return true;
+        if (strcmp(names[i], name) == 0) return true;
     return false;
 }
 
 /* The buffer's own name when it is a word, free and not too long; else its beginning with its number behind; else the number. */
-static void choose_buf_name(const printer *p, int32_t b)
+static void choose_buf_name(const fx_program *program, char (*names)[FX_NAME_BYTES], int32_t b)
 {
-    const char *own = p->program->buf[b].name;
-    char *out = p->buf[b];
+    const char *own = program->buf[b].name;
+    char *out = names[b];
     if (fx__kir_is_word(own) && strcmp(own, "_") != 0) {
         snprintf(out, FX_NAME_BYTES, "%s", own);
-        if (strlen(own) < FX_NAME_BYTES && !buf_name_taken(p, b, out)) return;
+        if (strlen(own) < FX_NAME_BYTES && !buf_name_taken(names, b, out)) return;
         snprintf(out, FX_NAME_BYTES, "%.24s.%d", own, b);
-        if (!buf_name_taken(p, b, out)) return;
+        if (!buf_name_taken(names, b, out)) return;
     }
     snprintf(out, FX_NAME_BYTES, "%d", b);
+}
+
+void fx__kir_buf_names(const fx_program *program, char (*out)[FX_NAME_BYTES])
+{
+    for (int32_t b = 0; b < program->n_buf; b++) choose_buf_name(program, out, b);
 }
 
 /* ---- Head ------------------------------------------------------------------------------------------------------------------- */
@@ -420,7 +425,7 @@ char *fx__program_print(const fx_program *program)
     printer p = {.text = &text, .program = program};
     p.buf = fx__alloc(program->context, ((size_t)program->n_buf + 1) * sizeof *p.buf);
     if (!p.buf) return NULL;
-    for (int32_t b = 0; b < program->n_buf; b++) choose_buf_name(&p, b);
+    fx__kir_buf_names(program, p.buf);
     print_program(&p);
     print_syms(&p);
     print_guards(&p);

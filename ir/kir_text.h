@@ -43,5 +43,7 @@ bool fx__kir_is_word(const char *name); /* a letter or '_', then letters, digits
 void fx__kir_print_attr(fx_text *text, const fx_program *program, const fx_attr *attr);
 
 enum { FX_NAME_BYTES = 40, FX_EXPR_DEPTH = 48, FX_TEXT_DEPTH = 128 };
+/* What buffers are called in the text; out: [n_buf]. */
+void fx__kir_buf_names(const fx_program *program, char (*out)[FX_NAME_BYTES]);
 
 #endif

@@ -10,7 +10,7 @@ typedef struct {
     const char *name; /* LLVM's CPU name, or a prefix ending in '*' */
     int64_t l1, l2, l3;
     int32_t fma_per_cycle;
-    double l2_bytes_per_cycle, dram_bytes_per_cycle;
+    double l2_bytes_per_cycle, dram_bytes_per_cycle, ghz;
     const char *features; /* implied by the name, whatever the feature string leaves out */
 } cpu_row;
 
@@ -20,32 +20,32 @@ typedef struct {
 #define V4 V3 "+avx512f +avx512vl +avx512bw +avx512dq "
 
 static const cpu_row x86_rows[] = {
-    {"sapphirerapids", KIB(48), KIB(2048), KIB(1920), 2, 48, 8, V4 "+avx512bf16 "},
-    {"emeraldrapids", KIB(48), KIB(2048), KIB(2560), 2, 48, 8, V4 "+avx512bf16 "},
-    {"graniterapids", KIB(48), KIB(2048), KIB(3072), 2, 48, 8, V4 "+avx512bf16 "},
-    {"icelake-server", KIB(48), KIB(1280), KIB(1536), 2, 48, 8, V4},
-    {"cascadelake", KIB(32), KIB(1024), KIB(1408), 2, 48, 7, V4},
-    {"skylake-avx512", KIB(32), KIB(1024), KIB(1408), 2, 48, 7, V4},
-    {"znver5", KIB(48), KIB(1024), KIB(4096), 2, 48, 8, V4 "+avx512bf16 "},
-    {"znver4", KIB(32), KIB(1024), KIB(4096), 1, 32, 8, V4 "+avx512bf16 "},
-    {"znver3", KIB(32), KIB(512), KIB(4096), 2, 32, 8, V3},
-    {"znver2", KIB(32), KIB(512), KIB(4096), 2, 32, 8, V3},
-    {"alderlake", KIB(48), KIB(1280), KIB(3072), 2, 32, 12, V3},
-    {"skylake", KIB(32), KIB(256), KIB(2048), 2, 32, 10, V3},
-    {"haswell", KIB(32), KIB(256), KIB(2048), 2, 32, 8, V3},
-    {"x86-64-v4", KIB(32), KIB(1024), KIB(1024), 2, 32, 6, V4},
-    {"x86-64-v3", KIB(32), KIB(256), KIB(1024), 2, 32, 6, V3},
-    {"x86-64-v2", KIB(32), KIB(256), KIB(1024), 1, 16, 6, V2},
-    {"*", KIB(32), KIB(256), KIB(1024), 1, 16, 6, ""},
+    {"sapphirerapids", KIB(48), KIB(2048), KIB(1920), 2, 48, 8, 2.5, V4 "+avx512bf16 "},
+    {"emeraldrapids", KIB(48), KIB(2048), KIB(2560), 2, 48, 8, 2.6, V4 "+avx512bf16 "},
+    {"graniterapids", KIB(48), KIB(2048), KIB(3072), 2, 48, 8, 2.6, V4 "+avx512bf16 "},
+    {"icelake-server", KIB(48), KIB(1280), KIB(1536), 2, 48, 8, 2.5, V4},
+    {"cascadelake", KIB(32), KIB(1024), KIB(1408), 2, 48, 7, 2.4, V4},
+    {"skylake-avx512", KIB(32), KIB(1024), KIB(1408), 2, 48, 7, 2.2, V4},
+    {"znver5", KIB(48), KIB(1024), KIB(4096), 2, 48, 8, 4, V4 "+avx512bf16 "},
+    {"znver4", KIB(32), KIB(1024), KIB(4096), 1, 32, 8, 3.5, V4 "+avx512bf16 "},
+    {"znver3", KIB(32), KIB(512), KIB(4096), 2, 32, 8, 3.4, V3},
+    {"znver2", KIB(32), KIB(512), KIB(4096), 2, 32, 8, 3.2, V3},
+    {"alderlake", KIB(48), KIB(1280), KIB(3072), 2, 32, 12, 4.5, V3},
+    {"skylake", KIB(32), KIB(256), KIB(2048), 2, 32, 10, 3.6, V3},
+    {"haswell", KIB(32), KIB(256), KIB(2048), 2, 32, 8, 3.2, V3},
+    {"x86-64-v4", KIB(32), KIB(1024), KIB(1024), 2, 32, 6, 2.5, V4},
+    {"x86-64-v3", KIB(32), KIB(256), KIB(1024), 2, 32, 6, 3, V3},
+    {"x86-64-v2", KIB(32), KIB(256), KIB(1024), 1, 16, 6, 3, V2},
+    {"*", KIB(32), KIB(256), KIB(1024), 1, 16, 6, 3, ""},
 };
 
 static const cpu_row arm_rows[] = {
-    {"neoverse-v2", KIB(64), KIB(2048), KIB(1024), 4, 32, 10, "+neon +fp16 +bf16 "},
-    {"neoverse-v1", KIB(64), KIB(1024), KIB(1024), 4, 32, 10, "+neon +fp16 +bf16 "},
-    {"neoverse-n2", KIB(64), KIB(1024), KIB(1024), 2, 32, 8, "+neon +fp16 +bf16 "},
-    {"neoverse-n1", KIB(64), KIB(1024), KIB(1024), 2, 32, 8, "+neon +fp16 "},
-    {"apple-*", KIB(128), KIB(3072), KIB(1024), 4, 32, 16, "+neon +fp16 "},
-    {"*", KIB(32), KIB(512), KIB(512), 2, 16, 6, "+neon "},
+    {"neoverse-v2", KIB(64), KIB(2048), KIB(1024), 4, 32, 10, 3, "+neon +fp16 +bf16 "},
+    {"neoverse-v1", KIB(64), KIB(1024), KIB(1024), 4, 32, 10, 2.6, "+neon +fp16 +bf16 "},
+    {"neoverse-n2", KIB(64), KIB(1024), KIB(1024), 2, 32, 8, 3, "+neon +fp16 +bf16 "},
+    {"neoverse-n1", KIB(64), KIB(1024), KIB(1024), 2, 32, 8, 2.6, "+neon +fp16 "},
+    {"apple-*", KIB(128), KIB(3072), KIB(1024), 4, 32, 16, 3.5, "+neon +fp16 "},
+    {"*", KIB(32), KIB(512), KIB(512), 2, 16, 6, 3, "+neon "},
 };
 
 static bool name_matches(const char *pattern, const char *name)
@@ -121,6 +121,7 @@ fx_status fx__target_describe(fx_context *context, const char *triple, const cha
     out->fma_per_cycle = row->fma_per_cycle;
     out->l2_bytes_per_cycle = row->l2_bytes_per_cycle;
     out->dram_bytes_per_cycle = row->dram_bytes_per_cycle;
+    out->ghz = row->ghz;
     if (x86)
         describe_x86(out, row);
     else

@@ -13,6 +13,7 @@ typedef struct fx_target {
     int64_t l1, l2, l3;  /* bytes per core (l3: of one core's share) */
     int32_t fma_per_cycle;
     double load_bytes_per_cycle, l2_bytes_per_cycle, dram_bytes_per_cycle;
+    double ghz; /* of a core under lasting vector work: turns cycles into times for people, no choice depends on it */
     bool has_fma, has_masked, has_scalef, has_f16c, has_bf16;
 } fx_target;
 

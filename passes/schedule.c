@@ -166,13 +166,18 @@ static double const_bytes(const fx_schedule *s)
     return bytes;
 }
 
-int64_t fx__schedule_cycles(const fx_schedule *s, double compute)
+double fx__schedule_memory_cycles(const fx_schedule *s)
 {
     const fx_cost *cost = &s->kernel->cost;
     double bytes = (double)cost->read_bytes + (double)cost->write_bytes, far = s->far_consts ? const_bytes(s) : 0;
     double rate = bytes > (double)s->target->l2 ? s->target->dram_bytes_per_cycle : s->target->l2_bytes_per_cycle;
-    double near = bytes > far ? bytes - far : 0, memory = near / rate + far / s->target->dram_bytes_per_cycle;
-    double cycles = compute > memory ? compute : memory;
+    double near = bytes > far ? bytes - far : 0;
+    return near / rate + far / s->target->dram_bytes_per_cycle;
+}
+
+int64_t fx__schedule_cycles(const fx_schedule *s, double compute)
+{
+    double memory = fx__schedule_memory_cycles(s), cycles = compute > memory ? compute : memory;
     return cycles > 9e18 ? INT64_MAX : (int64_t)cycles;
 }
 
@@ -327,11 +332,18 @@ static void share_nothing(fx_program *program)
     for (int32_t i = 0; i < program->n_kernel; i++) program->kernel[i]->sched.parallel = false;
 }
 
+fx_status fx__schedule_far_consts(const fx_program *program, const fx_target *target, fx_arena *arena, bool *out)
+{
+    bool *seen = FX_NEW_ARRAY(arena, bool, program->n_buf + 1);
+    if (!seen) return fx__diag_oom(program->context);
+    *out = run_const_bytes(program, &program->steps, seen) > target->l2;
+    return FX_OK;
+}
+
 fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
 {
-    bool *seen = FX_NEW_ARRAY(program->arena, bool, program->n_buf + 1);
-    if (!seen) return fx__diag_oom(program->context);
-    bool far_consts = run_const_bytes(program, &program->steps, seen) > options->target->l2;
+    bool far_consts = false;
+    FX_TRY(fx__schedule_far_consts(program, options->target, program->arena, &far_consts));
     for (int32_t i = 0; i < program->n_kernel; i++) {
         fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target, .far_consts = far_consts};
         FX_TRY(fx__kernel_collapse(program, s.kernel));

@@ -28,8 +28,10 @@ void fx__schedule_count(const fx_schedule *s, uint16_t access, uint8_t axis, int
 int64_t fx__schedule_extent(const fx_schedule *s, uint8_t axis); /* at the hints */
 /* All outer axes, those in `last` at the end in their sequence (others than outer ones are left out). */
 void fx__schedule_order(fx_schedule *s, const uint8_t *last, int n_last);
-/* The larger of computing and moving the kernel's bytes: constants from afar where they are, the rest from its place in the caches. */
+/* Moving the kernel's bytes; the larger of computing and moving the kernel's bytes: constants from afar where they are, the rest from its place in the caches. */
+double fx__schedule_memory_cycles(const fx_schedule *s);
 int64_t fx__schedule_cycles(const fx_schedule *s, double compute);
+fx_status fx__schedule_far_consts(const fx_program *program, const fx_target *target, fx_arena *arena, bool *out);
 /* Shares out these axes' iterations when the kernel is worth it. */
 void fx__schedule_tasks(fx_schedule *s, const uint8_t *axes, int n);
 void fx__schedule_leading_tasks(fx_schedule *s);

@@ -18,6 +18,7 @@
 #include "fxjit/compile.h"
 #include "fxjit/draw.h"
 #include "fxjit/graph.h"
+#include "fxjit/inspect.h"
 #include "fxjit/interp.h"
 #include "fxjit/ops.h"
 #include "fxjit/passes.h"

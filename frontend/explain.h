@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* frontend/explain.h: an explanation under construction. explain.c makes it, explain_unit.c tells units and kernels, explain_pair.c
+ * neighbours, explain_memory.c buffers. */
+#ifndef FX_FRONTEND_EXPLAIN_H
+#define FX_FRONTEND_EXPLAIN_H
+
+#include "frontend/compiled.h"
+#include "fxjit/inspect.h"
+#include "passes/expect.h"
+#include "passes/steps.h"
+
+/* One node of one unit; next: the same node's next unit. */
+typedef struct fx_part {
+    int32_t unit;
+    struct fx_part *next;
+} fx_part;
+
+typedef struct fx_explainer {
+    const fx_compiled *it;
+    fx_program *program;
+    fx_arena *arena;
+    fx_explanation *out;
+    fx_unit *unit;  /* those of a run, then init's */
+    fx_step **step; /* [n_unit] */
+    int32_t n_run;  /* units of a run */
+    fx_map part;    /* node -> its first fx_part */
+    fx_expecter expecter;
+} fx_explainer;
+
+fx_status fx__explain_units(fx_explainer *x);
+fx_status fx__explain_kernels(fx_explainer *x);
+fx_status fx__explain_elsewhere(fx_explainer *x);
+fx_status fx__explain_pairs(fx_explainer *x);
+fx_status fx__explain_buffers(fx_explainer *x);
+/* Is the node's value an index into another one, or one of a tuple's? */
+bool fx__explain_is_view(const fx_node *node);
+
+#endif
