@@ -64,6 +64,9 @@ fx_status fx__calls_collect(fx_compiled *it);
 fx_status fx__run_bind_symbols(const fx_compiled *it, fx_context *context, const fx_tensor *inputs, int64_t *values);
 size_t fx__run_workspace_bytes(const fx_compiled *it, const int64_t *values);
 void fx__run_free_spare(fx_compiled *it);
+/* fx_run with somebody who listens to it. */
+fx_status fx__run_profiled(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                           fx_tensor *outputs, int32_t n_outputs, fx_rt_profile *profile);
 
 /* frontend/state.c: takes the module's values and makes the graph's own state. */
 fx_status fx__state_collect(fx_compiled *it);

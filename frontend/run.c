@@ -261,6 +261,7 @@ typedef struct run {
     fx_tensor *given_out;
     int32_t n_allocated; /* caller's outputs [0, n) that got memory in this run where `fresh` says so */
     bool *fresh;
+    fx_rt_profile *profile; /* who listens; NULL: nobody */
 } run;
 
 static fx_status run_init(run *r, fx_compiled *it, fx_context *context, fx_tensor *outputs)
@@ -330,6 +331,7 @@ static fx_status enter(run *r, fx_workspace *workspace)
     call.workspace = workspace->data;
     call.scratch = (char *)workspace->data + workspace->bytes - (size_t)it->threads * call.scratch_bytes;
     call.dim = r->symbols;
+    call.profile = r->profile;
     call.state = r->state ? fx_state_data(r->state) : NULL;
     fx_status status = (fx_status)fx_compiled_entry(it)(&call);
     return status == FX_OK ? (fx_status)call.error : status;
@@ -372,14 +374,8 @@ static fx_status run_checked(run *r, const fx_tensor *inputs)
     return FX_OK;
 }
 
-fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
-                 int32_t n_outputs)
-{
-    return fx_run_with(compiled, NULL, context, inputs, n_inputs, outputs, n_outputs);
-}
-
-fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
-                      fx_tensor *outputs, int32_t n_outputs)
+static fx_status run_all(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                         fx_tensor *outputs, int32_t n_outputs, fx_rt_profile *profile)
 {
     FX_TRY(check_count(compiled, context, n_inputs, n_outputs));
     run r;
@@ -387,8 +383,27 @@ fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *
     fx_status status = run_init(&r, (fx_compiled *)(uintptr_t)compiled, context, outputs);
     if (status == FX_OK) {
         r.state = state ? state : compiled->state;
+        r.profile = profile;
         status = run_checked(&r, inputs);
         run_done(&r, status);
     }
     return status == FX_E_OOM && context ? fx__diag_oom(context) : status;
+}
+
+fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
+                 int32_t n_outputs)
+{
+    return run_all(compiled, NULL, context, inputs, n_inputs, outputs, n_outputs, NULL);
+}
+
+fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                      fx_tensor *outputs, int32_t n_outputs)
+{
+    return run_all(compiled, state, context, inputs, n_inputs, outputs, n_outputs, NULL);
+}
+
+fx_status fx__run_profiled(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
+                           fx_tensor *outputs, int32_t n_outputs, fx_rt_profile *profile)
+{
+    return run_all(compiled, NULL, context, inputs, n_inputs, outputs, n_outputs, profile);
 }

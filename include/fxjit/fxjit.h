@@ -22,6 +22,7 @@
 #include "fxjit/interp.h"
 #include "fxjit/ops.h"
 #include "fxjit/passes.h"
+#include "fxjit/profile.h"
 #include "fxjit/rt.h"
 #include "fxjit/source.h"
 #include "fxjit/trace.h"
