@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codegen/control.c: IF and LOOP steps of an entry. A loop's counter is a value of its header, and so are the addresses of carried
- * buffers: changing places costs nothing. A body that is entered leaves no trace of its own loops' changes of place. */
+/* codegen/control.c: IF, LOOP and ASSERT steps of an entry. A loop's counter is a value of its header, and so are the addresses of
+ * carried buffers: changing places costs nothing. A body that is entered leaves no trace of its own loops' changes of place. */
 #include "codegen/entry.h"
 #include "codegen/math.h"
 #include "ir/diag.h"
@@ -43,6 +43,19 @@ fx_status fx__entry_if(fx_entry_module *m, const fx_step *step)
     FX_TRY(emit_body(m, &step->body[1]));
     e_goto(e, after);
     e_put(e, after);
+    return FX_OK;
+}
+
+/* Leaves the entry at once where it does not hold, and notes which one it was: rt.h says how. */
+fx_status fx__entry_assert(fx_entry_module *m, const fx_step *step)
+{
+    fx_e *e = &m->e;
+    LLVMBasicBlockRef fails = e_block(e, "fails"), holds = e_block(e, "holds");
+    e_branch(e, is_true(m, step->cond), holds, fails);
+    e_put(e, fails);
+    e_store(e, e_i32(e, FX_E_GUARD + 256 * ++m->n_assert), fx__entry_error(m));
+    LLVMBuildRet(e->builder, e_i32(e, FX_E_GUARD));
+    e_put(e, holds);
     return FX_OK;
 }
 

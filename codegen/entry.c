@@ -79,7 +79,7 @@ static bool is_shared(const fx_entry_module *m, const fx_kernel *kernel)
     return m->call && m->options->threads != 1 && kernel->sched.parallel && kernel->sched.n_task > 0;
 }
 
-static LLVMValueRef error_word(fx_entry_module *m)
+LLVMValueRef fx__entry_error(fx_entry_module *m)
 {
     fx_e *e = &m->e;
     if (!m->call) return e_at_bytes(e, m->table, e_i64(e, (int64_t)m->program->n_buf * 8)); /* init's is behind the table */
@@ -109,7 +109,7 @@ static void call_body(fx_entry_module *m, const fx_step *step, const fx_kernel *
     for (int i = 0; i < kernel->n_arg; i++) {
         if (kernel->arg[i].role != FX_ARG_LOCAL) arg[n++] = fx__entry_buffer(m, step->bind[i].buf);
     }
-    if (fx__frame_gathers(kernel)) arg[n++] = error_word(m);
+    if (fx__frame_gathers(kernel)) arg[n++] = fx__entry_error(m);
     for (int32_t i = 0; i < n_sym; i++) arg[n++] = sym[syms[i]];
     arg[n++] = e_i64(e, 0);
     arg[n++] = chunk_count(m, kernel);
@@ -134,7 +134,7 @@ static void call_parallel(fx_entry_module *m, const fx_step *step, const fx_kern
         if (kernel->arg[i].role == FX_ARG_LOCAL) continue;
         e_store(e, fx__entry_buffer(m, step->bind[i].buf), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, i)));
     }
-    if (fx__frame_gathers(kernel)) e_store(e, error_word(m), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, kernel->n_arg)));
+    if (fx__frame_gathers(kernel)) e_store(e, fx__entry_error(m), e_at(e, e->ty_ptr, m->job_arg, e_i64(e, kernel->n_arg)));
     for (int32_t i = 0; i < n_sym; i++) e_store(e, sym[syms[i]], e_at(e, e->ty_i64, m->job_dim, e_i64(e, i)));
     LLVMTypeRef param[] = {e->ty_ptr, e->ty_ptr, e->ty_ptr, e->ty_i64};
     LLVMValueRef fn = runtime_function(m, m->profile ? "fx_rt_parallel_profiled" : "fx_rt_parallel", e->ty_void, param, 4);
@@ -190,6 +190,8 @@ static fx_status emit_unit(fx_entry_module *m, const fx_step *step)
         return emit_call(m, step);
     case FX_STEP_IF:
         return fx__entry_if(m, step);
+    case FX_STEP_ASSERT:
+        return fx__entry_assert(m, step);
     case FX_STEP_LOOP:
         break;
     }
@@ -297,7 +299,7 @@ static fx_status build_run(fx_entry_module *m, LLVMValueRef *out)
     m->views = LLVMConstNull(e->ty_ptr);
     if (n_view > 0) m->views = e_alloca(e, LLVMArrayType2(e->ty_ptr, (uint64_t)n_view), "views");
     FX_TRY(fx__entry_steps(m, &m->program->steps));
-    LLVMBuildRet(e->builder, e_load(e, e->ty_i32, error_word(m)));
+    LLVMBuildRet(e->builder, e_load(e, e->ty_i32, fx__entry_error(m)));
     return FX_OK;
 }
 
@@ -308,7 +310,7 @@ static void build_entry(fx_entry_module *m, LLVMValueRef run, LLVMValueRef *out)
     m->call = LLVMGetParam(*out, 0);
     memset(m->sym, 0, (size_t)fx__dims_sym_count(m->program->dims) * sizeof *m->sym);
     fx__entry_check(m);
-    e_store(e, e_i32(e, FX_OK), error_word(m));
+    e_store(e, e_i32(e, FX_OK), fx__entry_error(m));
     LLVMValueRef status;
     if (block_is_shared(m, &m->program->steps)) {
         LLVMTypeRef param[] = {e->ty_ptr, e->ty_ptr};

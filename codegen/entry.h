@@ -34,7 +34,7 @@ typedef struct fx_entry_module {
     LLVMValueRef table, scratch;           /* init's */
     LLVMValueRef job_arg, job_dim, job;    /* memory for parallel kernels */
     LLVMValueRef views;                    /* memory for the addresses that CALL steps are given */
-    int32_t n_call;                        /* CALL steps met so far */
+    int32_t n_call, n_assert;              /* CALL and ASSERT steps met so far */
     LLVMValueRef profile;                  /* fx_rt_profile, may be null at run time; NULL: not compiled for it */
     int32_t n_unit;                        /* steps met so far */
     fx_arena *arena;
@@ -60,11 +60,13 @@ void fx__listen_end(fx_entry_module *m, const fx_bracket *bracket);
 /* ---- control.c ------------------------------------------------------------------------------------------------------------ */
 fx_status fx__entry_if(fx_entry_module *m, const fx_step *step);
 fx_status fx__entry_loop(fx_entry_module *m, const fx_step *step);
+fx_status fx__entry_assert(fx_entry_module *m, const fx_step *step);
 /* ---- entry.c -------------------------------------------------------------------------------------------------------------- */
 fx_status fx__entry_steps(fx_entry_module *m, const fx_block *block);
 LLVMValueRef fx__entry_buffer(fx_entry_module *m, int32_t buf); /* its first element's address */
 /* All symbols as values here; those that CALL steps set are read from the call. */
 LLVMValueRef *fx__entry_syms(fx_entry_module *m);
 LLVMValueRef fx__entry_dim(fx_entry_module *m, fx_dim dim);
+LLVMValueRef fx__entry_error(fx_entry_module *m); /* address of the call's error, or of init's */
 
 #endif

@@ -31,21 +31,22 @@ int32_t fx__calls_step(fx_rt_call *call, int32_t index, void *const *view)
     return (int32_t)status;
 }
 
-static int32_t count_calls(const fx_block *block)
+static int32_t count_steps(const fx_block *block, fx_step_kind kind)
 {
     int32_t n = 0;
     for (int32_t i = 0; i < block->n; i++) {
         const fx_step *step = &block->step[i];
-        n += step->kind == FX_STEP_CALL;
-        n += count_calls(&step->body[0]) + count_calls(&step->body[1]);
+        n += step->kind == kind;
+        n += count_steps(&step->body[0], kind) + count_steps(&step->body[1], kind);
     }
     return n;
 }
 
-static fx_status list_calls(fx_compiled *it, const fx_block *block)
+static fx_status list_steps(fx_compiled *it, const fx_block *block)
 {
     for (int32_t i = 0; i < block->n; i++) {
         const fx_step *step = &block->step[i];
+        if (step->kind == FX_STEP_ASSERT) it->assertion[it->n_assertion++] = step;
         if (step->kind == FX_STEP_CALL) {
             it->call[it->n_call++] = step;
             const char *line =
@@ -53,17 +54,19 @@ static fx_status list_calls(fx_compiled *it, const fx_block *block)
             if (!line) return FX_E_OOM;
             it->fallback[it->n_fallback++] = line;
         }
-        FX_TRY(list_calls(it, &step->body[0]));
-        FX_TRY(list_calls(it, &step->body[1]));
+        FX_TRY(list_steps(it, &step->body[0]));
+        FX_TRY(list_steps(it, &step->body[1]));
     }
     return FX_OK;
 }
 
 fx_status fx__calls_collect(fx_compiled *it)
 {
-    int32_t n = count_calls(&it->program->steps);
+    int32_t n = count_steps(&it->program->steps, FX_STEP_CALL);
+    int32_t n_assertion = count_steps(&it->program->steps, FX_STEP_ASSERT);
     it->call = FX_NEW_ARRAY(it->program->arena, const fx_step *, n + 1);
     it->fallback = FX_NEW_ARRAY(it->program->arena, const char *, n + 1);
-    if (!it->call || !it->fallback) return FX_E_OOM;
-    return list_calls(it, &it->program->steps);
+    it->assertion = FX_NEW_ARRAY(it->program->arena, const fx_step *, n_assertion + 1);
+    if (!it->call || !it->fallback || !it->assertion) return FX_E_OOM;
+    return list_steps(it, &it->program->steps);
 }

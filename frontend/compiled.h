@@ -33,6 +33,8 @@ struct fx_compiled {
     fx_state *state;   /* fx_run's */
     const fx_step **call; /* CALL steps in program order */
     int32_t n_call;
+    const fx_step **assertion; /* ASSERT steps in program order */
+    int32_t n_assertion;
     const char **fallback; /* one sentence per CALL step, or per node when the interpreter runs */
     int32_t n_fallback;
     const char *prototype;
@@ -57,7 +59,7 @@ fx_codegen_options fx__compile_codegen_options(const fx_compiled *it);
 
 /* frontend/calls.c: the fx_rt_step of compiled graphs. */
 int32_t fx__calls_step(fx_rt_call *call, int32_t index, void *const *view);
-/* Counts and lists CALL steps. */
+/* Counts and lists CALL and ASSERT steps. */
 fx_status fx__calls_collect(fx_compiled *it);
 
 /* frontend/run.c: sizes of one run. values: [symbols]. */

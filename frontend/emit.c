@@ -134,12 +134,25 @@ static void put_interface(fx_text *text, const fx_compiled *it)
     }
 }
 
+static void put_assertions(fx_text *text, const fx_compiled *it)
+{
+    if (it->n_assertion) fx__text_append(text, " *\n * FX_E_GUARD (%d) where one of these fails:\n", (int)FX_E_GUARD);
+    for (int32_t i = 0; i < it->n_assertion; i++) {
+        fx__text_append(text, " *   %d  ", (int)i + 1);
+        char last = ' ';
+        for (const char *c = it->assertion[i]->message; *c; last = *c++) /* the words end neither the line nor the comment */
+            fx__text_put(text, *c == '\n' || (*c == '/' && last == '*') ? " " : c, 1);
+        fx__text_append(text, "\n");
+    }
+}
+
 static fx_status header_text(emission *e, fx_text *text)
 {
     fx_compiled *it = e->it;
     fx__text_append(text, "/* %s, compiled ahead of time by fxjit %s for %s %s.\n *\n", fx_module_name(it->module), fx_version(),
                     it->target.triple, it->target.cpu);
     put_interface(text, it);
+    put_assertions(text, it);
     fx__text_append(text,
                     " *\n * Tensors are packed row-major. workspace is 64-byte aligned; nothing is allocated. Safe from several threads, each "
                     "with\n * its own workspace%s. Returns 0, or the fx_status of fxjit/types.h that says what failed. */\n#ifndef ",

@@ -97,8 +97,8 @@ static bool overlap(const fx_tensor *a, const fx_tensor *b)
     return touched(a, &a_lo, &a_hi) && touched(b, &b_lo, &b_hi) && a_lo < b_hi && b_lo < a_hi;
 }
 
-/* Whether some element's place in memory is another's too, as in an expanded tensor. Dims are looked at from the shortest stride on:
- * each must reach past all shorter ones. */
+/* Whether some element's place in memory is another's too, as in an expanded tensor. Dims are looked at from the shortest stride
+ * on: each must reach past all shorter ones. */
 static bool overlaps_itself(const fx_tensor *tensor)
 {
     int64_t reach = 1;
@@ -125,8 +125,8 @@ static fx_status check_written(const fx_compiled *it, fx_context *context, const
     }
     for (int32_t i = 0; i < it->n_input; i++) {
         if (i == written || !overlap(&inputs[i], &inputs[written])) continue;
-        snprintf(text, sizeof text, "the memory of input `%s`, which is changed, overlaps that of input `%s`", it->input_name[written],
-                 it->input_name[i]);
+        snprintf(text, sizeof text, "the memory of input `%s`, which is changed, overlaps that of input `%s`",
+                 it->input_name[written], it->input_name[i]);
         return complain(context, FX_E_ALIAS, text);
     }
     return FX_OK;
@@ -321,6 +321,13 @@ static fx_status prepare_output(run *r, int32_t i)
     return FX_OK;
 }
 
+/* Which of the graph's assertions ended the run; NULL: none. */
+static const fx_step *failed_assertion(const fx_compiled *it, int32_t error)
+{
+    int32_t number = error / 256;
+    return number >= 1 && number <= it->n_assertion ? it->assertion[number - 1] : NULL;
+}
+
 static fx_status enter(run *r, fx_workspace *workspace)
 {
     fx_compiled *it = r->it;
@@ -334,6 +341,8 @@ static fx_status enter(run *r, fx_workspace *workspace)
     call.profile = r->profile;
     call.state = r->state ? fx_state_data(r->state) : NULL;
     fx_status status = (fx_status)fx_compiled_entry(it)(&call);
+    const fx_step *failed = failed_assertion(it, call.error);
+    if (failed && r->context) return fx__diag_assertion(r->context, failed->n_nodes ? failed->nodes[0] : NULL, failed->message);
     return status == FX_OK ? (fx_status)call.error : status;
 }
 

@@ -273,7 +273,7 @@ static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *arg
 
 fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
-    if (op->impure) return fx_apply_in_place(op, args, n_args, loc);
+    if (op->impure && op->name[strlen(op->name) - 1] == '_') return fx_apply_in_place(op, args, n_args, loc); /* copy_ */
     fx_scope *scope = fx__scope_common(op, args, n_args, loc);
     if (!scope) return FX_NO_VALUE;
     fx_scope_entry item = {.node = record(scope, op, args, n_args, loc)};

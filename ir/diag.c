@@ -133,6 +133,17 @@ fx_status fx__diag_node(const fx_node *node, fx_status status, const char *forma
     return status;
 }
 
+fx_status fx__diag_assertion(fx_context *context, const fx_node *node, const char *message)
+{
+    note_status(context, FX_E_GUARD);
+    fx_text text;
+    fx__text_init(&text, context);
+    fx__text_append(&text, "assertion failed: %s", message);
+    if (node) put_node(&text, node);
+    push_text(context, FX_ERROR, &text);
+    return FX_E_GUARD;
+}
+
 void fx__diag_note(fx_context *context, const fx_loc *loc, const char *format, ...)
 {
     va_list args;

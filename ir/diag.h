@@ -9,6 +9,8 @@
 fx_status fx__diag(fx_context *context, fx_status status, const fx_loc *loc, const char *format, ...) FX_PRINTF(4, 5);
 /* The same about a node: appends operator, node name and source location. */
 fx_status fx__diag_node(const fx_node *node, fx_status status, const char *format, ...) FX_PRINTF(3, 4);
+/* An assertion of the graph that did not hold: FX_E_GUARD, in a context that need not be the node's. node may be NULL. */
+fx_status fx__diag_assertion(fx_context *context, const fx_node *node, const char *message);
 /* A second location or an explanation for the error before. */
 void fx__diag_note(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);
 void fx__diag_warn(fx_context *context, const fx_loc *loc, const char *format, ...) FX_PRINTF(3, 4);

@@ -231,7 +231,7 @@ fx_status fx__interp_run_op(interp *it, const fx_node *node, const fx_op *op, co
     if (status == FX_OK) status = op->reference(args.arg, v->tensor);
     if (status == FX_OK && it->bounds) status = bound_results(it, op, bound, args.arg, v);
     fx__interp_args_free(&args);
-    return status == FX_OK ? FX_OK : fx__diag_node(node, status, "%s", fx_status_text(status));
+    return status == FX_OK ? FX_OK : fx__interp_fail(node, op, bound, status);
 }
 
 static fx_status run_call(interp *it, fx_node *node)

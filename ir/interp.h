@@ -29,6 +29,9 @@ void fx__interp_args_free(fx_interp_args *args);
  * order, all results of each. results[n_result]: memory where data is NULL is allocated, the caller releases it. */
 fx_status fx__interp_node(const fx_node *node, const fx_tensor *inputs, fx_tensor *results);
 
+/* Reports that a node's reference kernel has failed, and returns the status; a failed assertion in its own words. */
+fx_status fx__interp_fail(const fx_node *node, const fx_op *op, const fx_attr *bound, fx_status status);
+
 /* Views as places: each element of *out (i64, to be released) is the number of an element's place in memory; a reference kernel that
  * moves them tells where the elements of its result lie in `base`: *out, unless no strides express it (false). */
 fx_status fx__interp_number_places(const fx_tensor *tensor, FX_GIVES fx_tensor *out);

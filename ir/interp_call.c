@@ -150,6 +150,13 @@ void fx__interp_args_free(fx_interp_args *args)
     args->memory = NULL;
 }
 
+fx_status fx__interp_fail(const fx_node *node, const fx_op *op, const fx_attr *bound, fx_status status)
+{
+    if (status == FX_E_GUARD && op == fx__op(FX_OP__assert_async))
+        return fx__diag_assertion(node->graph->context, node, bound[1].kind == FX_ATTR_STR ? bound[1].u.s : "");
+    return fx__diag_node(node, status, "%s", fx_status_text(status));
+}
+
 /* ---- One node ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct node_inputs {
@@ -207,7 +214,7 @@ fx_status fx__interp_node(const fx_node *node, const fx_tensor *inputs, fx_tenso
     fx__interp_args_free(&args);
     if (status == FX_OK) return FX_OK;
     release(results, allocated);
-    return fx__diag_node(node, status, "%s", fx_status_text(status));
+    return fx__interp_fail(node, op, bound, status);
 }
 
 static const fx_tensor *next_tensor(void *user, const fx_node *node, int32_t result)

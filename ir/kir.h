@@ -172,7 +172,7 @@ typedef struct fx_kview {
     fx_dim base, stride[FX_RANK];
 } fx_kview;
 
-typedef enum fx_step_kind { FX_STEP_RUN, FX_STEP_CALL, FX_STEP_IF, FX_STEP_LOOP } fx_step_kind;
+typedef enum fx_step_kind { FX_STEP_RUN, FX_STEP_CALL, FX_STEP_IF, FX_STEP_LOOP, FX_STEP_ASSERT } fx_step_kind;
 typedef struct fx_step fx_step;
 typedef struct fx_block {
     fx_step *step;
@@ -191,7 +191,8 @@ struct fx_step {
     const fx_node *node;   /* CALL: its bound arguments; tensors come from views, in order of appearance, then the results */
     fx_kview *view;
     int32_t n_view, n_view_in;
-    int32_t cond;     /* IF: condition buffer. LOOP: a bool that is asked before every turn, or a number of turns; -1: none */
+    int32_t cond;     /* IF: condition buffer. LOOP: a bool that is asked before every turn, or a number of turns; -1: none.
+                         ASSERT: what must not be zero, else the run ends with FX_E_GUARD */
     fx_block body[2]; /* IF: then, else. LOOP: body */
     fx_dim turns;     /* LOOP: at most so many; -1: as cond says */
     int32_t counter;  /* LOOP: the symbol that counts the turns from 0; -1: none */
@@ -200,6 +201,7 @@ struct fx_step {
     const fx_node **nodes; /* what it stands for */
     int32_t n_nodes;
     const char *why_call; /* CALL: the reason */
+    const char *message;  /* ASSERT: the program's own words */
 };
 
 /* Value of buffer `from` must end up in buffer `to` (an output, a state or an input); place removes these. */

@@ -207,6 +207,9 @@ static fx_status run_block(evaluation *e, const fx_block *block)
         case FX_STEP_LOOP:
             FX_TRY(run_loop(e, step));
             break;
+        case FX_STEP_ASSERT:
+            if (scalar_of(e, step->cond)) break;
+            return fx__diag_assertion(e->program->context, step->n_nodes ? step->nodes[0] : NULL, step->message);
         }
     }
     return FX_OK;

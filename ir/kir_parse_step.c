@@ -258,8 +258,16 @@ static bool parse_call(fx_kparser *p, fx_step *step)
     return parse_nodes(p, step);
 }
 
-/* ---- IF, LOOP ------------------------------------------------------------------------------------------------------------------
+/* ---- ASSERT, IF, LOOP
+ * ------------------------------------------------------------------------------------------------------------------
  */
+
+static bool parse_assert(fx_kparser *p, fx_step *step)
+{
+    step->kind = FX_STEP_ASSERT;
+    step->cond = fx__kparse_buf(p);
+    return step->cond >= 0 && (step->message = fx__klex_string(p)) && parse_nodes(p, step);
+}
 
 static bool parse_braced(fx_kparser *p, fx_block *block, int depth)
 {
@@ -323,6 +331,8 @@ bool fx__kparse_step(fx_kparser *p, fx_block *block, int depth)
         ok = parse_run(p, &step);
     else if (strcmp(word, "call") == 0)
         ok = parse_call(p, &step);
+    else if (strcmp(word, "assert") == 0)
+        ok = parse_assert(p, &step);
     else if (strcmp(word, "if") == 0)
         ok = parse_if(p, &step, depth);
     else if (strcmp(word, "loop") == 0)

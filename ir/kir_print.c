@@ -371,6 +371,14 @@ static void print_control(const printer *p, const fx_step *step, int depth)
     fx__text_append(p->text, "%*s}\n", 2 * depth, "");
 }
 
+static void print_assert(const printer *p, const fx_step *step)
+{
+    fx__text_append(p->text, "assert %%%s ", p->buf[step->cond]);
+    print_string(p->text, step->message);
+    print_nodes(p, step);
+    fx__text_append(p->text, "\n");
+}
+
 static void print_block(const printer *p, const fx_block *block, const char *word, int depth)
 {
     for (int32_t i = 0; i < block->n; i++) {
@@ -386,6 +394,9 @@ static void print_block(const printer *p, const fx_block *block, const char *wor
         case FX_STEP_IF:
         case FX_STEP_LOOP:
             print_control(p, step, depth);
+            break;
+        case FX_STEP_ASSERT:
+            print_assert(p, step);
             break;
         }
     }

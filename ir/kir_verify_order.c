@@ -252,6 +252,9 @@ static void walk_block(walk *w, const fx_block *block)
         case FX_STEP_LOOP:
             walk_loop(w, step);
             break;
+        case FX_STEP_ASSERT:
+            verify_condition(w, step->cond);
+            break;
         }
     }
 }

@@ -92,7 +92,7 @@ void fx__kb_store_guarded(fx_kb *k, fx_lvalue value, const fx_index *at, uint16_
 /* Ends the kernel, adds it to the program with a RUN step. */
 fx_status fx__kb_finish(fx_kb *k);
 
-/* ---- Loops --------------------------------------------------------------------------------------------------------------- */
+/* ---- Loops, assertions --------------------------------------------------------------------------------------------------- */
 
 /* Between begin and end, kernels are steps of the body. fx_lower_loop is no more than memory for the two.
  *
@@ -114,6 +114,8 @@ fx_lvalue fx__lower_loop_carry(fx_lower *lower, fx_lower_loop *loop, fx_lvalue n
 fx_status fx__lower_loop_end(fx_lower *lower, fx_lower_loop *loop);
 /* A temp of the same shape, filled from `value`. */
 fx_lvalue fx__lower_copy_of(fx_lower *lower, const char *name, fx_lvalue value, fx_dtype dtype);
+/* The run ends with FX_E_GUARD where this value, one element, is zero. */
+fx_status fx__lower_assert(fx_lower *lower, fx_lvalue condition, const char *message);
 /* This value is the node's result: without a copy where it may stay where it is. */
 fx_status fx__lower_give(fx_lower *lower, const fx_call *call, int32_t result, fx_lvalue value);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ir/lower_loop.c: LOOP steps of operators that compute step by step. A loop of one turn is no loop: its steps stand where it
- * would. */
+/* ir/lower_loop.c: LOOP steps of operators that compute step by step, and ASSERT steps. A loop of one turn is no loop: its steps
+ * stand where it would. */
 #include "ir/lower_state.h"
 #include <string.h>
 
@@ -124,4 +124,13 @@ fx_status fx__lower_give(fx_lower *lower, const fx_call *call, int32_t result, f
     if (lower->constant || lower->value[to].type.dtype != lower->value[value].type.dtype) return fx__lower_copy(lower, value, to);
     lower->value[to] = lower->value[value];
     return FX_OK;
+}
+
+/* ---- Assertions ----------------------------------------------------------------------------------------------------------- */
+
+fx_status fx__lower_assert(fx_lower *lower, fx_lvalue condition, const char *message)
+{
+    if (condition < 0) return FX_E_OOM;
+    const fx_step step = {.kind = FX_STEP_ASSERT, .kernel = -1, .cond = lower->value[condition].buf, .message = message};
+    return fx__lower_add_step(lower, &step) ? FX_OK : FX_E_OOM;
 }

@@ -80,8 +80,9 @@ static int32_t find_param(const binding *b, const char *name)
 /* torch's Python functions say input where ATen says self, and accept NumPy's words. */
 static int32_t find_keyword(const binding *b, const char *name)
 {
-    static const char *const same[][2] = {
-        {"input", "self"}, {"axis", "dim"}, {"dims", "dim"}, {"keepdims", "keepdim"}, {"size", "shape"}};
+    static const char *const same[][2] = {{"input", "self"},        {"axis", "dim"},   {"dims", "dim"},
+                                          {"keepdims", "keepdim"},  {"size", "shape"}, {"condition", "self"},
+                                          {"message", "assert_msg"}};
     int32_t index = find_param(b, name);
     for (size_t i = 0; index < 0 && i < sizeof same / sizeof same[0]; i++)
         if (strcmp(name, same[i][0]) == 0) index = find_param(b, same[i][1]);
@@ -100,8 +101,7 @@ static void bind_keywords(binding *b)
         const char *name = kwargs->keys[i];
         int32_t index = find_keyword(b, name);
         if (index < 0) {
-            if (!asks_for_nothing(name, &kwargs->u.items[i]))
-                fail(b, FX_E_ARG, "%s has no argument '%s'", b->name, name);
+            if (!asks_for_nothing(name, &kwargs->u.items[i])) fail(b, FX_E_ARG, "%s has no argument '%s'", b->name, name);
         } else if (b->given[index]) {
             fail(b, FX_E_ARG, "argument '%s' of %s is given twice", name, b->name);
         } else {

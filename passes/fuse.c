@@ -245,6 +245,7 @@ static fx_status join_inputs(fuser *f, int32_t to, bool *out_joined)
 {
     inputs in = {.n = 0};
     fx_program *program = f->program;
+    if (program->steps.step[to].kind == FX_STEP_ASSERT) return FX_OK; /* of the node that made its condition */
     fx__step_uses(program, &program->steps.step[to], collect_input, &in);
     for (int i = 0; i < in.n && !*out_joined; i++) {
         usage u = find_usage(program, in.buf[i], -1);

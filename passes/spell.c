@@ -107,12 +107,6 @@ static fx_status settle_row(walk *w, fx_node *node)
     return FX_OK;
 }
 
-/* Assertions about what only the run knows are not compiled; the caller is told. */
-static bool is_run_time_assertion(const fx_node *node)
-{
-    return node->opcode == FX_CALL_FUNCTION && !node->op && strcmp(node->target, "torch._assert") == 0 && node->n_users == 0;
-}
-
 static fx_status refuse(const fx_node *node)
 {
     const fx_op *op = fx__op_of(node);
@@ -138,9 +132,7 @@ static fx_status visit(walk *w, fx_node *node)
     if (known == FX_SPELL_NO) known = fx__spell_expression(node, true, &value);
     if (known == FX_SPELL_DONE) return give(w, node, &value);
     if (known == FX_SPELL_FAILED) return fx__diag_failure(w->graph->context, FX_E_UNSUPPORTED);
-    if (!is_run_time_assertion(node)) return refuse(node);
-    fx__diag_warn(w->graph->context, &node->loc, "assertion %s is not checked: only the run knows its condition", node->name);
-    return fx_graph_erase(w->graph, node);
+    return refuse(node);
 }
 
 /* What uses a failed node is not computed, but an operator that nobody knows is told of all the same. */

@@ -157,7 +157,7 @@ static fx_spelled bit_or(const numbers *in, fx_attr *out)
 static bool is_only_asserted(const fx_node *node)
 {
     for (int32_t i = 0; i < node->n_users; i++)
-        if (strcmp(node->users[i]->target, "torch._assert") != 0) return false;
+        if (!fx__spell_is_assertion(node->users[i])) return false;
     return node->n_users > 0;
 }
 

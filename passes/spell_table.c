@@ -44,6 +44,10 @@ const fx_spelling fx__spell_table[] = {
     {"torch.nn.functional.one_hot", "(Tensor self, int num_classes) -> Tensor",
      "_to_copy(eq(unsqueeze(self, -1), arange(num_classes)), i64)", NULL, NULL},
 
+    /* Assertions */
+    {"torch._assert_async torch.ops.aten._assert_async.default", "(Tensor self) -> Tensor",
+     "_assert_async(self, 'Expected Tensor with single nonzero value, but got zero')", NULL, NULL},
+
     /* New tensors */
     {"torch.tensor torch.scalar_tensor torch.as_tensor torch.ops.aten.scalar_tensor.default",
      "(Scalar data, *, ScalarType? dtype=None, Layout layout=None, Device device=None, bool? pin_memory=None, bool "

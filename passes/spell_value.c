@@ -230,14 +230,28 @@ static fx_spelled make_sequence(fx_node *node, fx_attr_kind kind, fx_attr *out)
 
 /* ---- Assertions ----------------------------------------------------------------------------------------------------------- */
 
-static fx_spelled assertion(fx_node *node, fx_attr *out)
+bool fx__spell_is_assertion(const fx_node *node)
 {
-    const fx_attr *condition = fx__arg(node, 0), *message = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "message");
-    if (condition->kind != FX_ATTR_BOOL && condition->kind != FX_ATTR_INT) return FX_SPELL_NO;
-    if (condition->u.i) return give(fx_none(), out);
+    return node->opcode == FX_CALL_FUNCTION &&
+           (strcmp(node->target, "torch._assert") == 0 || strcmp(node->target, "torch.ops.aten._assert_scalar.default") == 0);
+}
+
+static fx_spelled assertion(fx_node *node, bool holds, fx_attr *out)
+{
+    const fx_attr *message = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "message");
+    if (holds) return give(fx_none(), out);
     fx__diag_node(node, FX_E_ARG, "the graph's assertion fails: %s",
                   message && message->kind == FX_ATTR_STR ? message->u.s : "False");
     return FX_SPELL_FAILED;
+}
+
+/* None, or a tensor without elements that stands for it (fx_trace_concrete). */
+static bool is_absent(const fx_attr *value)
+{
+    const fx_type *type = value->kind == FX_ATTR_NODE ? fx_node_type(value->u.node, 0) : NULL;
+    bool is_empty = false;
+    for (int32_t d = 0; type && d < type->rank; d++) is_empty = is_empty || type->dim[d] == 0;
+    return value->kind == FX_ATTR_NONE || is_empty;
 }
 
 /* ---- Any call ------------------------------------------------------------------------------------------------------------- */
@@ -284,7 +298,10 @@ static fx_spelled call_torch(fx_node *node, const char *target, fx_attr *out)
     if (strcmp(target, "torch.is_tensor") == 0 && node->args.n == 1)
         return give(fx_bool(fx__arg(node, 0)->kind == FX_ATTR_NODE), out);
     if (strcmp(target, "torch.Size") == 0) return make_sequence(node, FX_ATTR_TUPLE, out);
-    if (strcmp(target, "torch._assert") == 0 && node->args.n) return assertion(node, out);
+    const fx_attr *first = node->args.n ? fx__arg(node, 0) : NULL;
+    bool is_number = first && (first->kind == FX_ATTR_BOOL || first->kind == FX_ATTR_INT);
+    if (is_number && fx__spell_is_assertion(node)) return assertion(node, first->u.i != 0, out);
+    if (first && strcmp(target, "torch.fx._symbolic_trace._assert_is_none") == 0) return assertion(node, is_absent(first), out);
     return FX_SPELL_NO;
 }
 

@@ -31,7 +31,7 @@ bool fx__steps_flatten(fx_arena *arena, const fx_block *block, fx_flat *out)
 
 void fx__step_uses(const fx_program *program, const fx_step *step, fx_use_fn visit, void *user)
 {
-    if (step->kind == FX_STEP_IF || step->kind == FX_STEP_LOOP) {
+    if (step->kind >= FX_STEP_IF) {
         if (step->cond >= 0) visit(user, step->cond, true, false);
         for (int32_t i = 0; i < step->n_carry; i++) { /* changing places writes both */
             visit(user, step->carry[i].now, true, true);
@@ -61,7 +61,7 @@ static void each_buf(const fx_program *program, const fx_block *block, buf_fn vi
         for (int a = 0; a < n_arg; a++)
             if (program->kernel[step->kernel]->arg[a].role != FX_ARG_LOCAL) visit(&step->bind[a].buf, user);
         for (int32_t v = 0; v < step->n_view; v++) visit(&step->view[v].buf, user);
-        if ((step->kind == FX_STEP_IF || step->kind == FX_STEP_LOOP) && step->cond >= 0) visit(&step->cond, user);
+        if (step->kind >= FX_STEP_IF && step->cond >= 0) visit(&step->cond, user);
         for (int32_t c = 0; c < step->n_carry; c++) {
             visit(&step->carry[c].now, user);
             visit(&step->carry[c].next, user);

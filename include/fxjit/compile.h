@@ -101,8 +101,9 @@ static inline fx_status fx_compile_fx(fx_module *module, const fx_tensor *exampl
 FX_API void fx_compiled_free(FX_TAKES fx_compiled *compiled);
 
 /* Runs compiled code. Inputs of any strides (others than the compiled ones are copied); outputs with data NULL are allocated.
- * Inputs that the graph changes are changed. Safe from many threads at once, but for graphs with state (see fx_state_new). FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD, FX_E_ALIAS, FX_E_INDEX, FX_E_OOM. When
- * `context` is not NULL the reason is written there. */
+ * Inputs that the graph changes are changed. Safe from many threads at once, but for graphs with state (see fx_state_new). FX_E_ARG,
+ * FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD (also where an assertion of the graph fails), FX_E_ALIAS, FX_E_INDEX, FX_E_OOM. When `context` is
+ * not NULL the reason is written there. */
 FX_API fx_status fx_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                         int32_t n_outputs);
 

@@ -39,7 +39,8 @@ struct fx_rt_call {
     size_t scratch_bytes; /* one task's share */
     int32_t n_in, n_out;
     int32_t threads;      /* at most this many tasks at a time; 1: no OpenMP */
-    int32_t error;        /* set by kernels: an fx_status, e.g. FX_E_INDEX */
+    int32_t error;        /* set by kernels: an fx_status, e.g. FX_E_INDEX; by assertion n of the graph, which ends the run:
+                             FX_E_GUARD + 256 * n, in order from 1 */
     fx_rt_step step;
     void *user; /* for step */
     void *team; /* the runtime's, while a parallel run is going on */

@@ -79,7 +79,7 @@ FX_API bool fx_dtype_is_int(fx_dtype dtype);    /* i8..i64, u8..u64; not bool */
     X(E_UNSUPPORTED, 7, "not supported")                                                                                         \
     X(E_NOT_FOUND, 8, "not found")                                                                                               \
     X(E_GRAPH, 9, "ill-formed graph")                                                                                            \
-    X(E_GUARD, 10, "a size breaks an assumption of the compiled code")                                                           \
+    X(E_GUARD, 10, "a size breaks an assumption of the compiled code, or an assertion of the graph fails")                       \
     X(E_INDEX, 11, "an index lies outside its dimension")                                                                        \
     X(E_ALIAS, 12, "input and output memory overlap")                                                                            \
     X(E_CODEGEN, 13, "code generation failed")                                                                                   \
