@@ -10,9 +10,9 @@
 extern "C" {
 #endif
 
-/* One unit of the compiled program: a RUN of a kernel, a CALL of a reference kernel, an IF or a LOOP. First those of a run, in program
- * order, bodies right after their IF or LOOP; behind them those that ran once, when compiling (init). */
-typedef enum fx_unit_kind { FX_UNIT_RUN, FX_UNIT_CALL, FX_UNIT_IF, FX_UNIT_LOOP } fx_unit_kind;
+/* One unit of the compiled program: a RUN of a kernel, a CALL of a reference kernel, an IF, a LOOP or an ASSERT, which ends a run. First
+ * those of a run, in program order, bodies right after their IF or LOOP; behind them those that ran once, when compiling (init). */
+typedef enum fx_unit_kind { FX_UNIT_RUN, FX_UNIT_CALL, FX_UNIT_IF, FX_UNIT_LOOP, FX_UNIT_ASSERT } fx_unit_kind;
 typedef struct fx_unit {
     fx_unit_kind kind;
     int32_t index;         /* its own place in the list: the "step" of profiles */
