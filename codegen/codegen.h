@@ -55,10 +55,16 @@ double fx__peak_gflops(fx_context *context); /* the best of a few bursts of a th
 typedef struct fx_peak {
     void *jit;
     void (*loop)(int64_t steps, float *values);
+    void (*sweep)(const void *data, int64_t bytes, int64_t times, float *sum);
+    void (*chain)(int64_t steps, int64_t *values);
     double flop;
+    int64_t sweep_bytes;
 } fx_peak;
 fx_status fx__peak_open(fx_context *context, fx_peak *out);
 double fx__peak_burst(const fx_peak *peak, int64_t steps);
+/* GB/s of reading `bytes` (a multiple of peak->sweep_bytes) so many times; GHz of the core just now, a step being 32 cycles. */
+double fx__peak_sweep(const fx_peak *peak, const void *data, int64_t bytes, int64_t times);
+double fx__peak_clock(const fx_peak *peak, int64_t steps);
 void fx__peak_close(fx_context *context, fx_peak *peak);
 
 #endif

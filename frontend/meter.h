@@ -8,13 +8,13 @@
 #include "fxjit/profile.h"
 
 typedef struct fx_meter {
-    int32_t parent;  /* the IF or LOOP around it; -1: none */
-    bool holds;      /* is one itself */
+    int32_t parent; /* the IF or LOOP around it; -1: none */
+    bool holds;     /* is one itself */
     bool left_out;
-    uint64_t begin;  /* of the execution going on */
-    uint64_t ticks;  /* this run's */
-    int64_t turns;   /* this run's */
-    int64_t runs;    /* all executions */
+    uint64_t begin; /* of the execution going on */
+    uint64_t ticks; /* this run's */
+    int64_t turns;  /* this run's */
+    int64_t runs;   /* all executions */
     uint64_t total, min, max, wait, busy[FX_PROFILE_THREADS];
 } fx_meter;
 

@@ -11,6 +11,7 @@ static const tool_verb verbs[] = {
     {"compile", "write an object file and its C header", tool_compile},
     {"convert", "write a model in another format: .fxm or .fx", tool_convert},
     {"diff", "tell how the graphs of two models differ", tool_diff},
+    {"machine", "show what this machine does at best, measured", tool_machine},
     {"ops", "list the operators and what covers ONNX", tool_ops},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };

@@ -5,6 +5,7 @@
 #define FX_TOOLS_TOOL_H
 
 #include "fxjit/compile.h"
+#include "fxjit/profile.h"
 #include <argp.h>
 #include <jansson.h>
 
@@ -24,6 +25,7 @@ int tool_compile(int argc, char **argv);
 int tool_convert(int argc, char **argv);
 int tool_diff(int argc, char **argv);
 int tool_ops(int argc, char **argv);
+int tool_machine(int argc, char **argv);
 
 /* The one of `names` that is nearest to `word`; NULL: none is near. */
 const char *tool_nearest(const char *word, const char *const *names, int n);
@@ -98,6 +100,9 @@ double tool_ulp(fx_dtype dtype, double actual, double expected);
 /* ---- Output -------------------------------------------------------------------------------------------------------------------
  */
 
+/* Measures and keeps what the machine does at best; a cache that cannot be written is a warning. An object of it. */
+fx_status tool_measure_machine(fx_context *context, fx_machine *out);
+json_t *tool_machine_json(const fx_machine *machine);
 /* Prints an object on one line and frees it. */
 void tool_print_json(json_t *object);
 /* Prints what the context knows, or only the status; returns TOOL_FAILED. With json: {"error": ...} on stdout too. */

@@ -66,8 +66,8 @@ typedef struct fx_profile {
 } fx_profile;
 
 /* Runs code compiled with fx_compile_options.profile many times on the same inputs (which runs may change, as fx_run does; state is
- * the graph's own) and measures. FX_E_ARG: not compiled for profiling, no such unit, inputs do not fit; FX_E_UNSUPPORTED: LLVM could
- * not serve; otherwise as fx_run. context may be NULL. Several threads may profile at once, though they measure each other. */
+ * the graph's own) and measures. FX_E_ARG: not compiled for profiling, no such unit, inputs do not fit; FX_E_UNSUPPORTED: LLVM
+ * could not serve; otherwise as fx_run. context may be NULL. Several threads may profile at once, though they measure each other. */
 FX_API fx_status fx_profile_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
                                 const fx_profile_options *options, FX_GIVES fx_profile **out);
 FX_API void fx_profile_free(FX_TAKES fx_profile *profile);
@@ -90,6 +90,34 @@ typedef struct fx_node_profile {
 FX_API fx_status fx_profile_interpreter(const fx_compiled *compiled, const fx_tensor *inputs, int32_t n_inputs, int32_t runs,
                                         FX_GIVES fx_node_profile **out);
 FX_API void fx_node_profile_free(FX_TAKES fx_node_profile *profile);
+
+/* ---- The machine ------------------------------------------------------------------------------------------------------- */
+
+enum { FX_MACHINE_LEVELS = 4, FX_MACHINE_NAME = 96 };
+
+/* What this machine does at best, measured by generated loops, with one thread ([0]) and with all of them ([1]). */
+typedef struct fx_machine {
+    char cpu[FX_MACHINE_NAME]; /* as the system and LLVM call it */
+    int32_t threads;           /* all */
+    double clock_ghz;          /* of one core during the measurement */
+    double gflops[2];          /* fused multiply-adds on f32 in registers */
+    struct {
+        const char *name;   /* "L1", "L2", "L3", "DRAM" */
+        int64_t bytes;      /* a core's share counts as whole; DRAM: all memory; 0: the machine has no such level */
+        double read_gbps[2]; /* reading what lies there: of all threads together */
+    } level[FX_MACHINE_LEVELS];
+    int64_t measured; /* when, in seconds since 1970 */
+} fx_machine;
+
+/* Measures the machine, which takes about a second and, for a moment, memory of twice its last cache. FX_E_OOM, FX_E_CODEGEN. */
+FX_API fx_status fx_machine_measure(fx_context *context, fx_machine *out);
+/* The last measurement that was kept of this machine by this version, from $XDG_CACHE_HOME/fxjit (~/.cache/fxjit). FX_E_NOT_FOUND:
+ * there is none, or it is damaged; nothing is written to the context. */
+FX_API fx_status fx_machine_read(fx_context *context, fx_machine *out);
+/* Keeps a measurement; the file appears when it is whole. FX_E_IO. Reports read it, compilations never. */
+FX_API fx_status fx_machine_write(fx_context *context, const fx_machine *machine);
+/* GB/s of the first level that holds so many bytes, for one thread or for all. */
+FX_API double fx_machine_gbps(const fx_machine *machine, int64_t bytes, bool all_threads);
 
 #ifdef __cplusplus
 }

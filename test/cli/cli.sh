@@ -62,7 +62,7 @@ expect 2
 err 'Usage'
 expect 2 shwo
 err "did you mean 'show'?"
-for verb in show run verify bench compile convert ops; do
+for verb in show run verify bench compile convert ops machine; do
     expect 0 $verb --help
     out 'Examples:'
     expect 2 $verb --no-such-option
@@ -245,6 +245,21 @@ no_file "$work/none.fxm"
 expect 2 convert "$mlp" "$work/net.xyz"
 err "ends neither in .fxm nor in .fx"
 expect 2 convert "$mlp"
+
+# ---- machine
+XDG_CACHE_HOME=$work/cache
+export XDG_CACHE_HOME
+expect 0 machine --json
+json "o['gflops'][0] > 0 and o['levels'][0]['name'] == 'L1' and o['clock_ghz'] > 0"
+cp "$work/out" "$work/first"
+is_file "$(find "$work/cache/fxjit" -name 'machine-*.txt')"
+expect 0 machine --json
+checks=$((checks + 1))
+cmp -s "$work/first" "$work/out" || fail 'the measurement was not kept'
+expect 0 machine
+out 'GFLOP/s'
+expect 2 machine "$mlp"
+err 'no model'
 
 # ---- ops
 expect 0 ops

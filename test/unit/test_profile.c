@@ -15,7 +15,8 @@ enum { RUNS = 12 };
 #define PERCEPTRON(rows)                                                                                                           \
     IN("x", "f32[" rows ", 128]")                                                                                                  \
     IN("w1", "f32[256, 128]")                                                                                                      \
-    IN("wb", "f32[256]") IN("w2", "f32[40, 256]") CALL("a", "linear.default", "(%x, %w1, %wb)") CALL("g", "relu.default", "(%a)")  \
+    IN("wb", "f32[256]")                                                                                                           \
+    IN("w2", "f32[40, 256]") CALL("a", "linear.default", "(%x, %w1, %wb)") CALL("g", "relu.default", "(%a)")                       \
         CALL("h", "linear.default", "(%g, %w2)") CALL("y", "_softmax.default", "(%h, 1, False)")
 static const char perceptron[] = PERCEPTRON("16"), wide[] = PERCEPTRON("160"); /* worth sharing */
 static const char lstm[] =
@@ -73,7 +74,8 @@ static void check_unit(const fx_unit_time *t, const fx_unit *unit, const fx_prof
         ck_assert(t->busy_us[0] == 0 && t->wait_us == 0); /* that is what is inside */
         return;
     }
-    ck_assert(t->busy_us[0] > 0 && t->busy_us[0] + t->wait_us <= 1.001 * t->total_us / (double)RUNS && t->balance > 0 && t->balance <= 1);
+    ck_assert(t->busy_us[0] > 0 && t->busy_us[0] + t->wait_us <= 1.001 * t->total_us / (double)RUNS && t->balance > 0 &&
+              t->balance <= 1);
     if (unit->chunks == 1) ck_assert(t->wait_us == 0 && t->balance * p->threads < 1.001);
 }
 
