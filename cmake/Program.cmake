@@ -2,7 +2,15 @@
 # The program sees the public headers only.
 file(GLOB tools_sources CONFIGURE_DEPENDS tools/*.c)
 if(tools_sources)
-  add_executable(fxjit_program ${tools_sources})
+  # The files of the report's page, as arrays of bytes.
+  set(page_files ${CMAKE_BINARY_DIR}/tools/page_files.c)
+  file(GLOB page_sources CONFIGURE_DEPENDS tools/report/*)
+  add_custom_command(OUTPUT ${page_files}
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${CMAKE_SOURCE_DIR}/tools/report -DOUTPUT=${page_files} -P ${CMAKE_SOURCE_DIR}/cmake/PageFiles.cmake
+    DEPENDS ${page_sources} cmake/PageFiles.cmake
+    COMMENT "Embedding the report's page"
+    VERBATIM)
+  add_executable(fxjit_program ${tools_sources} ${page_files})
   set_target_properties(fxjit_program PROPERTIES OUTPUT_NAME fxjit)
   target_include_directories(fxjit_program PRIVATE ${CMAKE_SOURCE_DIR}/tools)
   target_compile_definitions(fxjit_program PRIVATE _GNU_SOURCE)

@@ -3,7 +3,7 @@
 #include "fxjit/analysis.h"
 #include "fxjit/draw.h"
 #include "fxjit/source.h"
-#include "tool.h"
+#include "page.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 static const char *const stages[] = {"fx", "core", "program", "llvm", "asm", "obj", NULL};
-static const char *const formats[] = {"text",   "table", "dot",   "svg",  "fx",      "python", "readable",
-                                      "module", "c",     "stats", "lint", "mermaid", "json",   NULL};
+static const char *const formats[] = {"text", "table", "dot",  "svg",     "fx",   "python", "readable", "module",
+                                      "c",    "stats", "lint", "mermaid", "json", "html",   NULL};
 enum {
     FORMAT_TEXT,
     FORMAT_TABLE,
@@ -27,7 +27,8 @@ enum {
     FORMAT_STATS,
     FORMAT_LINT,
     FORMAT_MERMAID,
-    FORMAT_JSON
+    FORMAT_JSON,
+    FORMAT_HTML
 };
 enum { KEY_STAGE = 512, KEY_FORMAT };
 
@@ -40,9 +41,9 @@ typedef struct show_options {
 static const struct argp_option options[] = {
     {"stage", KEY_STAGE, "FORM", 0, "fx (the graph as it was read, the default), core, program, llvm, asm or obj", 0},
     {"format", KEY_FORMAT, "FORMAT", 0,
-     "of the graph: text (the default), table, dot, svg (with Graphviz), mermaid, json (graph.json of .fxm), fx (which is "
-     "read back), python (torch.fx's code), readable (with shapes and submodules), module (a Python file of classes), c (which "
-     "traces it again), stats (counts, parameters, flops) or lint (what looks wrong or wasteful)",
+     "of the graph: text (the default), table, dot, svg (with Graphviz), mermaid, html (one page), json (graph.json of .fxm), "
+     "fx (which is read back), python (torch.fx's code), readable (with shapes and submodules), module (a Python file of "
+     "classes), c (which traces it again), stats (counts, parameters, flops) or lint (what looks wrong or wasteful)",
      0},
     {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
     {0}};
@@ -84,6 +85,7 @@ static const struct argp argp = {options,
                                  "\vExamples:\n"
                                  "  fxjit show resnet18.onnx\n"
                                  "  fxjit show --format svg -o graph.svg resnet18.onnx\n"
+                                 "  fxjit show --format html -o graph.html resnet18.onnx\n"
                                  "  fxjit show --format python resnet18.onnx\n"
                                  "  fxjit show --stage program mlp.fx\n"
                                  "  fxjit show --stage asm --threads 1 --cpu x86-64-v3 mlp.onnx\n",
@@ -203,8 +205,21 @@ static char *graph_text(fx_module *module, int format)
     }
 }
 
+static int show_page(const fx_module *module, const show_options *o)
+{
+    json_t *page = page_begin(o->model);
+    page_nodes nodes = page_nodes_new();
+    page_nodes_add(&nodes, fx_module_graph(module));
+    page_add_graphs(page, &nodes);
+    int result = page_write(o->output ? o->output : "-", page, NULL);
+    page_nodes_free(&nodes);
+    json_decref(page);
+    return result;
+}
+
 static int show_graph(fx_context *context, fx_module *module, const show_options *o)
 {
+    if (o->format == FORMAT_HTML) return show_page(module, o);
     char *text = graph_text(module, o->format);
     if (!text) return tool_fail(context, fx_context_status(context), false);
     int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));

@@ -62,17 +62,17 @@ expect 2
 err 'Usage'
 expect 2 shwo
 err "did you mean 'show'?"
-for verb in show run verify bench compile convert ops machine; do
+for verb in show run report verify bench compile convert ops machine; do
     expect 0 $verb --help
     out 'Examples:'
     expect 2 $verb --no-such-option
     err 'unknown option'
 done
-for verb in show run verify bench compile; do
+for verb in show run report verify bench compile; do
     expect 2 $verb
     expect 1 $verb "$work/absent.onnx"
 done
-for verb in show run bench compile; do
+for verb in show run report bench compile; do
     expect 2 $verb "$mlp" "$mlp"
     err 'one model at a time'
 done
@@ -160,6 +160,27 @@ expect 1 run "$work/empty.onnx"
 err 'empty'
 printf 'graph {\n  nonsense\n}\n' >"$work/bad.fx"
 expect 1 run "$work/bad.fx"
+
+# ---- report
+expect 0 report -o "$work/mlp.html" "$mlp"
+is_file "$work/mlp.html"
+cp "$work/mlp.html" "$work/out"
+out '<title>fxjit</title>'
+checks=$((checks + 1))
+python3 - "$work/mlp.html" <<'END' 2>>"$work/err" || fail 'the page does not hold what it should'
+import base64, json, re, sys, zlib
+page = open(sys.argv[1], encoding="utf-8").read()
+data = json.loads(re.search(r'id="model-data">(.*?)</script>', page, re.S).group(1))
+texts = json.loads(zlib.decompress(base64.b64decode(re.search(r'id="texts">(.*?)</script>', page, re.S).group(1)), -15))
+assert data["model"] == "mlp" and any(n["n"] == "_hidden_Gemm_output_0" for n in data["nodes"]), data["model"]
+assert len(texts) == len(data["kernels"]) > 0 and all("define" in llvm and "ret" in asm for llvm, asm in texts)
+END
+expect 0 report --no-code -o - "$mlp"
+out '<script type="text/plain" id="texts"></script>'
+expect 1 report -o "$work/no/such/folder/x.html" "$mlp"
+err 'no/such/folder'
+expect 0 show --format html -o "$work/graph.html" "$mlp"
+is_file "$work/graph.html"
 
 # ---- stats, lint and diff
 expect 0 show --format stats "$mlp"

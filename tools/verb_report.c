@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verb_report.c: `fxjit report`: one page about a model and its compiled code, to be read in a browser without any network. */
+#include "page.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct report_options {
+    tool_options common;
+    const char *model, *output;
+    bool no_code;
+} report_options;
+
+enum { KEY_NO_CODE = 512 };
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0, "the page to write (report.html); - is standard output", 0},
+    {"no-code", KEY_NO_CODE, NULL, 0, "leave out LLVM IR and assembly, which are most of the page", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    report_options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        for (int i = 0; i < 2; i++) state->child_inputs[i] = &o->common;
+        return 0;
+    case 'o':
+        o->output = arg;
+        return 0;
+    case KEY_NO_CODE:
+        o->no_code = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->model) tool_usage("report", "one model at a time, not '%s' too", arg);
+        o->model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->model) tool_usage("report", "which model?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {0}};
+static const struct argp argp = {
+    options,
+    parse,
+    "MODEL",
+    "Writes a page about a model and its compiled code: the graph with search and modules that open and close, "
+    "kernels, a roofline, memory over time, and of every node shapes, source, stages, LLVM IR and assembly. "
+    "The page is one file and needs no network."
+    "\vExamples:\n"
+    "  fxjit report resnet18.onnx\n"
+    "  fxjit report -o bert.html --threads 1 bert.onnx\n"
+    "  fxjit report --no-code -o - net.fxm >net.html\n",
+    children,
+    NULL,
+    NULL};
+
+/* [[LLVM IR, assembly], ...] by kernel. */
+static fx_status collect_texts(const fx_compiled *compiled, const fx_explanation *code, json_t *texts)
+{
+    for (int32_t k = 0; k < code->n_kernel; k++) {
+        char *llvm = NULL, *assembly = NULL;
+        tool_progress_items("kernels", k, code->n_kernel);
+        fx_status status = fx_explain_kernel(compiled, k, FX_STAGE_LLVM, &llvm);
+        if (status == FX_OK) status = fx_explain_kernel(compiled, k, FX_STAGE_ASM, &assembly);
+        if (status == FX_OK) json_array_append_new(texts, json_pack("[o, o]", page_text(llvm), page_text(assembly)));
+        fx_text_free(llvm);
+        fx_text_free(assembly);
+        if (status != FX_OK) return status;
+    }
+    return FX_OK;
+}
+
+static fx_status fill_page(json_t *page, json_t *texts, const fx_compiled *compiled, const report_options *o)
+{
+    fx_explanation *code = NULL;
+    fx_status status = fx_explain(compiled, &code);
+    if (status != FX_OK) return status;
+    page_nodes nodes = page_nodes_new();
+    page_add_code(page, &nodes, code);
+    if (!o->no_code) status = collect_texts(compiled, code, texts);
+    page_nodes_free(&nodes);
+    fx_explanation_free(code);
+    return status;
+}
+
+static fx_status make_page(fx_context *context, fx_module *module, report_options *o, json_t *page, json_t *texts)
+{
+    tool_tensors inputs = {0};
+    fx_compiled *compiled = NULL;
+    fx_status status = tool_has_types(module) ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
+    tool_progress_begin(&o->common);
+    if (status == FX_OK) status = fx_compile(module, inputs.tensor, inputs.n, &o->common.compile, &compiled);
+    if (status == FX_OK) status = fill_page(page, texts, compiled, o);
+    tool_progress_end();
+    fx_compiled_free(compiled);
+    tool_tensors_free(&inputs);
+    return status;
+}
+
+int tool_report(int argc, char **argv)
+{
+    report_options o = {.common = tool_defaults("report"), .output = "report.html"};
+    tool_parse(&argp, argc, argv, &o);
+    fx_context *context = fx_context_new();
+    fx_module *module = NULL;
+    json_t *page = page_begin(o.model), *texts = json_array();
+    fx_status status = fx_load(context, o.model, &module);
+    if (status == FX_OK) status = make_page(context, module, &o, page, texts);
+    int result = status == FX_OK ? page_write(o.output, page, o.no_code ? NULL : texts) : tool_fail(context, status, false);
+    json_decref(page);
+    json_decref(texts);
+    fx_module_free(module);
+    fx_context_free(context);
+    tool_options_free(&o.common);
+    return result;
+}
