@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frontend/scope.h: what stands behind fx_scope, for the tracer's files: trace.c (values, operators, ending a trace), trace_eager.c
- * (what eager scopes compute, and calls in place), trace_module.c (modules of the host program, specialised inputs). */
+ * (what eager scopes compute, and calls in place), trace_module.c (modules of the host program), trace_nested.c (arguments that
+ * are specialised or nested, nested outputs). */
 #ifndef FX_FRONTEND_SCOPE_H
 #define FX_FRONTEND_SCOPE_H
 
@@ -33,6 +34,8 @@ struct fx_scope {
     fx_scope_level *level; /* innermost one; NULL: the module of the scope itself */
     fx_is_leaf is_leaf;
     void *is_leaf_user;
+    fx_text arguments; /* how each is nested, as JSON, with commas */
+    bool is_nested;    /* one of them is no leaf */
 };
 
 /* ---- trace.c --------------------------------------------------------------------------------------------------------------- */
@@ -43,6 +46,16 @@ fx_scope *fx__scope_common(const fx_op *op, const fx_trace_arg *args, int32_t n_
 /* A call of target with arguments as op's schema has them; its type is not inferred. */
 fx_node *fx__scope_record(fx_scope *scope, const fx_op *op, const char *target, const char *name, const fx_trace_arg *args,
                           int32_t n_args, fx_loc loc);
+
+bool fx__scope_failed(const fx_scope *scope); /* an error was reported since its beginning */
+/* The module, or after a failure nothing; frees the scope. */
+fx_status fx__scope_end(FX_TAKES fx_scope *scope, fx_status status, FX_GIVES fx_module **out);
+
+/* ---- trace_nested.c -------------------------------------------------------------------------------------------------------- */
+/* One more argument, which is not nested. */
+void fx__scope_note_leaf(fx_scope *scope);
+/* What the graph keeps of the arguments' nesting: nothing when there is none. FX_E_OOM. */
+fx_status fx__scope_set_in_spec(fx_scope *scope);
 
 /* ---- trace_eager.c --------------------------------------------------------------------------------------------------------- */
 /* Computes a node on the tensors of its inputs; a view shares the memory of what it is a view of. */

@@ -15,6 +15,7 @@ static fx_scope *scope_new(fx_context *context, const char *name, bool tracing)
     scope->context = context;
     scope->tracing = tracing;
     scope->n_diags = fx_context_diag_count(context);
+    fx__text_init(&scope->arguments, context);
     scope->module = fx_module_new(context, name);
     if (scope->module) return scope;
     fx__free(context, scope);
@@ -38,6 +39,7 @@ void fx_scope_free(fx_scope *scope)
         if (scope->entries[i].owned) fx_tensor_release(&scope->entries[i].tensor);
     fx_module_free(scope->module);
     fx__scope_leave_all(scope);
+    fx_text_free(fx__text_finish(&scope->arguments));
     free(scope->entries);
     fx__free(scope->context, scope);
 }
@@ -109,6 +111,7 @@ fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
         fx__diag(scope->context, FX_E_ARG, NULL, "input `%s`: an eager scope has no inputs; use fx_value_from", name);
         return FX_NO_VALUE;
     }
+    fx__scope_note_leaf(scope);
     return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, type)});
 }
 
@@ -284,7 +287,7 @@ fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_
 
 /* ---- Ending a trace ----------------------------------------------------------------------------------------------------- */
 
-static bool any_error_since_begin(const fx_scope *scope)
+bool fx__scope_failed(const fx_scope *scope)
 {
     for (int32_t i = scope->n_diags; i < fx_context_diag_count(scope->context); i++) {
         fx_severity severity;
@@ -297,7 +300,7 @@ static bool any_error_since_begin(const fx_scope *scope)
 static fx_status set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n_outputs)
 {
     fx_graph *graph = fx_module_graph(scope->module);
-    if (any_error_since_begin(scope)) return fx_context_status(scope->context);
+    if (fx__scope_failed(scope)) return fx_context_status(scope->context);
     if (n_outputs == 0 && fx_graph_output_node(graph)) return FX_OK;
     fx_attr *items = fx__alloc(scope->context, (size_t)(n_outputs > 0 ? n_outputs : 1) * sizeof *items);
     if (!items) return FX_E_OOM;
@@ -317,17 +320,23 @@ static fx_status set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n
     return status;
 }
 
-fx_status fx_trace_finish(fx_scope *scope, const fx_value *outputs, int32_t n_outputs, fx_module **out)
+fx_status fx__scope_end(fx_scope *scope, fx_status status, fx_module **out)
 {
+    if (status == FX_OK) status = fx__scope_set_in_spec(scope);
     *out = NULL;
-    if (!scope) return FX_E_OOM;
-    fx_status status = set_outputs(scope, outputs, n_outputs);
     if (status == FX_OK) {
         *out = scope->module;
         scope->module = NULL;
     }
     fx_scope_free(scope);
     return status;
+}
+
+fx_status fx_trace_finish(fx_scope *scope, const fx_value *outputs, int32_t n_outputs, fx_module **out)
+{
+    *out = NULL;
+    if (!scope) return FX_E_OOM;
+    return fx__scope_end(scope, set_outputs(scope, outputs, n_outputs), out);
 }
 
 fx_status fx_trace(fx_context *context, const char *name, fx_forward forward, void *user, const fx_type *input_types,

@@ -63,6 +63,67 @@ typedef fx_status (*fx_forward)(fx_scope *scope, const fx_value *inputs, fx_valu
 FX_API fx_status fx_trace(fx_context *context, const char *name, fx_forward forward, void *user, const fx_type *input_types,
                           int32_t n_inputs, int32_t n_outputs, FX_GIVES fx_module **out);
 
+/* ---- Nested and specialised inputs, nested outputs ------------------------------------------------------------------------- */
+
+/* A tensor, or a list, tuple or dict of such: what a traced function takes as one argument, or gives. Made by the functions and macros
+ * below, which only borrow what they are given:
+ *     FX_NEST_DICT(fx_nest_key("boxes", FX_NEST_LIST(fx_nest_value(a), fx_nest_value(b))), fx_nest_key("n", fx_nest_constant(fx_int(3)))) */
+typedef struct fx_nest {
+    enum { FX_NEST_IS_INPUT, FX_NEST_IS_VALUE, FX_NEST_IS_CONSTANT, FX_NEST_IS_LIST, FX_NEST_IS_TUPLE, FX_NEST_IS_DICT } kind;
+    int32_t n;                   /* LIST, TUPLE, DICT */
+    const struct fx_nest *items; /* [n] */
+    const char *key;             /* of an item of a DICT */
+    const fx_type *type;         /* INPUT; NULL: unknown */
+    fx_value value;              /* VALUE */
+    fx_attr constant;            /* CONSTANT */
+} fx_nest;
+/* A leaf of an argument that stays an input (torch.fx's PH), and one of an output. */
+static inline fx_nest fx_nest_input(const fx_type *type)
+{
+    return (fx_nest){.kind = FX_NEST_IS_INPUT, .type = type};
+}
+static inline fx_nest fx_nest_value(fx_value value)
+{
+    return (fx_nest){.kind = FX_NEST_IS_VALUE, .value = value};
+}
+/* Of an argument: what the function was specialised for. Of an output: None, a number, anything without nodes. */
+static inline fx_nest fx_nest_constant(fx_attr constant)
+{
+    return (fx_nest){.kind = FX_NEST_IS_CONSTANT, .constant = constant};
+}
+static inline fx_nest fx_nest_key(const char *key, fx_nest item)
+{
+    item.key = key;
+    return item;
+}
+#define FX_NEST_OF(kind_, ...)                                                                                                    \
+    ((fx_nest){.kind = (kind_),                                                                                                   \
+               .n = (int32_t)(sizeof((const fx_nest[]){__VA_ARGS__}) / sizeof(fx_nest)),                                          \
+               .items = (const fx_nest[]){__VA_ARGS__}})
+#define FX_NEST_LIST(...) FX_NEST_OF(FX_NEST_IS_LIST, __VA_ARGS__)
+#define FX_NEST_TUPLE(...) FX_NEST_OF(FX_NEST_IS_TUPLE, __VA_ARGS__)
+#define FX_NEST_DICT(...) FX_NEST_OF(FX_NEST_IS_DICT, __VA_ARGS__) /* items by fx_nest_key */
+
+/* One argument of the traced function, in its place among those of fx_trace_input, as torch.fx makes it of `concrete_args`: every leaf
+ * becomes an input `name_1`, `name_2`, ... in order. leaves[n_leaves] receives their values; FX_NO_VALUE for constants, which the
+ * function knows. A constant is a bool, an integer, a real or None; the graph asserts that the caller passes the same, as a bool[], i64[]
+ * or f64[] (else a run ends with FX_E_GUARD), or for None as a bool[0]. FX_E_ARG for another number of leaves, an eager scope, a kind
+ * that has no place here; FX_E_UNSUPPORTED for other constants; FX_E_OOM. */
+FX_API fx_status fx_trace_argument(fx_scope *scope, const char *name, const fx_nest *nest, fx_value *leaves, int32_t n_leaves);
+/* Ends the trace as fx_trace_finish does, with one nested output. Where some argument was nested too, the graph gives the flat list of
+ * leaves and keeps how they were nested, as torch.fx's graphs do (docs/FORMAT.md, in_spec and out_spec). Runs give its tensors in order,
+ * without the constants. */
+FX_API fx_status fx_trace_finish_nested(FX_TAKES fx_scope *scope, const fx_nest *output, FX_GIVES fx_module **out);
+
+/* Where an input or output of fx_run and its like stands in the nested arguments or the nested result, as Python writes it: `d["b"][0]`,
+ * `["boxes"][0]`; an argument that is not nested has its name alone, a single output no text. For modules that were read from files,
+ * too. Freed with fx_text_free; NULL for an index outside, or after a diagnostic (FX_E_OOM, FX_E_FORMAT). */
+FX_API FX_GIVES char *fx_module_input_path(const fx_module *module, int32_t index);
+FX_API FX_GIVES char *fx_module_output_path(const fx_module *module, int32_t index);
+/* The index of the input or output at such a path; -1: there is none, or the leaf is a constant. */
+FX_API int32_t fx_module_find_input(const fx_module *module, const char *path);
+FX_API int32_t fx_module_find_output(const fx_module *module, const char *path);
+
 /* ---- Modules of the host program ---------------------------------------------------------------------------------------- */
 
 /* A struct with a forward function: user is the struct. class_name may be NULL. */

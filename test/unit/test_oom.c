@@ -218,6 +218,40 @@ static fx_status run_changes(fx_context *context)
     return status;
 }
 
+/* A nested argument with a constant, an assertion, a nested output, and its path. */
+static fx_status traced_nesting(fx_context *context, fx_module **out)
+{
+    const fx_type type = {FX_F32, 1, {NARROW}};
+    fx_value leaves[2] = {{0}};
+    fx_scope *scope = fx_trace_begin(context, "nesting");
+    if (!scope) return FX_E_OOM;
+    fx_nest leaf = fx_nest_input(&type), three = fx_nest_constant(fx_int(3));
+    fx_status status = fx_trace_argument(scope, "d", &FX_NEST_DICT(fx_nest_key("a", leaf), fx_nest_key("b", three)), leaves, 2);
+    fx_assert_async(fx_all(fx_gt(leaves[0], 0)), "positive");
+    fx_nest y = fx_nest_key("y", fx_nest_value(fx_relu(leaves[0])));
+    if (status == FX_OK) return fx_trace_finish_nested(scope, &FX_NEST_DICT(y), out);
+    fx_scope_free(scope);
+    return status;
+}
+
+static fx_status run_nesting(fx_context *context)
+{
+    float values[NARROW];
+    int64_t three = 3;
+    for (int i = 0; i < NARROW; i++) values[i] = 1;
+    fx_tensor in[2] = {fx_tensor_view(values, FX_F32, 1, (int64_t[]){NARROW}), fx_tensor_view(&three, FX_I64, 0, NULL)}, out = {0};
+    fx_module *module = NULL;
+    fx_compiled *compiled = NULL;
+    fx_status status = traced_nesting(context, &module);
+    if (status == FX_OK) status = fx_compile(module, NULL, 0, &(fx_compile_options){.threads = 1}, &compiled);
+    if (status == FX_OK) status = fx_run(compiled, context, in, 2, &out, 1);
+    if (status == FX_OK && fx_module_find_output(module, "[\"y\"]") != 0) status = FX_E_OOM;
+    fx_tensor_release(&out);
+    fx_compiled_free(compiled);
+    fx_module_free(module);
+    return status;
+}
+
 static fx_status interpret_changes(fx_context *context)
 {
     static const char text[] =
@@ -549,10 +583,11 @@ static fx_status grow_a_tree(fx_context *context)
 static fx_status spell(fx_context *context)
 {
     static const char *const names[] = {"inline", "spell", "functionalise", "normalise"};
-    static const char text[] = "graph {\n%x = placeholder \"x\" : f32[2, 3]\n%s = call_method \"size\"(%x, 0)\n"
-                               "%m = call_function \"torch.max\"(%x, 1)\n%v = call_function \"operator.getitem\"(%m, 0)\n"
-                               "%w = call_method \"float\"(%v)\n%d = call_function \"operator.truediv\"(%w, %s)\n"
-                               "%i = call_function \"operator.getitem\"(%x, (..., slice(1, None, None)))\n%output = output((%d, %i))\n}\n";
+    static const char text[] =
+        "graph {\n%x = placeholder \"x\" : f32[2, 3]\n%s = call_method \"size\"(%x, 0)\n"
+        "%m = call_function \"torch.max\"(%x, 1)\n%v = call_function \"operator.getitem\"(%m, 0)\n"
+        "%w = call_method \"float\"(%v)\n%d = call_function \"operator.truediv\"(%w, %s)\n"
+        "%i = call_function \"operator.getitem\"(%x, (..., slice(1, None, None)))\n%output = output((%d, %i))\n}\n";
     fx_graph *graph = NULL;
     fx_status status = fx_graph_parse(context, "spelled", text, strlen(text), &graph);
     for (size_t i = 0; i < sizeof names / sizeof names[0] && status == FX_OK; i++) {
@@ -737,6 +772,7 @@ START_TEST(engines)
     sweep("interpret", interpret, 1000);
     sweep("interpret changes", interpret_changes, 300);
     sweep("compile and run changes", run_changes, 150);
+    sweep("trace, compile and run nesting", run_nesting, 150);
     sweep("compile and run", compile_and_run, 150);
     sweep("compile a symbol", compile_a_symbol, 150);
     sweep("compile convolutions", compile_convolutions, 150);
