@@ -32,7 +32,13 @@ fx_status fx__explain_kernels(fx_explainer *x);
 fx_status fx__explain_elsewhere(fx_explainer *x);
 fx_status fx__explain_pairs(fx_explainer *x);
 fx_status fx__explain_buffers(fx_explainer *x);
-/* Is the node's value an index into another one, or one of a tuple's? */
-bool fx__explain_is_view(const fx_node *node);
+/* Does no unit compute the call because its parts are computed in their places? */
+bool fx__explain_is_placed(const fx_explainer *x, const fx_node *node);
+
+/* explain_text.c: what a filter lets through. */
+bool fx__explain_wants_kernel(const fx_explanation *e, const fx_explain_filter *filter, int32_t kernel);
+bool fx__explain_wants_node(const fx_explanation *e, const fx_explain_filter *filter, const fx_node *node);
+bool fx__explain_wants_pair(const fx_explanation *e, const fx_explain_filter *filter, const fx_neighbours *pair);
+bool fx__explain_wants_buffer(const fx_explanation *e, const fx_explain_filter *filter, int32_t buffer);
 
 #endif

@@ -8,13 +8,21 @@
 
 /* ---- Units --------------------------------------------------------------------------------------------------------------- */
 
-/* "a + b + c"; of many the first two and the last. */
-static const char *label_of(fx_arena *arena, const fx_step *step)
+/* A step of no node: "pack weight". */
+static const char *label_of_none(const fx_explainer *x, const fx_unit *unit)
 {
-    int32_t n = step->n_nodes;
-    const char *kind = step->kind == FX_STEP_IF ? "if" : step->kind == FX_STEP_LOOP ? "loop" : "copy";
-    if (n == 0) return kind;
-    const fx_node **nodes = step->nodes;
+    if (unit->kind == FX_UNIT_IF || unit->kind == FX_UNIT_LOOP) return unit->kind == FX_UNIT_IF ? "if" : "loop";
+    const char *name = unit->n_reads ? x->program->buf[unit->reads[0]].name : NULL;
+    return name ? fx__arena_format(x->arena, "%s %s", unit->role, name) : unit->role;
+}
+
+/* "a + b + c"; of many the first two and the last. */
+static const char *label_of(const fx_explainer *x, const fx_unit *unit)
+{
+    int32_t n = unit->n_nodes;
+    const fx_node *const *nodes = unit->nodes;
+    fx_arena *arena = x->arena;
+    if (n == 0) return label_of_none(x, unit);
     if (n == 1) return nodes[0]->name;
     if (n == 2) return fx__arena_format(arena, "%s + %s", nodes[0]->name, nodes[1]->name);
     if (n == 3) return fx__arena_format(arena, "%s + %s + %s", nodes[0]->name, nodes[1]->name, nodes[2]->name);
@@ -163,8 +171,9 @@ static bool fill_unit(fx_explainer *x, int32_t index, bool init)
     unit->chunks = chunks_of(x->program, step);
     unit->role = role_of(x->program, step, init);
     unit->why_call = step->kind == FX_STEP_CALL ? step->why_call : NULL;
-    unit->label = label_of(x->arena, step);
-    return unit->label && take_nodes(x->arena, step, unit) && take_uses(x, step, unit) && add_parts(x, index);
+    if (!take_nodes(x->arena, step, unit) || !take_uses(x, step, unit) || !add_parts(x, index)) return false;
+    unit->label = label_of(x, unit);
+    return unit->label != NULL;
 }
 
 /* Parents stand before what is in them: end[i] is the last step inside of i. */
@@ -243,6 +252,16 @@ static const char *precision_of(const fx_explainer *x, int32_t index)
     return fx__arena_format(x->arena, "a product and a sum of its %d nodes may round once", (int)nodes);
 }
 
+/* Elements that one turn of the innermost loops covers. */
+static const char *tile_of(fx_arena *arena, const fx_sched *sched)
+{
+    int wide = sched->lanes * (sched->nv > 0 ? sched->nv : 1);
+    bool rows = sched->emit == FX_EMIT_TILE || sched->emit == FX_EMIT_BLOCK || (sched->emit == FX_EMIT_COLUMN && sched->mr > 1);
+    if (rows) return fx__arena_format(arena, "%dx%d", sched->mr > 0 ? sched->mr : 1, wide);
+    if (sched->emit == FX_EMIT_COPY2D) return fx__arena_format(arena, "%dx%d", sched->lanes, sched->lanes);
+    return fx__arena_format(arena, "%d", wide * (sched->unroll > 0 ? sched->unroll : 1));
+}
+
 static bool fill_kernel(fx_explainer *x, int32_t index, fx_kernel_info *out)
 {
     const fx_kernel *kernel = x->program->kernel[index];
@@ -259,8 +278,9 @@ static bool fill_kernel(fx_explainer *x, int32_t index, fx_kernel_info *out)
     out->emitter = fx__kir_emit_word(kernel->sched.emit);
     out->n_stages = kernel->n_stage;
     out->precision = precision_of(x, index);
+    out->tile = tile_of(x->arena, &kernel->sched);
     for (int32_t i = 0; i < x->out->n_unit; i++) out->n_units += x->unit[i].kernel == index;
-    if (!out->stages || !out->hash || !out->precision) return false;
+    if (!out->stages || !out->hash || !out->precision || !out->tile) return false;
     out->schedule = schedule_line(x->arena, out->stages);
     return out->schedule != NULL;
 }
@@ -279,9 +299,14 @@ fx_status fx__explain_kernels(fx_explainer *x)
 
 /* ---- Nodes that no unit computes ---------------------------------------------------------------------------------------------- */
 
-bool fx__explain_is_view(const fx_node *node)
+static bool is_view(const fx_node *node)
 {
     return node->op && (node->op->view || fx__op_is(node, FX_OP_getitem));
+}
+
+bool fx__explain_is_placed(const fx_explainer *x, const fx_node *node)
+{
+    return node->opcode == FX_CALL_FUNCTION && !fx__map_get(&x->part, node) && !is_view(node) && !fx__is_write_back(node);
 }
 
 static const char *why_elsewhere(const fx_node *node)
@@ -298,7 +323,7 @@ static const char *why_elsewhere(const fx_node *node)
     }
     if (fx__is_write_back(node)) return "written";
     if (fx__op_is(node, FX_OP_getitem)) return "item";
-    return fx__explain_is_view(node) ? "view" : "placed";
+    return is_view(node) ? "view" : "placed";
 }
 
 fx_status fx__explain_elsewhere(fx_explainer *x)

@@ -222,7 +222,8 @@ typedef enum fx_verdict {
 typedef struct fx_why {
     const fx_node *from, *to;
     fx_verdict verdict;
-    int64_t bytes_saved, cost;
+    int64_t bytes_saved, cost; /* what joining saves, or would have; operations done again */
+    const char *because;       /* what exactly stood in the way; NULL: the verdict says it all */
 } fx_why;
 
 typedef struct fx_program {
@@ -253,8 +254,7 @@ int32_t fx__program_add_buf(fx_program *program, const fx_buf *buf);    /* -1: o
 int32_t fx__program_add_kernel(fx_program *program, fx_kernel *kernel); /* -1 */
 fx_step *fx__block_add(fx_program *program, fx_block *block, const fx_step *step);
 void fx__block_remove(fx_block *block, int32_t index);
-bool fx__program_add_why(fx_program *program, const fx_node *from, const fx_node *to, fx_verdict verdict, int64_t saved,
-                         int64_t cost);
+bool fx__program_add_why(fx_program *program, const fx_why *why); /* because must live as long as the program */
 int32_t fx__buf_root(const fx_program *program, int32_t buf);
 fx_dim fx__buf_elems(const fx_program *program, int32_t buf);
 /* Element strides of a buffer: its root's. */

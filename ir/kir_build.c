@@ -62,13 +62,12 @@ void fx__block_remove(fx_block *block, int32_t index)
     block->n--;
 }
 
-bool fx__program_add_why(fx_program *program, const fx_node *from, const fx_node *to, fx_verdict verdict, int64_t saved,
-                         int64_t cost)
+bool fx__program_add_why(fx_program *program, const fx_why *why)
 {
     fx_why *items = fx__arena_grow(program->arena, program->why, &program->cap_why, program->n_why, sizeof *items);
     if (!items) return false;
     program->why = items;
-    items[program->n_why++] = (fx_why){.from = from, .to = to, .verdict = verdict, .bytes_saved = saved, .cost = cost};
+    items[program->n_why++] = *why;
     return true;
 }
 

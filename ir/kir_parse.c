@@ -264,15 +264,14 @@ static bool parse_verdict(fx_kparser *p, fx_verdict *out)
 
 static bool parse_why(fx_kparser *p)
 {
-    fx_verdict verdict;
-    int64_t saved, cost;
-    const fx_node *from = fx__kparse_node(p);
-    if (!from || !expect_arrow(p)) return false;
-    const fx_node *to = fx__kparse_node(p);
-    if (!to || !fx__klex_expect(p, ':') || !parse_verdict(p, &verdict)) return false;
-    if (!fx__klex_expect_word(p, "saves") || !fx__klex_int(p, INT64_MIN, INT64_MAX, &saved)) return false;
-    if (!fx__klex_expect_word(p, "cost") || !fx__klex_int(p, INT64_MIN, INT64_MAX, &cost)) return false;
-    return fx__program_add_why(p->program, from, to, verdict, saved, cost) || fx__klex_fail(p, "out of memory");
+    fx_why why = {.from = fx__kparse_node(p)};
+    if (!why.from || !expect_arrow(p)) return false;
+    why.to = fx__kparse_node(p);
+    if (!why.to || !fx__klex_expect(p, ':') || !parse_verdict(p, &why.verdict)) return false;
+    if (!fx__klex_expect_word(p, "saves") || !fx__klex_int(p, INT64_MIN, INT64_MAX, &why.bytes_saved)) return false;
+    if (!fx__klex_expect_word(p, "cost") || !fx__klex_int(p, INT64_MIN, INT64_MAX, &why.cost)) return false;
+    if (fx__klex_accept_word(p, "because") && !(why.because = fx__klex_string(p))) return false;
+    return fx__program_add_why(p->program, &why) || fx__klex_fail(p, "out of memory");
 }
 
 /* ---- Program

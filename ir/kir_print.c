@@ -37,7 +37,7 @@
  *   VIEW     = "%" NAME TYPE "{" strides "}" "+" DIM
  *   ATTR     = "none" | "true" | "false" | integer | float | STRING | "$" (the next tensor) | dtype | "dim" "(" DIM ")"
  *              | "device" STRING | "name" STRING | "..." | "[" ATTRS "]" | "(" ATTRS ")" | "slice" "(" ATTRS ")"
- *   other    = "writeback" "%" NAME "->" "%" NAME | "why" NAME "->" NAME ":" VERDICT "saves" N "cost" N
+ *   other    = "writeback" "%" NAME "->" "%" NAME | "why" NAME "->" NAME ":" VERDICT "saves" N "cost" N ["because" STRING]
  *
  * TYPE is dtype "[" DIMS "]"; DIM is what fx__dim_print writes; a NAME that is no word is a STRING. Buffers without a name of their
  * own are numbered. */
@@ -424,8 +424,13 @@ static void print_tail(const printer *p)
         fx__kir_print_name(p->text, why->from ? why->from->name : NULL);
         fx__text_append(p->text, " -> ");
         fx__kir_print_name(p->text, why->to ? why->to->name : NULL);
-        fx__text_append(p->text, ": %s saves %" PRId64 " cost %" PRId64 "\n", fx__kir_verdict_word(why->verdict), why->bytes_saved,
+        fx__text_append(p->text, ": %s saves %" PRId64 " cost %" PRId64, fx__kir_verdict_word(why->verdict), why->bytes_saved,
                         why->cost);
+        if (why->because) {
+            fx__text_append(p->text, " because ");
+            print_string(p->text, why->because);
+        }
+        fx__text_append(p->text, "\n");
     }
 }
 

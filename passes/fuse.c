@@ -156,39 +156,28 @@ static fx_status replace_steps(const fx_pair *pair, fx_bound *joined, bool sink)
     return FX_OK;
 }
 
-static const fx_node *last_node(const fx_step *step)
-{
-    return step->n_nodes ? step->nodes[step->n_nodes - 1] : NULL;
-}
-static const fx_node *first_node(const fx_step *step)
-{
-    return step->n_nodes ? step->nodes[0] : NULL;
-}
-
 typedef struct fuser {
     fx_program *program;
     const fx_pass_options *options;
     bool record; /* the last sweep: pairs that stay apart are written down */
 } fuser;
 
+/* Pairs that stay apart are known in the last sweep. */
 static fx_status note(const fuser *f, const fx_pair *pair, fx_verdict verdict)
 {
-    fx_program *program = f->program;
-    const fx_node *from = last_node(&program->steps.step[pair->from]), *to = first_node(&program->steps.step[pair->to]);
-    int64_t saved = fx__fuse_joined(verdict) ? fx__buf_bytes_hint(program, pair->buf) * (pair->sole ? 2 : 1) : 0;
-    if (!from || !to || (!fx__fuse_joined(verdict) && !f->record)) return FX_OK;
-    return fx__program_add_why(program, from, to, verdict, saved, pair->cost) ? FX_OK : FX_E_OOM;
+    return fx__fuse_joined(verdict) || f->record ? fx__fuse_note(pair, verdict) : FX_OK;
 }
 
 /* Which verdict forbids this pair before any rule is asked; FX_WHY_COUNT: none. */
-static fx_verdict check_pair(const fuser *f, const fx_pair *pair, bool sink, bool rise)
+static fx_verdict check_pair(const fuser *f, fx_pair *pair, bool sink, bool rise)
 {
     const fx_step *from = &f->program->steps.step[pair->from], *to = &f->program->steps.step[pair->to];
     if (f->options->no_fusion) return FX_WHY_OPTION;
     if (from->kind == FX_STEP_CALL || to->kind == FX_STEP_CALL) return FX_WHY_CALL;
     if (from->kind != FX_STEP_RUN || to->kind != FX_STEP_RUN) return FX_WHY_CONTROL;
-    if (from->n_nodes + to->n_nodes > FX_FUSE_NODES) return FX_WHY_BUDGET;
-    if (has_other_role(pair->producer, FX_ARG_INOUT) || has_other_role(pair->consumer, FX_ARG_INOUT)) return FX_WHY_ORDER;
+    if (from->n_nodes + to->n_nodes > FX_FUSE_NODES) return fx__fuse_refuse(pair, FX_WHY_BUDGET, "it would have too many nodes");
+    if (has_other_role(pair->producer, FX_ARG_INOUT) || has_other_role(pair->consumer, FX_ARG_INOUT))
+        return fx__fuse_refuse(pair, FX_WHY_ORDER, "one of them changes a buffer in place");
     return sink || rise ? FX_WHY_COUNT : FX_WHY_CYCLE;
 }
 
@@ -208,9 +197,8 @@ static fx_status join(fuser *f, fx_pair *pair, bool *out_joined)
     pair->consumer = run ? program->kernel[program->steps.step[pair->to].kernel] : NULL;
     bool sink = run && may_sink(program, pair->from, pair->to), rise = run && !sink && may_rise(program, pair->from, pair->to);
     fx_bound joined = {.program = program};
-    fx_verdict verdict = run || f->options->no_fusion ? FX_WHY_COUNT : FX_WHY_CALL;
     pair->sole = !is_kept(program, pair->buf) && find_usage(program, pair->buf, pair->to).readers == 0;
-    if (verdict == FX_WHY_COUNT) verdict = check_pair(f, pair, sink, rise);
+    fx_verdict verdict = check_pair(f, pair, sink, rise);
     if (verdict == FX_WHY_COUNT) verdict = try_rules(pair, pair->sole, &joined);
     FX_TRY(note(f, pair, verdict));
     *out_joined = fx__fuse_joined(verdict);
@@ -253,6 +241,10 @@ static fx_status join_inputs(fuser *f, int32_t to, bool *out_joined)
         if (u.writer < 0 || u.writer >= to) continue;
         pair.from_arg = find_arg(program, &program->steps.step[u.writer], in.buf[i], true);
         pair.to_arg = find_arg(program, &program->steps.step[to], in.buf[i], false);
+        if (u.writers != 1 && f->record) {
+            pair.because = "several kernels write parts of the value";
+            FX_TRY(fx__fuse_note(&pair, FX_WHY_ORDER));
+        }
         if (u.writers != 1 || pair.from_arg < 0 || pair.to_arg < 0) continue;
         FX_TRY(join(f, &pair, out_joined));
     }
@@ -315,10 +307,8 @@ static fx_status join_rows(const fuser *f)
 {
     fx_program *program = f->program;
     for (int32_t at = 0; at + 2 < program->steps.n && !f->options->no_fusion; at++) {
-        const fx_node *from = last_node(&program->steps.step[at]), *to = first_node(&program->steps.step[at + 1]);
         bool joined;
         FX_TRY(fx__fuse_rows(program, at, &joined));
-        if (joined && from && to && !fx__program_add_why(program, from, to, FX_WHY_ROW, 0, 0)) return FX_E_OOM;
     }
     return FX_OK;
 }

@@ -14,9 +14,16 @@ typedef struct fx_pair {
     int32_t buf;
     int from_arg, to_arg;
     const fx_kernel *producer, *consumer;
-    bool sole;    /* nothing else reads buf: it need not be stored */
-    int64_t cost; /* rule's price, for the record */
+    bool sole;           /* nothing else reads buf: it need not be stored */
+    int64_t cost;        /* rule's price in operations, for the record */
+    const char *because; /* what exactly stands in the way */
 } fx_pair;
+/* A rule's refusal. */
+static inline fx_verdict fx__fuse_refuse(fx_pair *pair, fx_verdict verdict, const char *because)
+{
+    pair->because = because;
+    return verdict;
+}
 
 /* Rules: build the joined kernel in *out, or say why not. */
 fx_verdict fx__fuse_inline(fx_pair *pair, fx_bound *out);
@@ -29,6 +36,8 @@ bool fx__fuse_store(const fx_kernel *kernel, int arg, int *out_stage, int *out_s
 /* The producer's store goes once over the whole buffer, at an index of its own axes. */
 bool fx__fuse_covers(const fx_pair *pair);
 bool fx__fuse_joined(fx_verdict verdict);
+/* Writes the pair down (fuse_why.c). */
+fx_status fx__fuse_note(const fx_pair *pair, fx_verdict verdict);
 bool fx__fuse_within_budget(const fx_kernel *kernel);
 
 #endif

@@ -149,14 +149,18 @@ static fx_verdict check(fx_pair *pair)
     const fx_kernel *producer = pair->producer, *consumer = pair->consumer;
     bool plain = producer->n_stage == 1 && producer->stage[0].kind == FX_STAGE_MAP && producer->stage[0].n_inner == 0 &&
                  producer->stage[0].n_out == 1;
-    if (!plain || !fx__fuse_covers(pair)) return FX_WHY_FOOTPRINT;
+    if (!plain) return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the value is no expression of its inputs at one point");
+    if (!fx__fuse_covers(pair)) return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the value is stored in parts");
     for (int s = 0; s < consumer->n_stage; s++)
         if (consumer->stage[s].kind == FX_STAGE_CONTRACT && loads(consumer, &consumer->stage[s], pair->to_arg))
-            return FX_WHY_FOOTPRINT;
+            return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the reader is a contraction, which loads each element many times");
     int64_t times = duplication(pair), price = expression_cost(&producer->stage[0]);
-    pair->cost = (times - 1) * price;
-    if (times > 1 && (price > 2 || times > 4)) return FX_WHY_RECOMPUTE;
-    return spoils_reduction(pair) ? FX_WHY_RECOMPUTE : FX_WHY_INLINE;
+    pair->cost = (times - 1) * price * fx__dim_hint(pair->program->dims, fx__buf_elems(pair->program, pair->buf));
+    if (times > 1 && (price > 2 || times > 4))
+        return fx__fuse_refuse(pair, FX_WHY_RECOMPUTE, "the reader loads each element several times and would compute it each time");
+    if (spoils_reduction(pair))
+        return fx__fuse_refuse(pair, FX_WHY_RECOMPUTE, "a reduction would walk a transposed operand element by element");
+    return FX_WHY_INLINE;
 }
 
 /* Arguments of the new kernel: the consumer's without the buffer, then the producer's inputs. */
@@ -231,9 +235,11 @@ fx_verdict fx__fuse_inline(fx_pair *pair, fx_bound *out)
     out->kernel->n_axis = consumer->n_axis;
     out->kernel->n_outer = consumer->n_outer;
     out->kernel->exact = consumer->exact;
-    if (!add_args(&in, out, consumer_arg)) return FX_WHY_BUDGET;
+    if (!add_args(&in, out, consumer_arg)) return fx__fuse_refuse(pair, FX_WHY_BUDGET, "it would have too many arguments");
     for (int s = 0; s < consumer->n_stage; s++)
-        if (!add_stage(&in, out, s, consumer_arg)) return FX_WHY_FOOTPRINT;
+        if (!add_stage(&in, out, s, consumer_arg))
+            return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "no index of the joined kernel expresses where the reader reads");
     if (!fx__bound_drop_unused(out)) return FX_WHY_BUDGET;
-    return fx__fuse_within_budget(out->kernel) ? FX_WHY_INLINE : FX_WHY_BUDGET;
+    if (!fx__fuse_within_budget(out->kernel)) return fx__fuse_refuse(pair, FX_WHY_BUDGET, "it would have too many operands");
+    return FX_WHY_INLINE;
 }

@@ -171,6 +171,13 @@ static bool share_locals(fx_program *program, fx_step *step)
 
 /* ---- Rule -------------------------------------------------------------------------------------------------------------------- */
 
+/* Of a step and the next one, while they are two. */
+static fx_status note_link(fx_program *program, int32_t at)
+{
+    fx_pair pair = {.program = program, .from = at, .to = at + 1, .buf = result_of(program, at), .sole = true};
+    return fx__fuse_note(&pair, FX_WHY_ROW);
+}
+
 fx_status fx__fuse_rows(fx_program *program, int32_t at, bool *out_joined)
 {
     fx_block_roles roles;
@@ -182,11 +189,16 @@ fx_status fx__fuse_rows(fx_program *program, int32_t at, bool *out_joined)
     if (!fx__block_reads(program, scores, &roles) || !fx__block_reads(program, kernel_of(program, at + 1), &roles) ||
         !fx__block_reads(program, mean, &roles))
         return FX_OK;
+    int32_t n_why = program->n_why;
+    FX_TRY(note_link(program, at));
+    FX_TRY(note_link(program, at + 1));
     FX_TRY(set_kernel(program, at, scores));
     FX_TRY(join(program, at, at, first, out_joined));
+    if (!*out_joined) program->n_why = n_why;
     if (!*out_joined) return FX_OK;
     bool all;
     FX_TRY(set_kernel(program, at + 1, mean));
     FX_TRY(join(program, at, at + 1, last, &all));
+    if (!all) program->n_why = n_why + 1;
     return share_locals(program, &program->steps.step[at]) ? FX_OK : FX_E_OOM;
 }

@@ -156,8 +156,10 @@ static fx_verdict check(tailer *t)
     const fx_kernel *producer = t->pair->producer, *consumer = t->pair->consumer;
     int o;
     bool plain = consumer->n_stage == 1 && consumer->stage[0].kind == FX_STAGE_MAP && consumer->stage[0].n_inner == 0;
-    if (!plain || producer->exact != consumer->exact) return FX_WHY_FOOTPRINT;
-    if (!fx__fuse_store(producer, t->pair->from_arg, &t->stage, &o) || !fx__fuse_covers(t->pair)) return FX_WHY_FOOTPRINT;
+    if (!plain) return fx__fuse_refuse(t->pair, FX_WHY_FOOTPRINT, "the reader combines many elements of the value at each point");
+    if (producer->exact != consumer->exact) return fx__fuse_refuse(t->pair, FX_WHY_FOOTPRINT, "one of them is computed exactly");
+    if (!fx__fuse_store(producer, t->pair->from_arg, &t->stage, &o) || !fx__fuse_covers(t->pair))
+        return fx__fuse_refuse(t->pair, FX_WHY_FOOTPRINT, "the value is stored in parts");
     return FX_WHY_TAIL;
 }
 
@@ -181,11 +183,12 @@ fx_verdict fx__fuse_tail(fx_pair *pair, fx_bound *out)
     match_args(&t);
     const fx_store *stored = store_of(&t, pair->from_arg);
     store = stored ? &pair->producer->access[stored->access] : NULL;
-    if (!load || !store || !map_axes(&t, load, store, by)) return FX_WHY_FOOTPRINT;
+    if (!load || !store || !map_axes(&t, load, store, by))
+        return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the reader does not meet each element of the value just once");
     out->kernel = fx__kernel_clone(pair->program, pair->producer);
     if (!out->kernel) return FX_WHY_BUDGET;
     for (int a = 0; a < FX_ARGS; a++) out->bind[a] = pair->program->steps.step[pair->from].bind[a];
-    if (!add_args(&t, arg)) return FX_WHY_BUDGET;
+    if (!add_args(&t, arg)) return fx__fuse_refuse(pair, FX_WHY_BUDGET, "it would have too many arguments");
     fx_graft graft = {.program = pair->program,
                       .from = pair->consumer,
                       .stage = &pair->consumer->stage[0],
@@ -197,9 +200,12 @@ fx_verdict fx__fuse_tail(fx_pair *pair, fx_bound *out)
                       .user = &t};
     int first_store = out->kernel->stage[t.stage].n_out;
     uint16_t first_access = out->kernel->n_access;
-    if (!fx__graft_run(&graft) || !add_stores(&t, &graft)) return FX_WHY_FOOTPRINT;
-    if (!keeps_unit_axis(&t, store, first_store, first_access)) return FX_WHY_FOOTPRINT;
+    if (!fx__graft_run(&graft) || !add_stores(&t, &graft))
+        return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the reader needs other elements of the value than the one that is there");
+    if (!keeps_unit_axis(&t, store, first_store, first_access))
+        return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the reader's memory order runs across the vectors of the value's kernel");
     drop_store(&t);
     if (!fx__bound_drop_unused(out)) return FX_WHY_BUDGET;
-    return fx__fuse_within_budget(out->kernel) ? FX_WHY_TAIL : FX_WHY_BUDGET;
+    if (!fx__fuse_within_budget(out->kernel)) return fx__fuse_refuse(pair, FX_WHY_BUDGET, "it would have too many operands");
+    return FX_WHY_TAIL;
 }

@@ -239,6 +239,17 @@ static bool may_be_slice(const placer *p, int32_t piece, int32_t parent, int32_t
     return true;
 }
 
+/* The value is computed in its place in what `copy` would have made. */
+static fx_status note_piece(fx_program *program, const fx_step *copy, int32_t piece)
+{
+    const fx_node *to = copy->n_nodes ? copy->nodes[0] : NULL, *from = NULL;
+    const char *name = program->buf[piece].name;
+    for (int32_t i = 0; to && name && i < to->n_inputs; i++)
+        if (strcmp(to->inputs[i]->name, name) == 0) from = to->inputs[i];
+    fx_why why = {.from = from, .to = to, .verdict = FX_WHY_PLACED, .bytes_saved = 2 * fx__buf_bytes_hint(program, piece)};
+    return !from || fx__program_add_why(program, &why) ? FX_OK : fx__diag_oom(program->context);
+}
+
 static fx_status make_slices(placer *p)
 {
     fx_program *program = p->program;
@@ -251,6 +262,7 @@ static fx_status make_slices(placer *p)
         int32_t piece = step->bind[1 - store].buf, parent = step->bind[store].buf, copy = 0;
         while (p->flat.step[copy] != step) copy++;
         if (!may_be_slice(p, piece, parent, copy)) continue;
+        FX_TRY(note_piece(program, step, piece));
         program->buf[piece].parent = parent;
         memcpy(program->buf[piece].at, at, sizeof at);
         fx__block_remove(&program->steps, i--);

@@ -7,6 +7,7 @@ static const tool_verb verbs[] = {
     {"show", "print a model as graph, program, LLVM IR or machine code", tool_show},
     {"run", "run a model on .npy inputs or on random ones", tool_run},
     {"report", "write a page about a model and its compiled code", tool_report},
+    {"explain", "tell what the compiler made of a model, and why", tool_explain},
     {"verify", "compare compiled code, interpreter and expected outputs", tool_verify},
     {"bench", "measure speed, compile time and memory", tool_bench},
     {"compile", "write an object file and its C header", tool_compile},

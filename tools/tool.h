@@ -20,6 +20,7 @@ typedef struct tool_verb {
 int tool_show(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_verify(int argc, char **argv);
+int tool_explain(int argc, char **argv);
 int tool_bench(int argc, char **argv);
 int tool_compile(int argc, char **argv);
 int tool_convert(int argc, char **argv);

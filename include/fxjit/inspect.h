@@ -37,13 +37,15 @@ typedef struct fx_unit {
 typedef struct fx_kernel_info {
     const char *name, *hash; /* as in the program's text ("k3"); its symbol and the end of its section's name ("k_<hash>") */
     const char *emitter;     /* "flat", "copy2d", "column", "row", "tile", "block" */
+    const char *tile;        /* what one turn of the innermost loops covers: "13x32" rows and columns, "64" elements */
     const char *schedule;    /* the schedule's text: tiles, vector axis, order */
     const char *stages;      /* the kernel's text, many lines */
     int32_t n_stages, n_units; /* units that run it */
     const char *precision;   /* what the precision setting allowed here ("f16 kept in f32 between 3 nodes"), "" if nothing */
 } fx_kernel_info;
 
-/* A pair of nodes, one reading what the other makes, perhaps through views, of one unit or of two. */
+/* A pair of nodes, one reading what the other makes, perhaps through views, of one unit or of two; or a value and the larger one in which
+ * it is computed, "PLACED". */
 typedef struct fx_neighbours {
     const fx_node *from, *to;
     bool joined;
@@ -99,6 +101,28 @@ typedef struct fx_explanation {
  * Allocates from the context of the compiled module: one thread at a time. FX_E_OOM. */
 FX_API fx_status fx_explain(const fx_compiled *compiled, FX_GIVES fx_explanation **out);
 FX_API void fx_explanation_free(FX_TAKES fx_explanation *explanation); /* NULL is allowed */
+/* Parts of an explanation's text. */
+typedef enum fx_explain_part {
+    FX_EXPLAIN_UNITS = 1,     /* one line for each unit: emitter, tile, bytes, operations, expected time */
+    FX_EXPLAIN_KERNELS = 2,   /* nodes and where they come from, schedule; stages where a filter chooses */
+    FX_EXPLAIN_PAIRS = 4,     /* neighbours that were not joined, and why */
+    FX_EXPLAIN_FALLBACKS = 8, /* nodes that run through reference kernels */
+    FX_EXPLAIN_COPIES = 16,   /* units that only move */
+    FX_EXPLAIN_MEMORY = 32,   /* offsets, lives and reuse of buffers */
+    FX_EXPLAIN_PRECISION = 64,
+    FX_EXPLAIN_NODES = 128 /* nodes that no unit computes */
+} fx_explain_part;
+typedef struct fx_explain_filter {
+    const char *node;   /* units with a node of such a name, or from such a place of its file, with * ? [...]; NULL: all */
+    const char *kernel; /* units of this kernel, by name, by hash or its beginning; NULL: all */
+    uint32_t parts;     /* of fx_explain_part; 0: all */
+} fx_explain_filter;
+/* For people, and as a JSON object with the names of the structures above (units, kernels, pairs, buffers, elsewhere, fallbacks and totals);
+ * filter NULL: all. Freed with fx_text_free; NULL: out of memory. */
+FX_API FX_GIVES char *fx_explanation_to_string(const fx_explanation *explanation, const fx_explain_filter *filter);
+FX_API FX_GIVES char *fx_explanation_to_json(const fx_explanation *explanation, const fx_explain_filter *filter);
+/* Does a filter let this unit through? */
+FX_API bool fx_explain_wants(const fx_explanation *explanation, const fx_explain_filter *filter, int32_t unit);
 /* Text of one kernel's form: FX_STAGE_PROGRAM, FX_STAGE_LLVM or FX_STAGE_ASM; freed with fx_text_free. FX_E_ARG: another form or no
  * such kernel; FX_E_CODEGEN, FX_E_OOM. */
 FX_API fx_status fx_explain_kernel(const fx_compiled *compiled, int32_t kernel, fx_stage_form form, FX_GIVES char **out_text);

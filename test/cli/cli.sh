@@ -62,17 +62,17 @@ expect 2
 err 'Usage'
 expect 2 shwo
 err "did you mean 'show'?"
-for verb in show run report verify bench compile convert ops machine; do
+for verb in show explain run report verify bench compile convert ops machine; do
     expect 0 $verb --help
     out 'Examples:'
     expect 2 $verb --no-such-option
     err 'unknown option'
 done
-for verb in show run report verify bench compile; do
+for verb in show explain run report verify bench compile; do
     expect 2 $verb
     expect 1 $verb "$work/absent.onnx"
 done
-for verb in show run report bench compile; do
+for verb in show explain run report bench compile; do
     expect 2 $verb "$mlp" "$mlp"
     err 'one model at a time'
 done
@@ -121,6 +121,26 @@ err "did you mean 'program'?"
 expect 2 show --stage program --format dot "$mlp"
 expect 1 show -o "$work/no/such/folder/x" "$mlp"
 err 'no/such/folder'
+
+# ---- explain
+expect 0 explain "$mlp"
+out 'Units of a run'
+out 'Fallbacks: none'
+expect 0 explain --only pairs --only memory "$mlp"
+out 'Neighbours: '
+out 'workspace'
+expect 0 explain --json "$data/convnet/model.onnx"
+json "sum(u['flop'] for u in o['units'] if u['parent'] < 0 and not u['init']) == o['flop'] and o['expected_us'] > 0"
+json "all(p['reason'] for p in o['pairs']) and o['units'][0]['nodes'][0]['function'] == '/stem/Conv'"
+expect 0 explain --node '/stem/*' --json "$data/convnet/model.onnx"
+json "len(o['units']) == 1 and len(o['kernels']) == 1 and 'kernel ' in o['kernels'][0]['stages']"
+expect 0 explain --kernel k0 --stage asm "$mlp"
+out 'k_'
+expect 1 explain --node 'no such node' "$mlp"
+err 'no unit has'
+expect 2 explain --only pears "$mlp"
+err "did you mean 'pairs'?"
+expect 2 explain --stage llvm --json "$mlp"
 
 # ---- run
 expect 0 run "$mlp"

@@ -632,6 +632,17 @@ static fx_status interpret(fx_context *context)
     return status;
 }
 
+static fx_status explained(const fx_compiled *compiled)
+{
+    fx_explanation *explanation;
+    fx_status status = fx_explain(compiled, &explanation);
+    if (status != FX_OK) return status;
+    char *text = fx_explanation_to_string(explanation, NULL);
+    fx_explanation_free(explanation);
+    fx_text_free(text);
+    return text ? FX_OK : FX_E_OOM;
+}
+
 static fx_status compile_with(fx_context *context, int64_t batch, int32_t threads)
 {
     fx_module *module = NULL;
@@ -641,6 +652,7 @@ static fx_status compile_with(fx_context *context, int64_t batch, int32_t thread
     if (status == FX_OK) status = fx_compile(module, NULL, 0, &(fx_compile_options){.threads = threads}, &compiled);
     if (status == FX_OK) status = fx_run(compiled, context, &x, 1, &y, 1);
     if (status == FX_OK && !fx_compiled_closure(compiled)) status = FX_E_OOM;
+    if (status == FX_OK) status = explained(compiled);
     fx_tensor_release(&y);
     fx_compiled_free(compiled);
     fx_module_free(module);
