@@ -5,6 +5,7 @@
 #define FX_TOOLS_PAGE_H
 
 #include "fxjit/inspect.h"
+#include "fxjit/profile.h"
 #include "tool.h"
 
 /* Nodes as the page numbers them: those of one graph in order, then those of the graphs inside it (bodies of control flow). */
@@ -27,6 +28,9 @@ json_t *page_begin(const char *model_path);
 void page_add_graphs(json_t *page, const page_nodes *nodes);
 /* Model, nodes, groups, units, kernels, pairs and buffers of compiled code. */
 void page_add_code(json_t *page, page_nodes *nodes, const fx_explanation *code);
+/* Times of units, and what the machine could do at best with one thread or all. */
+void page_add_times(json_t *page, const fx_profile *profile);
+void page_add_machine(json_t *page, const fx_machine *machine, bool all_threads);
 /* Raw RFC 1951 in base64, freed by free; NULL: out of memory. */
 char *tool_deflate(const char *text, size_t bytes);
 /* Writes the page; texts: JSON of the kernels' texts, may be NULL. path "-": standard output. TOOL_OK, or TOOL_FAILED after a

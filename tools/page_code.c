@@ -92,3 +92,31 @@ void page_add_code(json_t *page, page_nodes *nodes, const fx_explanation *code)
     json_object_update(page, totals);
     json_decref(totals);
 }
+
+void page_add_times(json_t *page, const fx_profile *profile)
+{
+    json_t *units = json_array();
+    for (int32_t i = 0; i < profile->n_unit; i++) {
+        const fx_unit_time *t = &profile->unit[i];
+        json_array_append_new(units, t->runs
+                                         ? json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "median", t->median_us, "min", t->min_us,
+                                                     "max", t->max_us, "run", t->run_us, "wait", t->wait_us, "balance", t->balance)
+                                         : json_null());
+    }
+    json_object_set_new(page, "measured",
+                        json_pack("{s:I, s:f, s:f, s:f, s:i, s:o}", "runs", (json_int_t)profile->runs, "wall", profile->wall_us,
+                                  "entry", profile->entry_us, "wait", profile->wait_us, "threads", (int)profile->threads, "units",
+                                  units));
+}
+
+void page_add_machine(json_t *page, const fx_machine *machine, bool all_threads)
+{
+    json_t *levels = json_array();
+    for (int i = 0; i < FX_MACHINE_LEVELS; i++)
+        if (machine->level[i].bytes > 0 && machine->level[i].read_gbps[all_threads] > 0)
+            json_array_append_new(levels, json_pack("[s, f]", machine->level[i].name, machine->level[i].read_gbps[all_threads]));
+    json_object_set_new(page, "machine",
+                        json_pack("{s:o, s:i, s:f, s:o}", "cpu", page_text(machine->cpu), "threads",
+                                  all_threads ? (int)machine->threads : 1, "gflops", machine->gflops[all_threads], "levels",
+                                  levels));
+}

@@ -7,12 +7,17 @@
 typedef struct report_options {
     tool_options common;
     const char *model, *output;
-    bool no_code;
+    bool no_code, measure;
+    long seconds;
 } report_options;
 
-enum { KEY_NO_CODE = 512 };
+enum { KEY_NO_CODE = 512, KEY_MEASURE };
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "the page to write (report.html); - is standard output", 0},
+    {"measure", KEY_MEASURE, "SECONDS", OPTION_ARG_OPTIONAL,
+     "run the model for so long (1) and show measured times; measure the machine, too, "
+     "when that was not done before",
+     0},
     {"no-code", KEY_NO_CODE, NULL, 0, "leave out LLVM IR and assembly, which are most of the page", 0},
     {0}};
 
@@ -28,6 +33,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NO_CODE:
         o->no_code = true;
+        return 0;
+    case KEY_MEASURE:
+        o->measure = o->common.compile.profile = true;
+        o->seconds = arg ? tool_number("report", "measure", arg, 0, 3600) : 1;
         return 0;
     case ARGP_KEY_ARG:
         if (o->model) tool_usage("report", "one model at a time, not '%s' too", arg);
@@ -52,6 +61,7 @@ static const struct argp argp = {
     "\vExamples:\n"
     "  fxjit report resnet18.onnx\n"
     "  fxjit report -o bert.html --threads 1 bert.onnx\n"
+    "  fxjit report --measure bert.onnx\n"
     "  fxjit report --no-code -o - net.fxm >net.html\n",
     children,
     NULL,
@@ -73,7 +83,34 @@ static fx_status collect_texts(const fx_compiled *compiled, const fx_explanation
     return FX_OK;
 }
 
-static fx_status fill_page(json_t *page, json_t *texts, const fx_compiled *compiled, const report_options *o)
+/* ---- Times ------------------------------------------------------------------------------------------------------------------- */
+
+static fx_status add_times(json_t *page, const fx_compiled *compiled, fx_context *context, const tool_tensors *inputs,
+                           const report_options *o)
+{
+    fx_profile *profile = NULL;
+    fx_profile_options how = {.seconds = (double)o->seconds};
+    fx_status status = fx_profile_run(compiled, context, inputs->tensor, inputs->n, &how, &profile);
+    if (status == FX_OK) page_add_times(page, profile);
+    fx_profile_free(profile);
+    return status;
+}
+
+/* What is known of this machine says nothing about another target. Expected times are those of one thread. */
+static fx_status add_machine(json_t *page, fx_context *context, const report_options *o, int32_t threads)
+{
+    fx_machine machine;
+    const fx_compile_options *target = &o->common.compile;
+    if (target->target_triple || target->target_cpu || target->target_features) return FX_OK;
+    fx_status status = fx_machine_read(context, &machine);
+    if (status != FX_OK && !o->measure) return FX_OK;
+    if (status != FX_OK) status = tool_measure_machine(context, &machine);
+    if (status == FX_OK) page_add_machine(page, &machine, o->measure && threads > 1);
+    return status;
+}
+
+static fx_status fill_page(json_t *page, json_t *texts, const fx_compiled *compiled, fx_context *context,
+                           const tool_tensors *inputs, const report_options *o)
 {
     fx_explanation *code = NULL;
     fx_status status = fx_explain(compiled, &code);
@@ -81,6 +118,8 @@ static fx_status fill_page(json_t *page, json_t *texts, const fx_compiled *compi
     page_nodes nodes = page_nodes_new();
     page_add_code(page, &nodes, code);
     if (!o->no_code) status = collect_texts(compiled, code, texts);
+    if (status == FX_OK && o->measure) status = add_times(page, compiled, context, inputs, o);
+    if (status == FX_OK) status = add_machine(page, context, o, code->threads);
     page_nodes_free(&nodes);
     fx_explanation_free(code);
     return status;
@@ -90,10 +129,10 @@ static fx_status make_page(fx_context *context, fx_module *module, report_option
 {
     tool_tensors inputs = {0};
     fx_compiled *compiled = NULL;
-    fx_status status = tool_has_types(module) ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
+    fx_status status = tool_has_types(module) && !o->measure ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
     tool_progress_begin(&o->common);
     if (status == FX_OK) status = fx_compile(module, inputs.tensor, inputs.n, &o->common.compile, &compiled);
-    if (status == FX_OK) status = fill_page(page, texts, compiled, o);
+    if (status == FX_OK) status = fill_page(page, texts, compiled, context, &inputs, o);
     tool_progress_end();
     fx_compiled_free(compiled);
     tool_tensors_free(&inputs);

@@ -35,9 +35,10 @@ class Details {
   nothing() {
     const m = this.m, slow = [...m.steps].sort((a, b) => b.us - a.us).slice(0, 8);
     return [el("h2", {}, m.model), el("p", { class: "sub" }, m.source),
-      el("h3", {}, "The model"), this.facts([["Nodes", String(m.nodes.length)], ["Steps", m.hasCode && String(m.steps.length)], ["Kernels", m.hasCode && String(m.kernels.length)],
+      el("h3", {}, "The model"), this.facts([["Nodes", String(m.nodes.length)], ["Steps", m.hasCode && String(m.steps.length)], ["Kernels", m.hasCode && `${m.kernels.filter((kernel) => kernel.units.length).length}, and ${m.kernels.filter((kernel) => !kernel.units.length).length} when compiling`],
         ["Work of a run", m.flop && text.flop(m.flop)], ["Expected", m.hasCode && `${text.us(m.expected)}, one thread`],
-        ["Measured", m.measured && `${text.us(m.measured.wall)}, ${text.count(m.threads, "thread")}`],
+        ["Measured", m.measured && `${text.us(m.measured.wall)}, ${text.count(m.measured.threads, "thread")}, ${m.measured.runs} runs`],
+        ["outside of steps", m.measured && text.us(m.measured.entry)],
         ["Workspace", m.hasCode && text.bytes(m.workspace)], ["Constants", m.hasCode && text.bytes(m.const)], ["State", m.state > 0 && text.bytes(m.state)],
         ["Precision", m.precision], ["Target", m.target], ["Made by", m.tool]]),
       slow.length ? [el("h3", {}, "Longest steps"), el("ul", { class: "list" }, slow.map((unit) => el("li", {}, this.link({ unit: unit.index }, unit.title), el("span", {}, text.us(unit.us)))))] : [],
@@ -59,7 +60,8 @@ class Details {
     const buffers = (title, list) => (list.length ? [el("h3", {}, title), el("ul", { class: "list" }, list.map((b) => el("li", {}, this.link({ buffer: b.index }, b.name), el("span", {}, `${b.kind} ${b.type}`))))] : []);
     return [el("h3", {}, unit.init ? "Computed when compiling" : `Step ${unit.index}`),
       this.facts([["Nodes", unit.label.length < 200 && unit.label], ["Kernel", kernel && this.link({ kernel: unit.kernel }, kernel.name)], ["Called because", unit.why],
-        ["Measured", times && `${text.us(times.median)} (least ${text.us(times.min)}, most ${text.us(times.max)})`], ["Expected", `${text.us(unit.expected)}, one thread`],
+        ["Measured", times && `${text.us(times.median)} (least ${text.us(times.min)}, most ${text.us(times.max)})`], ["Balance", times && m.measured.threads > 1 && unit.chunks > 1 && `${text.percent(times.balance)} of the busiest thread, ${text.us(times.wait)} of waiting`],
+        ["Expected", `${text.us(unit.expected)}, one thread`],
         ["Turns", unit.turns > 1 && String(unit.turns)], ["Work", unit.flop > 0 && text.flop(unit.flop)],
         ["Memory", `${text.bytes(unit.in)} read, ${text.bytes(unit.out)} written, ${text.bytes(unit.const)} of constants`],
         ["Flop/byte", unit.flop > 0 && unit.bytes > 0 && text.number(unit.flop / unit.bytes)], ["Speed", unit.flop > 0 && unit.each > 0 && text.rate(gflops(unit.flop, unit.each))],

@@ -41,7 +41,11 @@ class GraphView {
   /* Modules start closed, the outermost ones open, when all nodes at once would be too many to read. */
   reading() {
     const many = this.m.nodes.filter((node) => node.o !== GET_ATTR).length > 60;
-    for (const group of this.m.groups) if (many && group.index > 0) this.closed.add(group.index);
+    if (many) this.closeAll();
+  }
+
+  closeAll() {
+    for (const group of this.m.groups) if (group.index > 0 && group.frame === group.index) this.closed.add(group.index);
   }
 
   theme(dark) {
@@ -75,7 +79,7 @@ class GraphView {
     if (node.o === GET_ATTR && !this.weights) return undefined;
     node.title = this.lines(node).map((words, i) => this.cut(words, i ? FONT.sub : FONT.name, 250));
     const w = Math.max(this.width(node.title[0], FONT.name), this.width(node.title[1], FONT.sub));
-    return { w: Math.ceil(Math.max(w + 24, 70)), h: 42, group: node.g };
+    return { w: Math.ceil(Math.max(w + 24, 70)), h: 42, group: node.frame };
   }
 
   groupBox(g) {
@@ -280,18 +284,18 @@ class GraphView {
 
   fit() {
     const { w, h } = this.drawing, [width, height] = this.size;
-    const k = Math.min(1.2, (width - 40) / w, (height - 40) / h), least = Math.min(0.75, (width - 40) / w);
+    const k = Math.min(1.2, (width - 40) / w, (height - 90) / h), least = Math.min(0.75, (width - 40) / w);
     this.view.k = Math.max(k, least, 0.02);
     this.view.x = (width - w * this.view.k) / 2;
-    this.view.y = h * this.view.k < height ? (height - h * this.view.k) / 2 : 16;
+    this.view.y = h * this.view.k < height - 60 ? (height - 60 - h * this.view.k) / 2 : 16;
     this.draw();
   }
 
   whole() {
     const { w, h } = this.drawing, [width, height] = this.size;
-    this.view.k = Math.max(0.01, Math.min(1.2, (width - 40) / w, (height - 40) / h));
+    this.view.k = Math.max(0.01, Math.min(1.2, (width - 40) / w, (height - 90) / h));
     this.view.x = (width - w * this.view.k) / 2;
-    this.view.y = (height - h * this.view.k) / 2;
+    this.view.y = (height - 60 - h * this.view.k) / 2;
     this.draw();
   }
 
@@ -330,7 +334,7 @@ class GraphView {
   }
 
   toggle(group) {
-    if (group <= 0) return;
+    if (group <= 0 || this.m.groups[group].frame !== group) return;
     if (!this.closed.delete(group)) this.closed.add(group);
     this.again({ group });
     this.host.spoken(`${this.m.pathOf(group).join(" / ")} ${this.closed.has(group) ? "collapsed" : "expanded"}`);
@@ -338,7 +342,7 @@ class GraphView {
 
   all(close) {
     this.closed.clear();
-    if (close) for (const group of this.m.groups) if (group.index) this.closed.add(group.index);
+    if (close) this.closeAll();
     this.layout();
     this.fit();
   }
@@ -472,7 +476,7 @@ class GraphView {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
-    const group = () => (this.chosen ? this.chosen.group ?? this.m.nodes[this.chosen.node].g : 0);
+    const group = () => (this.chosen ? this.m.groups[this.chosen.group ?? this.m.nodes[this.chosen.node].g].frame : 0);
     const act = {
       ArrowDown: () => this.along(1), ArrowUp: () => this.along(-1), ArrowRight: () => this.aside(1), ArrowLeft: () => this.aside(-1),
       Home: () => this.jump(0), End: () => this.jump(Infinity), "+": () => this.zoom(1.25), "=": () => this.zoom(1.25), "-": () => this.zoom(0.8),

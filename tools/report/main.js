@@ -32,7 +32,8 @@ class Page {
     const m = this.m, fact = (words, value) => (value ? el("li", {}, `${words} `, el("b", {}, value)) : null);
     document.title = `${m.model} – fxjit`;
     document.getElementById("model").textContent = m.model;
-    document.getElementById("facts").append(...[fact("nodes", String(m.nodes.length)), fact("kernels", m.hasCode && String(m.kernels.length)),
+    document.getElementById("facts").append(...[fact("nodes", String(m.nodes.length)), fact("steps", m.hasCode && String(m.steps.length)),
+      fact("kernels", m.hasCode && String(m.kernels.filter((kernel) => kernel.units.length).length)),
       fact("measured", m.measured && text.us(m.measured.wall)), fact("expected", m.hasCode && text.us(m.expected)), fact("work", m.flop > 0 && text.flop(m.flop)),
       fact("workspace", m.hasCode && text.bytes(m.workspace)), fact("weights", m.const > 0 && text.bytes(m.const))].filter(Boolean));
   }

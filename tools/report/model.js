@@ -53,6 +53,18 @@ function unitTitle(m, unit) {
   return (path.length ? `${path.join(" / ")}: ` : "") + names.slice(0, most).join(" + ") + (names.length > most ? ` + ${names.length - most} more` : "");
 }
 
+/* A module with a single node is no frame: the node stands in the frame around it, under the module's name. */
+function flatten(m) {
+  const below = m.groups.map(() => 0), calls = m.groups.map(() => []);
+  for (const node of m.nodes) if (node.o !== GET_ATTR) { for (let g = node.g; g >= 0; g = m.groups[g].parent) below[g]++; calls[node.g].push(node); }
+  for (const group of m.groups) {
+    const over = group.index ? m.groups[group.parent].frame : 0;
+    group.frame = group.index && below[group.index] <= 1 ? over : group.index;
+    if (group.index && below[group.index] === 1 && calls[group.index].length) calls[group.index][0].short = group.name;
+  }
+  for (const node of m.nodes) node.frame = m.groups[node.g].frame;
+}
+
 function makeModel(data) {
   const m = { ...data };
   m.groups = data.groups.map(([parent, name], index) => ({ parent, name, index, nodes: 0, us: 0 }));
@@ -70,14 +82,15 @@ function makeModel(data) {
     node.words = `${node.n}\n${node.t}\n${node.y.join(" ")}\n${node.path.join("/")}\n${node.l || ""}`.toLowerCase();
   }
   const measured = data.measured;
-  m.units = (data.units || []).map((unit, index) => ({ ...unit, index, times: measured ? measured.units[index] : null }));
+  m.units = (data.units || []).map((unit, index) => ({ ...unit, index, times: (measured && measured.units[index]) || null }));
   for (const unit of m.units) {
     unit.each = unit.times ? unit.times.median : unit.expected;
-    unit.us = unit.init ? 0 : unit.each * (unit.times ? unit.times.runs / measured.runs : unit.turns);
+    unit.us = unit.init ? 0 : unit.times ? unit.times.run : unit.each * unit.turns;
     unit.bytes = unit.in + unit.out + unit.const;
     unit.leaf = unit.kind === "RUN" || unit.kind === "CALL";
     for (const node of unit.nodes) m.nodes[node].units.push(unit.index);
   }
+  flatten(m);
   for (const unit of m.units) unit.title = unitTitle(m, unit);
   const main = m.units.filter((unit) => unit.leaf && !unit.init);
   m.steps = main;

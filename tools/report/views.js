@@ -98,7 +98,7 @@ function kernelsView(host, m, choose) {
   };
   const kernels = el("button", { type: "button", onclick: (e) => show(kernelTable, e.currentTarget) }, "Kernels");
   const steps = el("button", { type: "button", onclick: (e) => show(stepTable, e.currentTarget) }, "Steps in order");
-  const note = m.measured ? `Medians of ${m.measured.runs} runs with ${text.count(m.threads, "thread")}. `
+  const note = m.measured ? `Medians of ${m.measured.runs} runs with ${text.count(m.measured.threads, "thread")}. `
     : "Times are what the compiler's cost model expects of one thread; nothing was measured. ";
   host.replaceChildren(panel("Kernels and steps", `${note}${text.count(m.steps.length, "step")} run ${text.count(m.kernels.length, "kernel")}.`,
     el("span", { class: "group", style: "margin:10px 0" }, kernels, steps), place));
@@ -136,7 +136,7 @@ function rooflineView(host, m, choose, palette) {
     .map((p) => ({ ...p, x: p.flop / p.bytes, y: gflops(p.flop, p.us) })).sort((a, b) => b.us - a.us);
   if (!points.length) { host.replaceChildren(panel("Roofline", "No kernel of this model counts floating-point work.")); return; }
   const real = m.machine, peak = real ? real.gflops : Math.max(...points.map((p) => p.y));
-  const bandwidth = real ? real.dram : Math.max(...points.map((p) => p.y / p.x));
+  const levels = real ? [...real.levels].reverse() : [], bandwidth = real ? levels[0][1] : Math.max(...points.map((p) => p.y / p.x));
   const W = 960, H = 520, left = 70, right = 24, top = 24, bottom = 54;
   const xs = [...points.map((p) => p.x), peak / bandwidth], ys = [...points.map((p) => p.y), peak];
   const lowX = Math.min(...xs) / 2.5, highX = Math.max(...xs) * 2.5, lowY = Math.min(...ys) / 2.5, highY = Math.max(...ys) * 2;
@@ -147,7 +147,7 @@ function rooflineView(host, m, choose, palette) {
     return [el("svg:path", { class: `roof ${dashed ? "dashed" : ""}`, d: `M${X(start)},${Y(start * gbs)}L${X(ridge)},${Y(ridge * gbs)}` }),
       el("svg:text", { x: X(start) + 0.2 * (X(ridge) - X(start)) + 12, y: Y(start * gbs) + 0.2 * (Y(ridge * gbs) - Y(start * gbs)) + 12 }, `${name} ${text.number(gbs)} GB/s`)];
   };
-  const roofs = real ? [["DRAM", real.dram], ["L3", real.l3], ["L2", real.l2]].filter(([, v]) => v > 0).flatMap(([n, v], i) => roof(v, n, i > 0)) : roof(bandwidth, "highest here", true);
+  const roofs = real ? levels.flatMap(([n, v], i) => roof(v, n, i > 0)) : roof(bandwidth, "highest here", true);
   const grid = [
     ...niceTicks(lowX, highX).map((v) => [el("svg:line", { class: "axis", x1: X(v), x2: X(v), y1: top, y2: H - bottom }),
       el("svg:text", { x: X(v), y: H - bottom + 18, "text-anchor": "middle" }, text.number(v))]),
@@ -159,13 +159,13 @@ function rooflineView(host, m, choose, palette) {
     "aria-label": `${p.k.name}, ${text.number(p.x)} flop per byte, ${text.number(p.y)} GFLOP/s, ${text.us(p.us)}` },
   el("svg:title", {}, `${p.k.name}: ${p.k.units[0].title}\n${text.number(p.x)} flop/byte, ${text.number(p.y)} GFLOP/s, ${text.us(p.us)}`)));
   const svg = el("svg:svg", { class: "plot", viewBox: `0 0 ${W} ${H}`, role: "group", "aria-label": "Roofline of the kernels" }, grid,
-    el("svg:path", { class: `roof ${real ? "" : "dashed"}`, d: `M${X(Math.max(lowX, peak / Math.max(bandwidth, real ? Math.max(real.l2, real.dram) : 0)))},${Y(peak)}L${W - right},${Y(peak)}` }),
+    el("svg:path", { class: `roof ${real ? "" : "dashed"}`, d: `M${X(Math.max(lowX, peak / Math.max(bandwidth, ...levels.map(([, v]) => v))))},${Y(peak)}L${W - right},${Y(peak)}` }),
     el("svg:text", { x: Math.min(X(Math.max(lowX, peak / bandwidth)) + 10, W - right - 160), y: Y(peak) - 10 }, `${real ? "peak" : "highest here"} ${text.rate(peak)}`), roofs, marks,
     el("svg:text", { x: (W + left) / 2, y: H - 12, "text-anchor": "middle" }, "flop per byte of memory"),
     el("svg:text", { x: -(H - bottom) / 2, y: 16, transform: "rotate(-90)", "text-anchor": "middle" }, "GFLOP/s"));
   rove(svg);
   const note = `One circle per kernel, its area the time of all its steps${m.measured ? ", measured" : ", expected"}. ` +
-    (real ? "The lines are this machine's measured peaks." : "The dashed lines join the best of these kernels; they are no limits of the machine. `fxjit report --measure` draws those.");
+    (real ? `The lines are what ${real.cpu} did at best with ${text.count(real.threads, "thread")}: reading from memory (drawn through) and from its caches (dashed).` : "The dashed lines join the best of these kernels; they are no limits of the machine. `fxjit report --measure` draws those.");
   host.replaceChildren(panel("Roofline", note, svg));
 }
 
