@@ -106,21 +106,40 @@ static bool is_typed(const fx_node *node)
     return fx_node_type(node, 0) != NULL;
 }
 
-static fx_status count_work(measuring *m, fx_node *node)
+static bool work_of(fx_node *node, int64_t *out_flops, int64_t *out_bytes)
 {
     const fx_op *op = fx__op_of(node);
-    fx_op_stats *entry = entry_of(m, node->target);
     fx_attr bound[FX_PARAMS];
-    if (!entry) return FX_E_OOM;
-    entry->calls++;
-    bool known = op && is_typed(node) && fx__op_bind(node->graph, node, op, bound) == FX_OK;
-    m->out->unknown += !known;
-    if (!known) return FX_OK;
+    *out_flops = *out_bytes = 0;
+    if (!op || !is_typed(node) || fx__op_bind(node->graph, node, op, bound) != FX_OK) return false;
     fx_call call = {.context = node->graph->context, .dims = node->graph->dims, .op = op, .node = node, .arg = bound};
     for (call.n_results = 0; call.n_results < node->n_result && call.n_results < FX_RESULTS; call.n_results++)
         call.result[call.n_results] = node->result[call.n_results];
-    int64_t flops = fx__flops_of(&call), bytes = op->view ? 0 : bytes_of(call.dims, node);
-    for (int32_t i = 0; i < node->n_inputs && !op->view; i++) bytes += bytes_of(call.dims, node->inputs[i]);
+    *out_flops = fx__flops_of(&call);
+    *out_bytes = op->view ? 0 : bytes_of(call.dims, node);
+    for (int32_t i = 0; i < node->n_inputs && !op->view; i++) *out_bytes += bytes_of(call.dims, node->inputs[i]);
+    return true;
+}
+
+bool fx_node_work(const fx_node *node, int64_t *out_flops, int64_t *out_bytes)
+{
+    fx_context *context = node->graph->context;
+    fx_diag_mark mark = fx__diag_mark(context);
+    bool known = work_of((fx_node *)(uintptr_t)node, out_flops, out_bytes); /* which binds arguments and changes nothing */
+    fx__diag_rewind(context, mark);
+    return known;
+}
+
+static fx_status count_work(measuring *m, fx_node *node)
+{
+    fx_op_stats *entry = entry_of(m, node->target);
+    int64_t flops, bytes;
+    if (!entry) return FX_E_OOM;
+    entry->calls++;
+    if (!work_of(node, &flops, &bytes)) {
+        m->out->unknown++;
+        return FX_OK;
+    }
     entry->flops += flops;
     entry->bytes += bytes;
     m->out->flops += flops;

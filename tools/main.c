@@ -10,6 +10,7 @@ static const tool_verb verbs[] = {
     {"explain", "tell what the compiler made of a model, and why", tool_explain},
     {"verify", "compare compiled code, interpreter and expected outputs", tool_verify},
     {"bench", "measure speed, compile time and memory", tool_bench},
+    {"profile", "measure where a run's time goes, unit by unit", tool_profile},
     {"compile", "write an object file and its C header", tool_compile},
     {"convert", "write a model in another format: .fxm or .fx", tool_convert},
     {"diff", "tell how the graphs of two models differ", tool_diff},

@@ -28,6 +28,7 @@ int tool_diff(int argc, char **argv);
 int tool_ops(int argc, char **argv);
 int tool_machine(int argc, char **argv);
 int tool_report(int argc, char **argv);
+int tool_profile(int argc, char **argv);
 
 /* The one of `names` that is nearest to `word`; NULL: none is near. */
 const char *tool_nearest(const char *word, const char *const *names, int n);

@@ -36,6 +36,8 @@ typedef struct fx_graph_stats {
  * convolutions, one per element for element-wise operators, and estimates for the rest. FX_E_OOM. */
 FX_API fx_status fx_graph_measure(const fx_graph *graph, FX_GIVES fx_graph_stats *out);
 FX_API void fx_graph_stats_free(FX_TAKES fx_graph_stats *stats); /* what is inside; widest_* belong to the graph */
+/* The work of one call by the same rules; false, and no work, where the operator or a type is not known. */
+FX_API bool fx_node_work(const fx_node *node, int64_t *out_flops, int64_t *out_bytes);
 /* A table for people; freed with fx_text_free; NULL: out of memory. */
 FX_API FX_GIVES char *fx_graph_stats_to_string(const fx_graph *graph, const fx_graph_stats *stats);
 

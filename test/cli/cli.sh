@@ -62,17 +62,17 @@ expect 2
 err 'Usage'
 expect 2 shwo
 err "did you mean 'show'?"
-for verb in show explain run report verify bench compile convert ops machine; do
+for verb in show explain run report verify bench profile compile convert ops machine; do
     expect 0 $verb --help
     out 'Examples:'
     expect 2 $verb --no-such-option
     err 'unknown option'
 done
-for verb in show explain run report verify bench compile; do
+for verb in show explain run report verify bench profile compile; do
     expect 2 $verb
     expect 1 $verb "$work/absent.onnx"
 done
-for verb in show explain run report bench compile; do
+for verb in show explain run report bench profile compile; do
     expect 2 $verb "$mlp" "$mlp"
     err 'one model at a time'
 done
@@ -301,6 +301,30 @@ expect 0 machine
 out 'GFLOP/s'
 expect 2 machine "$mlp"
 err 'no model'
+
+# ---- profile
+expect 0 profile --runs 3 --seconds 0 --threads 1 "$mlp"
+out 'of roof'
+out 'entry'
+expect 0 profile --runs 3 --seconds 0 --by node --interpreted --json "$data/convnet/model.onnx"
+json "o['runs'] == 3 and len(o['nodes']) > 3 and all(n['us'] >= 0 for n in o['nodes']) and o['interpreted_us'] > 0"
+json "abs(o['units_us'] + o['entry_us'] - o['wall_us']) < 0.5 * o['wall_us'] and o['machine']['gflops'][0] > 0"
+expect 0 profile --runs 3 --seconds 0 --by kernel --interpreted "$data/convnet/model.onnx"
+out 'interpreted:'
+expect 0 profile --runs 3 --seconds 0 --json --trace "$work/trace.json" "$data/convnet/model.onnx"
+json "sum(u['n'] > 0 for u in o['units']) == len(o['units']) and o['units'][0]['us'] >= o['units'][-1]['us']"
+units=$(tr , '\n' <"$work/out" | grep -c '"unit":')
+cp "$work/trace.json" "$work/out"
+json "len([e for e in o['traceEvents'] if e['ph'] == 'X' and e['name'] == 'run 3']) == 1"
+json "all(e['dur'] >= 0 and e['ts'] >= 0 for e in o['traceEvents'] if e['ph'] == 'X')"
+json "len([e for e in o['traceEvents'] if e['ph'] == 'X' and e['tid'] == 0]) == 3 * (1 + $units)"
+expect 0 profile --runs 5 --seconds 0 --leave-out 0 --leave-out '#1' "$data/convnet/model.onnx"
+out 'was measured inside'
+expect 2 profile --leave-out nothing "$mlp"
+err "no unit 'nothing'"
+expect 2 profile --by row "$mlp"
+expect 1 profile --seconds 0 --trace "$work/no/such/trace.json" "$mlp"
+err 'no/such'
 
 # ---- ops
 expect 0 ops

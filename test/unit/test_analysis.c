@@ -41,6 +41,10 @@ static void check_flops(const char *inputs, const char *call, int64_t flops)
     ck_assert_msg(stats.flops == flops, "%s: %lld flops, not %lld", call, (long long)stats.flops, (long long)flops);
     ck_assert_int_eq(stats.unknown, 0);
     ck_assert_int_eq(fx_context_diag_count(context), 0);
+    (void)fx_graph_propagate(graph);
+    int64_t sum = 0, sum_bytes = 0, one, bytes;
+    FX_EACH_NODE(node, graph) if (fx_node_work(node, &one, &bytes)) sum += one, sum_bytes += bytes;
+    ck_assert_msg(sum == flops && sum_bytes == stats.bytes, "%s: nodes have %lld flops", call, (long long)sum);
     fx_graph_stats_free(&stats);
     free_graph(graph);
 }
