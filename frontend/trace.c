@@ -17,6 +17,7 @@ static fx_scope *scope_new(fx_context *context, const char *name, bool tracing)
     scope->n_diags = fx_context_diag_count(context);
     fx__text_init(&scope->arguments, context);
     scope->module = fx_module_new(context, name);
+    scope->graph = scope->module ? fx_module_graph(scope->module) : NULL;
     if (scope->module) return scope;
     fx__free(context, scope);
     return NULL;
@@ -40,6 +41,7 @@ void fx_scope_free(fx_scope *scope)
     fx_module_free(scope->module);
     fx__scope_leave_all(scope);
     fx_text_free(fx__text_finish(&scope->arguments));
+    free(scope->wrapped);
     free(scope->entries);
     fx__free(scope->context, scope);
 }
@@ -81,7 +83,7 @@ fx_node *fx_value_node(fx_value value)
 
 fx_graph *fx_scope_graph(const fx_scope *scope)
 {
-    return scope && scope->tracing ? fx_module_graph(scope->module) : NULL;
+    return scope && scope->tracing ? scope->graph : NULL;
 }
 
 fx_value fx_value_of_node(fx_scope *scope, fx_node *node)
@@ -112,12 +114,12 @@ fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
         return FX_NO_VALUE;
     }
     fx__scope_note_leaf(scope);
-    return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, type)});
+    return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(scope->graph, name, type)});
 }
 
 fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint)
 {
-    return scope ? fx_graph_symbol(fx_module_graph(scope->module), name, lo, hi, hint, 1) : FX_DIM_BAD;
+    return scope ? fx_graph_symbol(scope->graph, name, lo, hi, hint, 1) : FX_DIM_BAD;
 }
 
 static fx_node *find_get_attr(const fx_graph *graph, const char *path)
@@ -137,9 +139,8 @@ static fx_type type_of(const fx_tensor *tensor)
 static fx_value eager_value(fx_scope *scope, const char *name, const fx_tensor *tensor, bool owned)
 {
     fx_type type = type_of(tensor);
-    return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(fx_module_graph(scope->module), name, &type),
-                                                  .tensor = *tensor,
-                                                  .owned = owned});
+    return fx__scope_add(
+        scope, &(fx_scope_entry){.node = fx_graph_placeholder(scope->graph, name, &type), .tensor = *tensor, .owned = owned});
 }
 
 static fx_value module_tensor(fx_scope *scope, const char *path, const fx_tensor *tensor, bool is_buffer, fx_release release,
@@ -153,7 +154,7 @@ static fx_value module_tensor(fx_scope *scope, const char *path, const fx_tensor
                  fx_module_name(scope->module));
         return FX_NO_VALUE;
     }
-    fx_graph *graph = fx_module_graph(scope->module);
+    fx_graph *graph = scope->graph;
     fx_node *node = find_get_attr(graph, path);
     return fx__scope_add(scope, &(fx_scope_entry){.node = node ? node : fx_graph_get_attr(graph, path)});
 }
@@ -177,13 +178,33 @@ fx_value fx_buffer(fx_scope *scope, const char *path, const fx_tensor *tensor, f
     return attribute(scope, path, tensor, true, release, user);
 }
 
+/* The module may have such a tensor of its own. */
+static void next_constant(fx_scope *scope, char *path, size_t bytes)
+{
+    do snprintf(path, bytes, "_tensor_constant%d", (int)scope->n_constants++);
+    while (fx_module_tensor(scope->module, path));
+}
+
+/* Where the module has this very tensor; NULL: nowhere. */
+static const char *find_tensor(const fx_module *module, const fx_tensor *tensor)
+{
+    for (int32_t i = 0; i < fx_module_tensor_count(module); i++) {
+        const fx_tensor *own = fx_module_tensor(module, fx_module_tensor_path(module, i));
+        bool same = own->data == tensor->data && own->dtype == tensor->dtype && own->rank == tensor->rank;
+        for (int32_t d = 0; same && d < own->rank; d++) same = own->dim[d] == tensor->dim[d] && own->stride[d] == tensor->stride[d];
+        if (same) return fx_module_tensor_path(module, i);
+    }
+    return NULL;
+}
+
 fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor)
 {
     if (!scope || !tensor) return FX_NO_VALUE;
     if (!scope->tracing) return eager_value(scope, "tensor", tensor, false);
     char path[40]; /* torch.fx's name for a tensor met while tracing */
-    snprintf(path, sizeof path, "_tensor_constant%d", (int)scope->n_constants++);
-    return module_tensor(scope, path, tensor, false, NULL, NULL); /* of the outermost module */
+    const char *known = find_tensor(scope->module, tensor);
+    if (!known) next_constant(scope, path, sizeof path);
+    return module_tensor(scope, known ? known : path, tensor, false, NULL, NULL); /* of the outermost module */
 }
 
 /* ---- Operators ---------------------------------------------------------------------------------------------------------- */
@@ -209,7 +230,7 @@ fx_scope *fx__scope_common(const fx_op *op, const fx_trace_arg *args, int32_t n_
 /* An invalid value that stands for an error made earlier is passed on; None is legal where the schema says so. */
 static bool argument(fx_scope *scope, const fx_param *param, const fx_trace_arg *arg, fx_attr *out)
 {
-    fx_graph *graph = fx_module_graph(scope->module);
+    fx_graph *graph = scope->graph;
     if (arg->kind == FX_ARG_ATTR) {
         *out = fx__attr_copy(graph, &arg->attr, NULL, NULL);
         return true;
@@ -241,7 +262,7 @@ fx_node *fx__scope_record(fx_scope *scope, const fx_op *op, const char *target, 
                  (int)n_args);
         return NULL;
     }
-    fx_graph *graph = fx_module_graph(scope->module);
+    fx_graph *graph = scope->graph;
     fx_attr items[FX_PARAMS];
     const char *keys[FX_PARAMS];
     fx_attr named[FX_PARAMS];
@@ -270,7 +291,7 @@ static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *arg
 {
     fx_node *node = fx__scope_record(scope, op, fx_op_target(op), fx_op_name(op), args, n_args, loc);
     if (!node || fx__op_infer(node) == FX_OK) return node;
-    fx_graph_erase(fx_module_graph(scope->module), node);
+    fx_graph_erase(scope->graph, node);
     return NULL;
 }
 
@@ -297,9 +318,9 @@ bool fx__scope_failed(const fx_scope *scope)
     return false;
 }
 
-static fx_status set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n_outputs)
+fx_status fx__scope_set_outputs(fx_scope *scope, const fx_value *outputs, int32_t n_outputs)
 {
-    fx_graph *graph = fx_module_graph(scope->module);
+    fx_graph *graph = scope->graph;
     if (fx__scope_failed(scope)) return fx_context_status(scope->context);
     if (n_outputs == 0 && fx_graph_output_node(graph)) return FX_OK;
     fx_attr *items = fx__alloc(scope->context, (size_t)(n_outputs > 0 ? n_outputs : 1) * sizeof *items);
@@ -336,7 +357,7 @@ fx_status fx_trace_finish(fx_scope *scope, const fx_value *outputs, int32_t n_ou
 {
     *out = NULL;
     if (!scope) return FX_E_OOM;
-    return fx__scope_end(scope, set_outputs(scope, outputs, n_outputs), out);
+    return fx__scope_end(scope, fx__scope_set_outputs(scope, outputs, n_outputs), out);
 }
 
 fx_status fx_trace(fx_context *context, const char *name, fx_forward forward, void *user, const fx_type *input_types,

@@ -64,8 +64,7 @@ static const char *in_place_target(fx_scope *scope, const fx_op *op)
     const char *overload = strrchr(op->target, '.');
     bool is_in_place = overload > op->target && overload[-1] == '_';
     return is_in_place ? op->target
-                       : fx__arena_format(fx_module_graph(scope->module)->arena, "%.*s_%s", (int)(overload - op->target),
-                                          op->target, overload);
+                       : fx__arena_format(scope->graph->arena, "%.*s_%s", (int)(overload - op->target), op->target, overload);
 }
 
 /* The result of the pure operator must fit into the tensor. */
@@ -113,13 +112,18 @@ fx_value fx_apply_in_place(const fx_op *op, const fx_trace_arg *args, int32_t n_
 {
     fx_scope *scope = fx__scope_common(op, args, n_args, loc);
     fx_scope_entry *self = n_args > 0 && args[0].kind == FX_ARG_VALUE ? fx__scope_entry(args[0].value) : NULL;
+    if (scope && scope->is_functional) {
+        fx__diag(scope->context, FX_E_GRAPH, &loc, "%s would change a tensor in place; this trace takes functional code alone",
+                 op->name);
+        return FX_NO_VALUE;
+    }
     if (!scope || !self) {
         if (scope) fx__diag(scope->context, FX_E_ARG, &loc, "%s_: what is changed in place is no tensor", fx_op_name(op));
         return FX_NO_VALUE;
     }
     const char *target = in_place_target(scope, op), *name = strrchr(op->name, '_');
     bool named = name && name[1] == 0;
-    name = named ? op->name : fx__arena_format(fx_module_graph(scope->module)->arena, "%s_", op->name);
+    name = named ? op->name : fx__arena_format(scope->graph->arena, "%s_", op->name);
     fx_node *node = target && name ? fx__scope_record(scope, op, target, name, args, n_args, loc) : NULL;
     if (!node) return FX_NO_VALUE;
     fx_node pure = *node;

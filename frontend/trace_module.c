@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frontend/trace_module.c: modules of the host program. In an eager scope, and where the scope's callback says that a module is no
  * leaf, a call runs the module's forward function, with parameters under the module's path. A leaf is traced on its own, once for
- * its path, and recorded as call_module. Also inputs that are specialised to a value. */
+ * its path, and recorded as call_module. */
 #include "frontend/scope.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ void fx_trace_set_leaf(fx_scope *scope, fx_is_leaf is_leaf, void *user)
 const char *fx__scope_path(fx_scope *scope, const char *path)
 {
     if (!scope->level) return path;
-    return fx__arena_format(fx_module_graph(scope->module)->arena, "%s%s", scope->level->path, path);
+    return fx__arena_format(scope->graph->arena, "%s%s", scope->level->path, path);
 }
 
 static fx_status enter(fx_scope *scope, const char *path, const fx_nn *module)
@@ -45,7 +45,7 @@ static fx_status enter(fx_scope *scope, const char *path, const fx_nn *module)
     return FX_OK;
 }
 
-static void leave(fx_scope *scope)
+void fx__scope_leave(fx_scope *scope)
 {
     fx_scope_level *level = scope->level;
     scope->level = level->outer;
@@ -55,14 +55,14 @@ static void leave(fx_scope *scope)
 
 void fx__scope_leave_all(fx_scope *scope)
 {
-    while (scope->level) leave(scope);
+    while (scope->level) fx__scope_leave(scope);
 }
 
 static fx_status run_through(fx_scope *scope, const char *path, const fx_nn *module, const fx_value *inputs, fx_value *outputs)
 {
     FX_TRY(enter(scope, path, module));
     fx_status status = module->forward(scope, inputs, outputs, module->user);
-    leave(scope);
+    fx__scope_leave(scope);
     return status;
 }
 
@@ -94,11 +94,11 @@ static fx_status trace_leaf(fx_scope *scope, const char *path, const fx_nn *modu
     return status;
 }
 
-static fx_status check_inputs(const fx_scope *scope, const char *path, const fx_value *inputs, int32_t n_inputs)
+fx_status fx__scope_check_inputs(const fx_scope *scope, const char *what, const fx_value *inputs, int32_t n_inputs)
 {
     for (int32_t i = 0; i < n_inputs; i++) {
         if (inputs[i].scope == scope && fx__scope_entry(inputs[i])) continue;
-        return fx__diag(scope->context, FX_E_ARG, NULL, "module `%s` is given %s as input %d", path,
+        return fx__diag(scope->context, FX_E_ARG, NULL, "%s is given %s as input %d", what,
                         inputs[i].scope ? "a value of another scope" : "no value", (int)i);
     }
     return FX_OK;
@@ -106,7 +106,7 @@ static fx_status check_inputs(const fx_scope *scope, const char *path, const fx_
 
 static fx_status record_call(fx_scope *scope, const char *path, const fx_value *inputs, int32_t n_inputs, fx_node **out)
 {
-    fx_graph *graph = fx_module_graph(scope->module);
+    fx_graph *graph = scope->graph;
     fx_attr *args = fx__alloc(scope->context, (size_t)(n_inputs + 1) * sizeof *args);
     if (!args) return FX_E_OOM;
     for (int32_t i = 0; i < n_inputs; i++) args[i] = fx_node_attr(fx__scope_entry(inputs[i])->node);
@@ -116,24 +116,36 @@ static fx_status record_call(fx_scope *scope, const char *path, const fx_value *
     return *out ? FX_OK : fx__diag_failure(scope->context, FX_E_GRAPH);
 }
 
-/* The types are those that the submodule's own trace found; both count their constants alike. */
-static fx_status give_outputs(fx_scope *scope, const char *path, fx_node *call, fx_value *outputs, int32_t n_outputs)
+fx_status fx__scope_give_outputs(fx_scope *scope, fx_node *call, const fx_type *types, fx_value *outputs, int32_t n_outputs)
 {
-    const fx_module *submodule = fx_module_submodule(scope->module, path);
-    fx_graph *graph = fx_module_graph(scope->module);
-    if (fx_module_output_count(submodule) != n_outputs)
-        return fx__diag(scope->context, FX_E_ARG, NULL, "module `%s` has %d outputs, %d are asked for", path,
-                        (int)fx_module_output_count(submodule), (int)n_outputs);
     for (int32_t i = 0; i < n_outputs; i++) {
         const fx_attr args[] = {fx_node_attr(call), fx_int(i)};
-        fx_node *node = n_outputs == 1 ? call : fx_graph_call(graph, "operator.getitem", args, 2);
-        const fx_type *type = fx_module_output_type(submodule, i);
+        fx_node *node = n_outputs == 1 ? call : fx_graph_call(scope->graph, "operator.getitem", args, 2);
+        const fx_type *type = types[i].dtype == FX_DTYPE_COUNT ? NULL : &types[i];
         if (!node) return fx__diag_failure(scope->context, FX_E_GRAPH);
         if (type) FX_TRY(fx_node_set_type(node, 0, type));
         if (type && n_outputs > 1) FX_TRY(fx_node_set_type(call, i, type));
         outputs[i] = fx__scope_add(scope, &(fx_scope_entry){.node = node});
     }
     return FX_OK;
+}
+
+/* The types are those that the submodule's own trace found; both count their constants alike. */
+static fx_status give_module_outputs(fx_scope *scope, const char *path, fx_node *call, fx_value *outputs, int32_t n_outputs)
+{
+    const fx_module *submodule = fx_module_submodule(scope->module, path);
+    if (fx_module_output_count(submodule) != n_outputs)
+        return fx__diag(scope->context, FX_E_ARG, NULL, "module `%s` has %d outputs, %d are asked for", path,
+                        (int)fx_module_output_count(submodule), (int)n_outputs);
+    fx_type *types = fx__alloc(scope->context, (size_t)(n_outputs + 1) * sizeof *types);
+    if (!types) return FX_E_OOM;
+    for (int32_t i = 0; i < n_outputs; i++) {
+        const fx_type *type = fx_module_output_type(submodule, i);
+        types[i] = type ? *type : (fx_type){.dtype = FX_DTYPE_COUNT};
+    }
+    fx_status status = fx__scope_give_outputs(scope, call, types, outputs, n_outputs);
+    fx__free(scope->context, types);
+    return status;
 }
 
 static bool is_symbolic(fx_value value)
@@ -163,9 +175,11 @@ fx_status fx_module_call(fx_scope *scope, const char *path, const fx_nn *module,
     const char *full = fx__scope_path(scope, path);
     if (!full) return FX_E_OOM;
     if (!is_leaf(scope, full, module, inputs, n_inputs)) return run_through(scope, full, module, inputs, outputs);
-    FX_TRY(check_inputs(scope, full, inputs, n_inputs));
+    const char *what = fx__arena_format(scope->graph->arena, "module `%s`", full);
+    if (!what) return FX_E_OOM;
+    FX_TRY(fx__scope_check_inputs(scope, what, inputs, n_inputs));
     if (!fx_module_submodule(scope->module, full)) FX_TRY(trace_leaf(scope, full, module, inputs, n_inputs, n_outputs));
     fx_node *call;
     FX_TRY(record_call(scope, full, inputs, n_inputs, &call));
-    return give_outputs(scope, full, call, outputs, n_outputs);
+    return give_module_outputs(scope, full, call, outputs, n_outputs);
 }

@@ -60,7 +60,7 @@ fx_status fx__scope_set_in_spec(fx_scope *scope)
     fx__text_init(&text, scope->context);
     fx__text_append(&text, "{\"tuple\":[%s]}", scope->arguments.data ? scope->arguments.data : "");
     if (scope->arguments.failed) text.failed = true;
-    return keep_text(scope, &text, &fx_module_graph(scope->module)->in_spec);
+    return keep_text(scope, &text, &scope->graph->in_spec);
 }
 
 /* ---- Arguments --------------------------------------------------------------------------------------------------------------- */
@@ -172,7 +172,7 @@ fx_status fx_trace_argument(fx_scope *scope, const char *name, const fx_nest *ne
     if (n != n_leaves)
         return fx__diag(scope->context, FX_E_ARG, NULL, "argument `%s` has %d leaves, %d are asked for", name, (int)n,
                         (int)n_leaves);
-    arguments a = {scope, fx_module_graph(scope->module), name, leaves, n, 0};
+    arguments a = {scope, scope->graph, name, leaves, n, 0};
     return add_leaves(&a, nest);
 }
 
@@ -198,7 +198,7 @@ static fx_status leaf_value(const fx_scope *scope, const fx_nest *leaf, int32_t 
 /* The value of `nest`; its leaves go to *f, too. */
 static fx_status build(flat *f, const fx_nest *nest, fx_attr *out)
 {
-    fx_graph *graph = fx_module_graph(f->scope->module);
+    fx_graph *graph = f->scope->graph;
     if (!is_container(nest)) {
         FX_TRY(leaf_value(f->scope, nest, f->n, out));
         f->item[f->n++] = *out;
@@ -219,7 +219,7 @@ static fx_status build(flat *f, const fx_nest *nest, fx_attr *out)
 
 static fx_status set_output(fx_scope *scope, const fx_nest *output)
 {
-    fx_graph *graph = fx_module_graph(scope->module);
+    fx_graph *graph = scope->graph;
     fx_text spec;
     fx_attr value;
     if (fx__scope_failed(scope)) return fx_context_status(scope->context);

@@ -26,7 +26,8 @@ typedef struct fx_value {
 #define FX_NO_VALUE ((fx_value){0}) /* an absent optional tensor */
 
 static inline bool fx_value_ok(fx_value value) { return value.scope != NULL; }
-/* Known while tracing too; NULL for an invalid value. Owned by the scope. */
+/* Known while tracing too; NULL for an invalid value. Owned by the scope. Sizes of parameters are numbers, also where those of inputs
+ * are symbols. */
 FX_API const fx_type *fx_value_type(fx_value value);
 /* The tensor behind a concrete value. For a proxy: NULL and an error naming file and line. */
 FX_API const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int32_t line);
@@ -41,7 +42,8 @@ FX_API fx_value fx_value_of_node(fx_scope *scope, fx_node *node);
 /* Eager computation: values are computed at once and freed with the scope. */
 FX_API FX_GIVES fx_scope *fx_scope_new(fx_context *context);
 FX_API void fx_scope_free(FX_TAKES fx_scope *scope);
-/* A concrete value over borrowed memory. */
+/* A concrete value over borrowed memory. While tracing: a get_attr node, of the module's tensor in this memory or else of a new one,
+ * `_tensor_constant0`, `_tensor_constant1`, ... */
 FX_API fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor);
 
 /* Tracing: everything done with the scope's proxies becomes nodes of a new module. */
@@ -141,6 +143,49 @@ FX_API void fx_trace_set_leaf(fx_scope *scope, fx_is_leaf is_leaf, void *user);
  * values of another scope or another number of outputs; what forward returns otherwise. */
 FX_API fx_status fx_module_call(fx_scope *scope, const char *path, const fx_nn *module, const fx_value *inputs, int32_t n_inputs,
                                 fx_value *outputs, int32_t n_outputs);
+
+/* ---- Functions that stay whole --------------------------------------------------------------------------------------------- */
+
+/* A function of the host program that a trace keeps as one call_function node (torch.fx.wrap), by its qualified name: "mylib.norm".
+ * What it computes is traced, too, as the body of the node (fx_node_body), which compiling puts in its place; calls with inputs of the same
+ * types share one trace of the same forward and user. Constants stand in the graph behind the inputs, for people; what forward does
+ * with them is its own business. Parameters that it reads are those of the module around it. Eager scopes compute.
+ * FX_E_ARG for values of another scope or a call without name or function; what forward returns otherwise; FX_E_OOM. */
+typedef struct fx_wrapped {
+    const char *target;
+    fx_forward forward;
+    void *user;
+    const fx_attr *constants; /* [n_constants]; no nodes inside */
+    int32_t n_constants;
+} fx_wrapped;
+FX_API fx_status fx_wrapped_call(fx_scope *scope, const fx_wrapped *function, const fx_value *inputs, int32_t n_inputs,
+                                 fx_value *outputs, int32_t n_outputs);
+
+/* ---- Questions about data --------------------------------------------------------------------------------------------------- */
+
+/* What a C function may ask of a value to decide by. Eager values answer. A proxy has no data: the answer is 0 (NaN), and an error names
+ * the line that asked, the node, and what to write instead (torch.fx's TraceError); the trace then ends with FX_E_ARG. FX_E_SHAPE where
+ * more than one element is asked for. */
+FX_API double fx_value_item_at(fx_value value, const char *file, int32_t line);
+FX_API int64_t fx_value_int_at(fx_value value, const char *file, int32_t line); /* towards zero, as Python's int() */
+FX_API bool fx_value_bool_at(fx_value value, const char *file, int32_t line);
+#define fx_value_item(value) fx_value_item_at((value), __FILE__, __LINE__)
+#define fx_value_int(value) fx_value_int_at((value), __FILE__, __LINE__)
+#define fx_value_bool(value) fx_value_bool_at((value), __FILE__, __LINE__)
+/* Size of the first dimension, of proxies too: types are known while tracing. A symbolic size has no number (-1 and an error): use
+ * fx_value_type(value)->dim[0], which shapes and lists of sizes take. FX_E_SHAPE for a value of rank 0. */
+FX_API int64_t fx_value_len_at(fx_value value, const char *file, int32_t line);
+#define fx_value_len(value) fx_value_len_at((value), __FILE__, __LINE__)
+/* value[0], value[1], ...: the n slices along the first dimension, or the n results of an operator that has several (fx_topk). Python's
+ * `a, b = value`. false and an error, where there are not n. */
+FX_API bool fx_value_unpack_at(fx_value value, fx_value *out, int32_t n, const char *file, int32_t line);
+#define fx_value_unpack(value, out, n) fx_value_unpack_at((value), (out), (n), __FILE__, __LINE__)
+/* Answers for proxies, as a tracer of torch.fx that overrides to_bool: true with *out set, or false for an error as above. What the
+ * function then decides holds for that answer alone. NULL: none. */
+typedef bool (*fx_answer)(void *user, const fx_node *node, double *out);
+FX_API void fx_trace_set_answer(fx_scope *scope, fx_answer answer, void *user);
+/* Refuses changes in place from now on (torch.fx's check_mutable_operations): FX_E_GRAPH with the line of the call. */
+FX_API void fx_trace_set_functional(fx_scope *scope, bool functional);
 
 /* Any operator by its qualified ATen name, positional arguments; tensors as values by index into `tensors`.
  * The generated functions of fxjit/ops.h call this. */

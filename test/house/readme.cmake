@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # README.md is true: its C program is docs/examples/quickstart.c to the letter, and its command-line session runs. So is the program
-# of docs/REWRITING.md.
+# of docs/REWRITING.md, and that of docs/TRACING.md.
 # Run: cmake -DFXJIT=PROGRAM -DWORK=DIR -P readme.cmake
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 file(READ ${root}/README.md readme)
@@ -15,6 +15,13 @@ file(READ ${root}/docs/examples/relu_to_gelu.c program)
 string(FIND "${rewriting}" "```c\n${program}```" at)
 if(at EQUAL -1)
   message(SEND_ERROR "the C program of docs/REWRITING.md is not docs/examples/relu_to_gelu.c")
+endif()
+
+file(READ ${root}/docs/TRACING.md tracing)
+file(READ ${root}/docs/examples/trace_detector.c program)
+string(FIND "${tracing}" "```c\n${program}```" at)
+if(at EQUAL -1)
+  message(SEND_ERROR "the C program of docs/TRACING.md is not docs/examples/trace_detector.c")
 endif()
 
 file(MAKE_DIRECTORY ${WORK}/out)

@@ -228,7 +228,10 @@ static fx_status traced_nesting(fx_context *context, fx_module **out)
     fx_nest leaf = fx_nest_input(&type), three = fx_nest_constant(fx_int(3));
     fx_status status = fx_trace_argument(scope, "d", &FX_NEST_DICT(fx_nest_key("a", leaf), fx_nest_key("b", three)), leaves, 2);
     fx_assert_async(fx_all(fx_gt(leaves[0], 0)), "positive");
-    fx_nest y = fx_nest_key("y", fx_nest_value(fx_relu(leaves[0])));
+    fx_value whole = FX_NO_VALUE;
+    if (status == FX_OK)
+        status = fx_wrapped_call(scope, &(fx_wrapped){.target = "lib.change", .forward = change_leaf}, leaves, 1, &whole, 1);
+    fx_nest y = fx_nest_key("y", fx_nest_value(fx_relu(whole)));
     if (status == FX_OK) return fx_trace_finish_nested(scope, &FX_NEST_DICT(y), out);
     fx_scope_free(scope);
     return status;
