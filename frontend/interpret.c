@@ -5,6 +5,15 @@
 #include "ir/in_place.h"
 #include "ir/interp.h"
 
+/* x.to("cpu") has the name of a row, and another signature. */
+static bool fits(const fx_node *node, const fx_op *op)
+{
+    fx_attr bound[FX_PARAMS];
+    int32_t n;
+    const fx_param *params = fx__op_params(op, &n);
+    return params && fx__op_fits(node->graph, node, params, n, bound);
+}
+
 static bool is_operator(const fx_node *node)
 {
     const fx_op *op = fx__op_of(node);
@@ -12,7 +21,7 @@ static bool is_operator(const fx_node *node)
     if (node->opcode != FX_CALL_FUNCTION && node->opcode != FX_CALL_METHOD) return true;
     if (fx__in_place_kind(node) != FX_IN_PLACE_NONE) return true;
     bool is_index = op && op == fx__op(FX_OP_getitem) && node->args.n == 2 && fx__arg(node, 1)->kind != FX_ATTR_INT;
-    return op && !is_index;
+    return op && !is_index && fits(node, op);
 }
 
 static bool runs_as_it_is(const fx_graph *graph)

@@ -4,6 +4,7 @@
 #include "ir/op.h"
 #include "fxjit/compile.h"
 #include "ir/op_schema.h"
+#include <stdio.h>
 #include <string.h>
 #include <threads.h>
 
@@ -82,11 +83,36 @@ static void build(void)
     for (int32_t i = 0; i < FX_OP_COUNT; i++) names_add_words(table[i]->names, table[i]);
 }
 
-const fx_op *fx__op_find(const char *name)
+bool fx__op_home(const char *target, char *out, size_t room)
 {
-    call_once(&built, build);
+    static const struct {
+        const char *recorded, *home;
+    } modules[] = {{"torch._C._nn.", "torch.nn.functional."},
+                   {"torch.functional.", "torch."},
+                   {"torch._C._special.special_", "torch.special."},
+                   {"torch._C._linalg.linalg_", "torch.linalg."},
+                   {"torch.Tensor.", "method:"}};
+    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
+        size_t bytes = strlen(modules[i].recorded);
+        if (strncmp(target, modules[i].recorded, bytes) != 0) continue;
+        int n = snprintf(out, room, "%s%s", modules[i].home, target + bytes);
+        return n >= 0 && (size_t)n < room;
+    }
+    return false;
+}
+
+static const fx_op *find(const char *name)
+{
     const char *key = strip(name);
     return name_slot(key, strlen(key))->op;
+}
+
+const fx_op *fx__op_find(const char *name)
+{
+    char home[160];
+    call_once(&built, build);
+    const fx_op *op = find(name);
+    return !op && fx__op_home(name, home, sizeof home) ? find(home) : op;
 }
 
 const fx_op *fx__op_of(const fx_node *node)

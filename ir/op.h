@@ -118,6 +118,9 @@ static inline bool fx__op_is(const fx_node *node, fx_op_code code) { return node
 int32_t fx__op_code(const fx_op *op);
 /* By target (with or without "torch.ops."), by short name or by any other name of the row. */
 const fx_op *fx__op_find(const char *name);
+/* The name that people write for a function by the module that torch.fx has recorded: "torch._C._nn.gelu" is
+ * "torch.nn.functional.gelu", "torch.Tensor.add" is "method:add". False: the target is its own name, or is longer than room. */
+bool fx__op_home(const char *target, char *out, size_t room);
 /* Row that a call_function or call_method node stands for; NULL. */
 const fx_op *fx__op_of(const fx_node *node);
 

@@ -12,7 +12,7 @@ typedef struct binding {
     const fx_param *param;
     int32_t n;
     const fx_attr *given[FX_PARAMS]; /* NULL: not given */
-    fx_attr gathered;                /* sizes given one by one */
+    fx_attr gathered;                /* sizes or tensors given one by one */
     fx_status status;                /* of the first problem */
     bool pattern;                    /* placeholders fit every parameter */
     bool quiet;                      /* problems are not reported */
@@ -46,12 +46,13 @@ static bool is_int(const fx_attr *value)
     return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_SYMINT || value->kind == FX_ATTR_NODE;
 }
 
-/* x.view(2, 3): the last positional parameter is an int list and takes all that is left. */
-static bool gather_ints(binding *b, int32_t at, const fx_attr *args, int32_t n_args)
+/* x.view(2, 3), meshgrid(x, y): the last positional parameter is a list and takes all that is left. */
+static bool gather(binding *b, int32_t at, const fx_attr *args, int32_t n_args)
 {
-    if (b->param[at].kind != FX_PARAM_INTS) return false;
+    bool tensors = b->param[at].kind == FX_PARAM_TENSORS;
+    if (!tensors && b->param[at].kind != FX_PARAM_INTS) return false;
     for (int32_t i = at; i < n_args; i++)
-        if (!is_int(&args[i])) return false;
+        if (tensors ? args[i].kind != FX_ATTR_NODE : !is_int(&args[i])) return false;
     b->gathered = fx_list(b->graph, args + at, n_args - at);
     b->given[at] = &b->gathered;
     return true;
@@ -62,7 +63,7 @@ static void bind_positional(binding *b)
     const fx_attr *args = b->node->args.u.items;
     int32_t n_args = b->node->args.n, n_positional = count_positional(b);
     int32_t last = n_positional - 1;
-    bool gathers = n_args > n_positional && last >= 0 && gather_ints(b, last, args, n_args);
+    bool gathers = n_args > n_positional && last >= 0 && gather(b, last, args, n_args);
     if (n_args > n_positional && !gathers) {
         fail(b, FX_E_ARG, "%s takes %d positional arguments, not %d", b->name, n_positional, n_args);
         n_args = n_positional;

@@ -36,12 +36,30 @@ typedef struct fx_spelling {
 extern const fx_spelling fx__spell_table[];
 extern const int32_t fx__spell_count;
 
-/* Builders, passes/spell_build.c. */
-fx_spelled fx__spell_build_interpolate(fx_node *node, const fx_attr *arg, fx_attr *out);
-fx_spelled fx__spell_build_index(fx_node *node, const fx_attr *arg, fx_attr *out);
-fx_spelled fx__spell_build_to(fx_node *node, const fx_attr *arg, fx_attr *out);
-fx_spelled fx__spell_build_movedim(fx_node *node, const fx_attr *arg, fx_attr *out);
-fx_spelled fx__spell_build_reverse(fx_node *node, const fx_attr *arg, fx_attr *out);
-fx_spelled fx__spell_build_variance(fx_node *node, const fx_attr *arg, fx_attr *out);
+/* What builders share. An expression whose words are these names, by spaces, with their values. */
+fx_spelled fx__spell_evaluate(fx_node *node, const char *names, const fx_attr *values, const char *expression, fx_attr *out);
+fx_spelled fx__spell_fail(const fx_node *node, const char *why);
+/* The type of a value that is a tensor; NULL after a diagnostic. */
+const fx_type *fx__spell_type(const fx_node *node, const fx_attr *value);
+/* `dim` counted from 0 in a tensor of this rank; -1 after a diagnostic. */
+int32_t fx__spell_dim(const fx_node *node, int64_t dim, int32_t rank);
+/* Whether the function's name, without module, overload and what follows an underscore, is this. */
+bool fx__spell_is_called(const fx_node *node, const char *name);
+
+#define FX_SPELL_BUILDERS(X)                                                                                                       \
+    /* passes/spell_build.c */                                                                                                     \
+    X(interpolate) X(index) X(to) X(movedim) X(reverse) X(variance)                                                                \
+    /* passes/spell_shape.c: moving elements */                                                                                    \
+    X(join) X(at_least) X(meshgrid) X(broadcast) X(tensor_split) X(interleave) X(rot90) X(sum_to_size) X(index_fill)               \
+    /* passes/spell_stride.c: every so many elements */                                                                            \
+    X(diagonal) X(diag_embed) X(diag) X(block_diag) X(as_strided) X(unfold)                                                                      \
+    /* passes/spell_linear.c: products */                                                                                          \
+    X(inner) X(chain) X(power) X(tensordot) X(kron) X(cross) X(bilinear)                                                           \
+    /* passes/spell_reduce.c: losses over classes, order statistics, norms */                                                      \
+    X(nll) X(cross_entropy) X(kth) X(quantile) X(renorm) X(nan_to_num)                                                                         \
+    /* passes/spell_image.c: windows and images */                                                                                 \
+    X(upsample) X(lp_pool) X(conv_padding) X(grid_sample) X(affine_grid) X(local_response)
+#define FX_SPELL_BUILDER(name) fx_spelled fx__spell_build_##name(fx_node *node, const fx_attr *arg, fx_attr *out);
+FX_SPELL_BUILDERS(FX_SPELL_BUILDER)
 
 #endif

@@ -6,10 +6,32 @@
 #include <math.h>
 #include <string.h>
 
-static fx_spelled fail(const fx_node *node, const char *why)
+fx_spelled fx__spell_fail(const fx_node *node, const char *why)
 {
     fx__diag_node(node, FX_E_UNSUPPORTED, "%s", why);
     return FX_SPELL_FAILED;
+}
+
+const fx_type *fx__spell_type(const fx_node *node, const fx_attr *value)
+{
+    const fx_type *type = value->kind == FX_ATTR_NODE ? fx_node_type(value->u.node, 0) : NULL;
+    if (!type) fx__diag_node(node, FX_E_UNSUPPORTED, "the type of its input is not known");
+    return type;
+}
+
+int32_t fx__spell_dim(const fx_node *node, int64_t dim, int32_t rank)
+{
+    int32_t room = rank ? rank : 1;
+    if (dim >= -room && dim < room) return (int32_t)(dim < 0 ? dim + room : dim);
+    fx__diag_node(node, FX_E_INDEX, "dim %lld is outside a tensor of %d dims", (long long)dim, rank);
+    return -1;
+}
+
+bool fx__spell_is_called(const fx_node *node, const char *name)
+{
+    const char *at = strstr(node->target, name);
+    size_t n = strlen(name);
+    return at && (at == node->target || at[-1] == '.') && (!at[n] || at[n] == '.' || at[n] == '_');
 }
 
 static fx_spelled give(fx_node *made, fx_attr *out)
@@ -17,13 +39,6 @@ static fx_spelled give(fx_node *made, fx_attr *out)
     if (!made) return FX_SPELL_FAILED;
     *out = fx_node_attr(made);
     return FX_SPELL_DONE;
-}
-
-static const fx_type *type_of(const fx_node *node, const fx_attr *value)
-{
-    const fx_type *type = value->kind == FX_ATTR_NODE ? fx_node_type(value->u.node, 0) : NULL;
-    if (!type) fx__diag_node(node, FX_E_UNSUPPORTED, "the type of its input is not known");
-    return type;
 }
 
 #define CALL(node, name, ...)                                                                                                      \
@@ -34,13 +49,15 @@ static const fx_type *type_of(const fx_node *node, const fx_attr *value)
 /* A dtype or another tensor anywhere among the arguments converts; devices and the rest say nothing. */
 fx_spelled fx__spell_build_to(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
-    enum { LAST = 8 };
+    enum { LAST = 8, COPY = 12 };
+    const char *cast = arg[COPY].kind == FX_ATTR_BOOL && arg[COPY].u.i ? "_to_copy(x, dtype)" : "cast(x, dtype)";
     for (int i = 1; i <= LAST; i++) {
-        if (arg[i].kind == FX_ATTR_DTYPE) return give(CALL(node, "_to_copy", arg[0], arg[i]), out);
-        if (arg[i].kind == FX_ATTR_NAME && i == 6) return fail(node, "fxjit has no such dtype");
+        if (arg[i].kind == FX_ATTR_DTYPE) return fx__spell_evaluate(node, "x dtype", (fx_attr[]){arg[0], arg[i]}, cast, out);
+        if (arg[i].kind == FX_ATTR_NAME && i == 6) return fx__spell_fail(node, "fxjit has no such dtype");
         if (arg[i].kind != FX_ATTR_NODE) continue;
-        const fx_type *type = type_of(node, &arg[i]);
-        return type ? give(CALL(node, "_to_copy", arg[0], fx_dtype_attr(type->dtype)), out) : FX_SPELL_FAILED;
+        const fx_type *type = fx__spell_type(node, &arg[i]);
+        if (!type) return FX_SPELL_FAILED;
+        return fx__spell_evaluate(node, "x dtype", (fx_attr[]){arg[0], fx_dtype_attr(type->dtype)}, cast, out);
     }
     *out = arg[0];
     return FX_SPELL_DONE;
@@ -56,7 +73,7 @@ static fx_node *constant_index(fx_node *node, const fx_attr *list)
     fx_tensor tensor;
     for (int32_t i = 0; i < list->n; i++) {
         if (list->u.items[i].kind == FX_ATTR_INT) continue;
-        fail(node, "a list as index holds something else than integers");
+        fx__spell_fail(node, "a list as index holds something else than integers");
         return NULL;
     }
     if (!module || fx_tensor_alloc(FX_I64, 1, (int64_t[]){list->n}, &tensor) != FX_OK) return NULL;
@@ -148,7 +165,7 @@ fx_spelled fx__spell_build_index(fx_node *node, const fx_attr *arg, fx_attr *out
 fx_spelled fx__spell_build_reverse(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     int64_t dims[FX_RANK];
-    const fx_type *type = type_of(node, &arg[0]);
+    const fx_type *type = fx__spell_type(node, &arg[0]);
     if (!type) return FX_SPELL_FAILED;
     for (int32_t d = 0; d < type->rank; d++) dims[d] = type->rank - 1 - d;
     return give(CALL(node, "permute", arg[0], fx_ints(node->graph, dims, type->rank)), out);
@@ -156,18 +173,18 @@ fx_spelled fx__spell_build_reverse(fx_node *node, const fx_attr *arg, fx_attr *o
 
 fx_spelled fx__spell_build_movedim(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
-    const fx_type *type = type_of(node, &arg[0]);
+    const fx_type *type = fx__spell_type(node, &arg[0]);
     int64_t dims[FX_RANK];
     bool moved[FX_RANK] = {false};
     if (!type) return FX_SPELL_FAILED;
     for (int32_t d = 0; d < type->rank; d++) dims[d] = -1;
-    if (arg[1].n != arg[2].n) return fail(node, "source and destination differ in length");
+    if (arg[1].n != arg[2].n) return fx__spell_fail(node, "source and destination differ in length");
     for (int32_t i = 0; i < arg[1].n; i++) {
         int64_t from = arg[1].u.items[i].u.i, to = arg[2].u.items[i].u.i;
         from += from < 0 ? type->rank : 0;
         to += to < 0 ? type->rank : 0;
         if (from < 0 || from >= type->rank || to < 0 || to >= type->rank || moved[from] || dims[to] >= 0)
-            return fail(node, "a dim is out of range or named twice");
+            return fx__spell_fail(node, "a dim is out of range or named twice");
         moved[from] = true;
         dims[to] = from;
     }
@@ -198,7 +215,7 @@ static fx_attr scaled(const fx_node *node, fx_dim size, double scale)
 {
     if (fx_dim_is_const(size)) return fx_int((int64_t)floor((double)size * scale));
     fx_dim product = is_whole(scale) ? fx__dim_mul(node->graph->dims, size, (int64_t)scale) : FX_DIM_BAD;
-    if (product == FX_DIM_BAD) fail(node, "a symbolic size times a fraction");
+    if (product == FX_DIM_BAD) fx__spell_fail(node, "a symbolic size times a fraction");
     return product == FX_DIM_BAD ? fx_none() : fx_dim_attr(product);
 }
 
@@ -211,13 +228,13 @@ static bool read_sizes(fx_node *node, const fx_type *type, const fx_attr *arg, i
         if (arg[1].kind != FX_ATTR_NONE) {
             const fx_attr *size = entry(&arg[1], i, n);
             if (!size || (size->kind != FX_ATTR_INT && size->kind != FX_ATTR_SYMINT))
-                return fail(node, "size is no list of sizes"), false;
+                return fx__spell_fail(node, "size is no list of sizes"), false;
             sizes[i] = *size;
             continue;
         }
         const fx_attr *scale = entry(&arg[2], i, n);
         bool is_number = scale && (scale->kind == FX_ATTR_FLOAT || scale->kind == FX_ATTR_INT);
-        if (!is_number) return fail(node, "neither size nor scale_factor is given as numbers"), false;
+        if (!is_number) return fx__spell_fail(node, "neither size nor scale_factor is given as numbers"), false;
         double factor = scale->kind == FX_ATTR_INT ? (double)scale->u.i : scale->u.f;
         sizes[i] = scaled(node, type->dim[2 + i], factor);
         if (sizes[i].kind == FX_ATTR_NONE) return false;
@@ -231,15 +248,24 @@ static const struct {
     int32_t n;
     const char *row;
     bool aligns;
-} resizes[] = {{"nearest", 1, "upsample_nearest1d", false},  {"nearest", 2, "upsample_nearest2d", false},
-               {"nearest", 3, "upsample_nearest3d", false},  {"linear", 1, "upsample_linear1d", true},
-               {"bilinear", 2, "upsample_bilinear2d", true}, {"trilinear", 3, "upsample_trilinear3d", true},
-               {"bicubic", 2, "upsample_bicubic2d", true}};
+} resizes[] = {{"nearest", 1, "upsample_nearest1d", false},
+               {"nearest", 2, "upsample_nearest2d", false},
+               {"nearest", 3, "upsample_nearest3d", false},
+               {"linear", 1, "upsample_linear1d", true},
+               {"bilinear", 2, "upsample_bilinear2d", true},
+               {"trilinear", 3, "upsample_trilinear3d", true},
+               {"bicubic", 2, "upsample_bicubic2d", true},
+               {"nearest-exact", 1, "upsample_nearest_exact1d", false},
+               {"nearest-exact", 2, "upsample_nearest_exact2d", false},
+               {"nearest-exact", 3, "upsample_nearest_exact3d", false},
+               {"area", 1, "adaptive_avg_pool1d", false},
+               {"area", 2, "adaptive_avg_pool2d", false},
+               {"area", 3, "adaptive_avg_pool3d", false}};
 
 fx_spelled fx__spell_build_interpolate(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     enum { SPATIAL = 3 };
-    const fx_type *type = type_of(node, &arg[0]);
+    const fx_type *type = fx__spell_type(node, &arg[0]);
     fx_attr sizes[SPATIAL], args[2 + 1 + SPATIAL];
     if (!type) return FX_SPELL_FAILED;
     int32_t n = type->rank - 2, n_args = 2;
@@ -249,7 +275,7 @@ fx_spelled fx__spell_build_interpolate(fx_node *node, const fx_attr *arg, fx_att
         if (!read_sizes(node, type, arg, n, sizes, args + n_args)) return FX_SPELL_FAILED;
         args[0] = arg[0];
         args[1] = fx_list(node->graph, sizes, n);
-        return give(fx__core_call(node, resizes[i].row, args, n_args + n), out);
+        return give(fx__core_call(node, resizes[i].row, args, resizes[i].mode[0] == 'a' ? 2 : n_args + n), out);
     }
     fx__diag_node(node, FX_E_UNSUPPORTED, "mode '%s' on a tensor of %d dims", arg[3].u.s, type->rank);
     return FX_SPELL_FAILED;
@@ -267,7 +293,7 @@ static int64_t reduced_count(const fx_node *node, const fx_type *type, const fx_
         d += d < 0 ? type->rank : 0;
         fx_dim size = d >= 0 && d < type->rank ? type->dim[d] : FX_DIM_BAD;
         if (size < 0 || __builtin_mul_overflow(count, size, &count)) {
-            fail(node, "the number of elements is not constant");
+            fx__spell_fail(node, "the number of elements is not constant");
             return -1;
         }
     }
@@ -280,20 +306,12 @@ static int64_t correction_of(const fx_attr *unbiased, const fx_attr *correction)
     return unbiased->kind == FX_ATTR_BOOL ? unbiased->u.i : 1;
 }
 
-/* The function's name without module and overload. */
-static bool is_called(const fx_node *node, const char *name)
-{
-    const char *at = strstr(node->target, name);
-    size_t n = strlen(name);
-    return at && (at == node->target || at[-1] == '.') && (!at[n] || at[n] == '.' || at[n] == '_');
-}
-
 fx_spelled fx__spell_build_variance(fx_node *node, const fx_attr *arg, fx_attr *out)
 {
     static const fx_attr absent = {.kind = FX_ATTR_NONE};
     bool is_short = arg[1].kind == FX_ATTR_BOOL; /* (self, unbiased) */
     const fx_attr *dims = is_short ? &absent : &arg[1], keepdim = is_short ? fx_bool(false) : arg[3], yes = fx_bool(true);
-    const fx_type *type = type_of(node, &arg[0]);
+    const fx_type *type = fx__spell_type(node, &arg[0]);
     int64_t count = type ? reduced_count(node, type, dims) : -1;
     if (count < 0) return FX_SPELL_FAILED;
     int64_t divisor = count - correction_of(is_short ? &arg[1] : &arg[2], is_short ? &absent : &arg[4]);
@@ -301,7 +319,7 @@ fx_spelled fx__spell_build_variance(fx_node *node, const fx_attr *arg, fx_attr *
     fx_node *square = off ? CALL(node, "mul", fx_node_attr(off), fx_node_attr(off)) : NULL;
     fx_node *sum = square ? CALL(node, "sum", fx_node_attr(square), *dims, keepdim) : NULL;
     fx_node *result = sum ? CALL(node, "div", fx_node_attr(sum), fx_float(divisor > 0 ? (double)divisor : 0)) : NULL;
-    if (result && is_called(node, "std")) result = CALL(node, "sqrt", fx_node_attr(result));
+    if (result && fx__spell_is_called(node, "std")) result = CALL(node, "sqrt", fx_node_attr(result));
     if (!result || !strstr(node->target, "_mean")) return give(result, out);
     fx_node *kept = CALL(node, "mean", arg[0], *dims, keepdim);
     if (!kept) return FX_SPELL_FAILED;

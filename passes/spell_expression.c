@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/spell_expression.c: torch's functions and methods that are no rows, as expressions of rows. A row of the table says what a
  * signature of some names means: "sub(input, tanh(input))". In expressions a word before a parenthesis is a row of the operator
- * table, or one of size(x, i)  shape(x)  dtype(x)  either(a, b): b where a is None  first(x): a tuple of which only x may be taken
- * Other words are parameters of the signature, dtypes ("i64") or None, True, False. */
+ * table, or one of
+ *   size(x, i)  shape(x)  dtype(x)  rank(x)   facts of a tensor
+ *   if(a, x, y)       x, unless a is None, False or 0; the other one is not read
+ *   either(a, b)      b where a is None
+ *   cast(x, dtype)    x itself where it has this dtype
+ *   reduced(x, how)   'mean', 'sum' or 'none' of a loss, or ATen's numbers for them
+ *   first(x)          a tuple of which only x may be taken
+ * add, sub, mul and div of numbers are numbers. Other words are parameters of the signature, dtypes ("i64") or None, True, False.
+ */
 #include "ir/op_schema.h"
 #include "passes/spell.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +58,16 @@ static bool read_word(speller *s, char word[WORD])
 }
 
 /* ---- Constants ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_number(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT;
+}
+
+static double real(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT ? (double)value->u.i : value->u.f;
+}
 
 static bool read_literal(speller *s, fx_attr *out)
 {
@@ -121,18 +139,12 @@ static const fx_type *type_of(const speller *s, const fx_attr *value)
     return type;
 }
 
-/* Functions of the expressions themselves. *out_known: it is one. */
-static bool call_own(speller *s, const char *word, const call *c, fx_attr *out, bool *out_known)
+static bool facts_of(speller *s, const char *word, const call *c, fx_attr *out)
 {
-    bool wants_type = strcmp(word, "size") == 0 || strcmp(word, "shape") == 0 || strcmp(word, "dtype") == 0;
-    bool is_first = strcmp(word, "first") == 0;
-    *out_known = wants_type || is_first || strcmp(word, "either") == 0;
-    if (!*out_known) return false;
-    if (is_first) return *out = fx_tuple(s->node->graph, c->arg, 1), out->kind == FX_ATTR_TUPLE;
-    if (!wants_type) return *out = c->arg[0].kind == FX_ATTR_NONE ? c->arg[1] : c->arg[0], true;
     const fx_type *type = type_of(s, &c->arg[0]);
     if (!type) return false;
     if (strcmp(word, "dtype") == 0) return *out = fx_dtype_attr(type->dtype), true;
+    if (strcmp(word, "rank") == 0) return *out = fx_int(type->rank), true;
     if (strcmp(word, "shape") == 0) return *out = fx__core_dims(s->node->graph, type), out->kind == FX_ATTR_LIST;
     int64_t at = c->arg[1].u.i < 0 ? c->arg[1].u.i + type->rank : c->arg[1].u.i;
     if (at < 0 || at >= type->rank) {
@@ -141,6 +153,68 @@ static bool call_own(speller *s, const char *word, const call *c, fx_attr *out, 
     }
     *out = fx_dim_attr(type->dim[at]);
     return true;
+}
+
+static bool call_row(speller *s, const char *word, const call *c, fx_attr *out);
+
+static bool call_cast(speller *s, const call *c, fx_attr *out)
+{
+    const fx_type *type = c->arg[0].kind == FX_ATTR_NODE ? fx_node_type(c->arg[0].u.node, 0) : NULL;
+    bool is_same = type && c->arg[1].kind == FX_ATTR_DTYPE && type->dtype == c->arg[1].u.dtype;
+    return is_same ? (*out = c->arg[0], true) : call_row(s, "_to_copy", c, out);
+}
+
+static bool call_reduced(speller *s, const call *c, fx_attr *out)
+{
+    static const char *const words[] = {"none", "mean", "sum"}; /* by ATen's numbers */
+    const fx_attr *how = &c->arg[1];
+    const call self = {.arg = {c->arg[0]}, .n = 1};
+    for (int i = 0; i < 3; i++) {
+        bool is_meant = how->kind == FX_ATTR_STR ? strcmp(how->u.s, words[i]) == 0 : how->kind == FX_ATTR_INT && how->u.i == i;
+        if (is_meant) return i == 0 ? (*out = c->arg[0], true) : call_row(s, words[i], &self, out);
+    }
+    fx__diag_node(s->node, FX_E_ARG, "reduction is neither none, mean nor sum");
+    return false;
+}
+
+static bool is_size(const fx_attr *value)
+{
+    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_SYMINT;
+}
+
+/* Arithmetic of constants and sizes. */
+static bool fold(speller *s, const char *word, const call *c, fx_attr *out)
+{
+    static const char operators[][4] = {"add", "sub", "mul", "div"};
+    enum { ADD, SUB, MUL, DIV, NONE };
+    const fx_attr *a = &c->arg[0], *b = &c->arg[1];
+    fx_dims *dims = s->node->graph->dims;
+    int op = 0;
+    while (op < NONE && strcmp(word, operators[op]) != 0) op++;
+    if (op == NONE || c->n != 2 || c->n_keys) return false;
+    if (op != DIV && is_size(a) && is_size(b)) {
+        fx_dim x = a->kind == FX_ATTR_INT ? a->u.i : a->u.dim, y = b->kind == FX_ATTR_INT ? b->u.i : b->u.dim;
+        fx_dim value = op == ADD ? fx__dim_add(dims, x, y) : op == SUB ? fx__dim_sub(dims, x, y) : fx__dim_mul(dims, x, y);
+        return value != FX_DIM_BAD && (*out = fx_dim_attr(value), true);
+    }
+    if (!is_number(a) || !is_number(b)) return false;
+    double x = real(a), y = real(b);
+    *out = fx_float(op == ADD ? x + y : op == SUB ? x - y : op == MUL ? x * y : x / y);
+    return true;
+}
+
+/* Functions of the expressions themselves. *out_known: it is one. */
+static bool call_own(speller *s, const char *word, const call *c, fx_attr *out, bool *out_known)
+{
+    static const char *const facts[] = {"size", "shape", "dtype", "rank"};
+    *out_known = true;
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        if (strcmp(word, facts[i]) == 0) return facts_of(s, word, c, out);
+    if (strcmp(word, "first") == 0) return *out = fx_tuple(s->node->graph, c->arg, 1), out->kind == FX_ATTR_TUPLE;
+    if (strcmp(word, "either") == 0) return *out = c->arg[0].kind == FX_ATTR_NONE ? c->arg[1] : c->arg[0], true;
+    if (strcmp(word, "cast") == 0) return call_cast(s, c, out);
+    if (strcmp(word, "reduced") == 0) return call_reduced(s, c, out);
+    return *out_known = fold(s, word, c, out);
 }
 
 static bool call_row(speller *s, const char *word, const call *c, fx_attr *out)
@@ -172,6 +246,34 @@ static bool read_list(speller *s, fx_attr *out)
     return out->kind == FX_ATTR_LIST;
 }
 
+/* Moves over an expression without reading it. */
+static void skip_expression(speller *s)
+{
+    int depth = 0;
+    for (; *s->at && !(depth == 0 && (*s->at == ',' || *s->at == ')')); s->at++) {
+        if (*s->at == '\'') s->at += 1 + strcspn(s->at + 1, "'");
+        depth += (*s->at == '(' || *s->at == '[') - (*s->at == ')' || *s->at == ']');
+    }
+}
+
+static bool is_nothing(const fx_attr *value)
+{
+    bool is_whole = value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_INT;
+    return value->kind == FX_ATTR_NONE || (is_whole && !value->u.i) ||
+           (value->kind == FX_ATTR_FLOAT && !(value->u.f < 0 || value->u.f > 0));
+}
+
+static bool read_choice(speller *s, fx_attr *out)
+{
+    fx_attr condition;
+    if (!read_expression(s, &condition) || !accept(s, ',')) return malformed(s), false;
+    if (is_nothing(&condition)) skip_expression(s);
+    bool has_value = is_nothing(&condition) || read_expression(s, out);
+    if (!has_value || !accept(s, ',')) return false;
+    if (!is_nothing(&condition)) skip_expression(s);
+    return (!is_nothing(&condition) || read_expression(s, out)) && accept(s, ')');
+}
+
 static bool read_expression(speller *s, fx_attr *out)
 {
     char word[WORD];
@@ -181,31 +283,65 @@ static bool read_expression(speller *s, fx_attr *out)
     if (*s->at == '\'' || *s->at == '-' || (*s->at >= '0' && *s->at <= '9')) return read_literal(s, out);
     if (!read_word(s, word)) return malformed(s), false;
     if (!accept(s, '(')) return read_name(s, word, out) || (malformed(s), false);
+    if (strcmp(word, "if") == 0) return read_choice(s, out);
     if (!read_arguments(s, &c)) return false;
     return call_own(s, word, &c, out, &known) || (!known && call_row(s, word, &c, out));
 }
 
+/* `names` as the parameters of a schema that has nothing else. */
+static void name_params(const char *names, fx_schema *schema)
+{
+    snprintf(schema->text, sizeof schema->text, "%s", names);
+    schema->n_params = 0;
+    for (char *at = schema->text; *at && schema->n_params < FX_PARAMS;) {
+        schema->param[schema->n_params++].name = at;
+        at += strcspn(at, " ");
+        if (*at) *at++ = 0;
+    }
+}
+
+fx_spelled fx__spell_evaluate(fx_node *node, const char *names, const fx_attr *values, const char *expression, fx_attr *out)
+{
+    fx_schema schema;
+    name_params(names, &schema);
+    speller s = {.node = node, .schema = &schema, .arg = values, .at = expression};
+    return read_expression(&s, out) ? FX_SPELL_DONE : FX_SPELL_FAILED;
+}
+
 /* ---- The table -------------------------------------------------------------------------------------------------------------- */
 
-static bool has_name(const char *names, const char *name)
+/* "F:relu" is the function of torch.nn.functional; "any:frac" is torch's function, the method and ATen's operator. */
+static bool is_called(const char *word, size_t n, const char *name)
 {
-    size_t n = strlen(name);
-    for (const char *at = names; (at = strstr(at, name)) != NULL; at += n)
-        if ((at == names || at[-1] == ' ') && (at[n] == ' ' || !at[n])) return true;
+    static const struct {
+        const char *mark, *before, *after;
+    } forms[] = {{"F:", "torch.nn.functional.", ""},
+                 {"any:", "torch.", ""},
+                 {"any:", "method:", ""},
+                 {"any:", "torch.ops.aten.", ".default"},
+                 {"", "", ""}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        size_t mark = strlen(forms[i].mark), before = strlen(forms[i].before);
+        if (n < mark || strncmp(word, forms[i].mark, mark) != 0 || strncmp(name, forms[i].before, before) != 0) continue;
+        if (strncmp(name + before, word + mark, n - mark) == 0 && strcmp(name + before + n - mark, forms[i].after) == 0)
+            return true;
+    }
     return false;
 }
 
-static bool is_number(const fx_attr *value)
+static bool has_name(const char *names, const char *name)
 {
-    return value->kind == FX_ATTR_INT || value->kind == FX_ATTR_FLOAT;
+    for (size_t n; *names; names += n + (names[n] == ' ')) {
+        n = strcspn(names, " ");
+        if (n && is_called(names, n, name)) return true;
+    }
+    return false;
 }
 
 static bool has_value(const fx_attr *value, const fx_attr *wanted)
 {
     if (!is_number(value) || !is_number(wanted)) return fx_attr_equal(value, wanted);
-    double a = value->kind == FX_ATTR_INT ? (double)value->u.i : value->u.f;
-    double b = wanted->kind == FX_ATTR_INT ? (double)wanted->u.i : wanted->u.f;
-    return !(a < b) && !(a > b);
+    return !(real(value) < real(wanted)) && !(real(value) > real(wanted));
 }
 
 static bool condition_holds(speller s, const char *when)
@@ -249,7 +385,15 @@ static fx_spelled spell(const fx_spelling *row, speller *s, fx_attr *out)
 static void name_of(const fx_node *node, char name[NAME])
 {
     int n = snprintf(name, NAME, "%s%s", node->opcode == FX_CALL_METHOD ? "method:" : "", node->target);
+    if (node->opcode == FX_CALL_FUNCTION && fx__op_home(node->target, name, NAME)) return;
     if (n >= NAME) *name = 0;
+}
+
+/* Defaults that are lists lie in the schema: nodes outlive it. */
+static void keep_lists(fx_graph *graph, fx_attr *arg, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (arg[i].kind == FX_ATTR_LIST) arg[i] = fx_list(graph, arg[i].u.items, arg[i].n);
 }
 
 bool fx__spell_expression_knows(const fx_node *node)
@@ -273,9 +417,10 @@ fx_spelled fx__spell_expression(fx_node *node, bool report, fx_attr *out)
         if (!has_name(row->names, name)) continue;
         speller s = {.node = node, .schema = &schema, .arg = arg, .at = row->signature};
         if (!fx__schema_parse(row->signature, &schema)) return malformed(&s);
-        if (fx__op_fits(node->graph, node, schema.param, schema.n_params, arg) && condition_holds(s, row->when))
-            return spell(row, &s, out);
         candidate = row;
+        if (!fx__op_fits(node->graph, node, schema.param, schema.n_params, arg) || !condition_holds(s, row->when)) continue;
+        keep_lists(node->graph, arg, schema.n_params);
+        return spell(row, &s, out);
     }
     if (!candidate || !report) return FX_SPELL_NO;
     fx__diag_node(node, FX_E_UNSUPPORTED, "these arguments are not supported; known is %s with %s%s%s", candidate->names,

@@ -54,6 +54,8 @@ static fx_spelled fact(fx_node *node, const fx_type *type, const char *name, con
     if (strcmp(name, "dtype") == 0) return give(fx_dtype_attr(type->dtype), out);
     if (strcmp(name, "ndim") == 0 || strcmp(name, "dim") == 0 || strcmp(name, "ndimension") == 0)
         return give(fx_int(type->rank), out);
+    if (strcmp(name, "element_size") == 0 || strcmp(name, "itemsize") == 0)
+        return give(fx_int((int64_t)fx_dtype_bytes(type->dtype)), out);
     if (strcmp(name, "numel") == 0 || strcmp(name, "nelement") == 0) return give_count(node, type, out);
     if (strcmp(name, "device") == 0) return give(word(node->graph, FX_ATTR_DEVICE, "cpu"), out);
     if (strcmp(name, "layout") == 0) return give(word(node->graph, FX_ATTR_NAME, "torch.strided"), out);
@@ -82,10 +84,32 @@ static fx_spelled fact_of(fx_node *node, const fx_node *tensor, const char *name
     return type ? fact(node, type, name, dim, out) : FX_SPELL_NO;
 }
 
+static bool is_several(const fx_node *node)
+{
+    return node->op && fx__op_schema_results(node->op) != 1;
+}
+
+/* Of torch's named tuples. */
+static fx_spelled field(fx_node *node, const fx_attr *tuple, const char *name, fx_attr *out)
+{
+    static const struct {
+        const char *name;
+        int64_t index;
+    } fields[] = {{"values", 0}, {"indices", 1}, {"min", 0}, {"max", 1}};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (strcmp(name, fields[i].name) != 0) continue;
+        fx_node *item = fx__core_call(node, "getitem", (fx_attr[]){*tuple, fx_int(fields[i].index)}, 2);
+        return item ? give(fx_node_attr(item), out) : FX_SPELL_FAILED;
+    }
+    fx__diag_node(node, FX_E_UNSUPPORTED, "attribute %s of a tuple", name);
+    return FX_SPELL_FAILED;
+}
+
 static fx_spelled attribute(fx_node *node, fx_attr *out)
 {
     const fx_attr *object = fx__arg(node, 0), *name = fx__arg(node, 1);
     if (object->kind != FX_ATTR_NODE || name->kind != FX_ATTR_STR) return FX_SPELL_NO;
+    if (is_several(object->u.node)) return field(node, object, name->u.s, out);
     if (strcmp(name->u.s, "data") == 0) return give(*object, out);
     if (strcmp(name->u.s, "T") == 0 || strcmp(name->u.s, "mT") == 0 || strcmp(name->u.s, "H") == 0) return FX_SPELL_NO;
     fx_spelled result = fact_of(node, object->u.node, name->u.s, NULL, out);
@@ -102,7 +126,7 @@ static fx_spelled call_fact(fx_node *node, const char *name, fx_attr *out)
     const fx_attr *object = node->args.n ? fx__arg(node, 0) : keyword(node, "input");
     const fx_attr *dim = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "dim");
     if (!object || object->kind != FX_ATTR_NODE) return FX_SPELL_NO;
-    bool is_tuple = object->u.node->op && fx__op_schema_results(object->u.node->op) != 1;
+    bool is_tuple = is_several(object->u.node);
     if (is_tuple && strcmp(name, "len") == 0) return give(fx_int(object->u.node->n_result), out);
     return is_tuple ? FX_SPELL_NO : fact_of(node, object->u.node, name, dim, out);
 }
@@ -173,7 +197,7 @@ static fx_spelled getitem(fx_node *node, fx_attr *out)
     if (is_sequence(object) && index->kind == FX_ATTR_SLICE) return take_slice(node, object, index, out);
     for (int32_t i = 0; object->kind == FX_ATTR_DICT && index->kind == FX_ATTR_STR && i < object->n; i++)
         if (strcmp(object->keys[i], index->u.s) == 0) return give(object->u.items[i], out);
-    bool is_tuple = object->kind == FX_ATTR_NODE && object->u.node->op && fx__op_schema_results(object->u.node->op) != 1;
+    bool is_tuple = object->kind == FX_ATTR_NODE && is_several(object->u.node);
     return is_tuple && index->kind == FX_ATTR_SLICE ? take_results(node, object, index, out) : FX_SPELL_NO;
 }
 
@@ -309,8 +333,8 @@ fx_spelled fx__spell_value(fx_node *node, fx_attr *out)
 {
     const char *target = node->target;
     if (node->opcode == FX_CALL_METHOD) {
-        static const char *const facts[] = {"size",          "dim",    "ndimension", "numel", "nelement", "is_floating_point",
-                                            "is_contiguous", "__len__"};
+        static const char *const facts[] = {"size",          "dim",     "ndimension",  "numel", "nelement", "is_floating_point",
+                                            "is_contiguous", "__len__", "element_size"};
         for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
             if (strcmp(target, facts[i]) == 0) return call_fact(node, target, out);
         return FX_SPELL_NO;
