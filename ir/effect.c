@@ -30,6 +30,8 @@ static bool is_effect(const char *target)
 {
     static const char *const prefixes[] = {"torch._assert",
                                            "torch.ops.aten._assert",
+                                           "torch.fx.proxy.assert_fn",
+                                           "torch.fx._symbolic_trace._assert_is_none",
                                            "torch.ops.aten.sym_constrain_range",
                                            "torch.ops.profiler.",
                                            "torch.ops.inductor.accumulate_grad_",

@@ -16,7 +16,9 @@ typedef enum fx_spelled {
 fx_spelled fx__spell_value(fx_node *node, fx_attr *out);
 /* operator.*, builtins.* and math.* on numbers. */
 fx_spelled fx__spell_number(fx_node *node, const char *name, fx_attr *out);
-bool fx__spell_is_assertion(const fx_node *node); /* of a number, which passes know or assume */
+/* Assertions of numbers, sizes and types (passes/spell_assert.c). */
+fx_spelled fx__spell_assertion(fx_node *node, fx_attr *out);
+bool fx__spell_is_assertion(const fx_node *node); /* torch._assert and its kin on a condition */
 /* A function or method of torch by the table of spellings: nodes before `node` that compute it. Arguments that no signature of its
  * name takes are reported if `report` is set. */
 fx_spelled fx__spell_expression(fx_node *node, bool report, fx_attr *out);

@@ -91,7 +91,7 @@ const fx_spelling fx__spell_table[] = {
      "cast(eq(unsqueeze(self, -1), arange(num_classes)), i64)", NULL, NULL},
 
     /* Assertions */
-    {"torch._assert_async torch.ops.aten._assert_async.default", "(Tensor self) -> Tensor",
+    {"torch._assert_async torch.ops.aten._assert_async.default torch.fx.proxy.assert_fn", "(Tensor self) -> Tensor",
      "_assert_async(self, 'Expected Tensor with single nonzero value, but got zero')", NULL, NULL},
 
     /* New tensors */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/spell_value.c: what Python computed beside the tensors: facts of tensors (shape, dtype, rank), tuples, their items and
- * lengths, and assertions. Sizes are those that the types say, symbols included. */
+ * lengths. Sizes are those that the types say, symbols included. */
 #include "passes/spell.h"
 #include <string.h>
 
@@ -252,32 +252,6 @@ static fx_spelled make_sequence(fx_node *node, fx_attr_kind kind, fx_attr *out)
     return FX_SPELL_DONE;
 }
 
-/* ---- Assertions ----------------------------------------------------------------------------------------------------------- */
-
-bool fx__spell_is_assertion(const fx_node *node)
-{
-    return node->opcode == FX_CALL_FUNCTION &&
-           (strcmp(node->target, "torch._assert") == 0 || strcmp(node->target, "torch.ops.aten._assert_scalar.default") == 0);
-}
-
-static fx_spelled assertion(fx_node *node, bool holds, fx_attr *out)
-{
-    const fx_attr *message = node->args.n > 1 ? fx__arg(node, 1) : keyword(node, "message");
-    if (holds) return give(fx_none(), out);
-    fx__diag_node(node, FX_E_ARG, "the graph's assertion fails: %s",
-                  message && message->kind == FX_ATTR_STR ? message->u.s : "False");
-    return FX_SPELL_FAILED;
-}
-
-/* None, or a tensor without elements that stands for it (fx_trace_concrete). */
-static bool is_absent(const fx_attr *value)
-{
-    const fx_type *type = value->kind == FX_ATTR_NODE ? fx_node_type(value->u.node, 0) : NULL;
-    bool is_empty = false;
-    for (int32_t d = 0; type && d < type->rank; d++) is_empty = is_empty || type->dim[d] == 0;
-    return value->kind == FX_ATTR_NONE || is_empty;
-}
-
 /* ---- Any call ------------------------------------------------------------------------------------------------------------- */
 
 static fx_spelled call_builtin(fx_node *node, const char *name, fx_attr *out)
@@ -322,11 +296,7 @@ static fx_spelled call_torch(fx_node *node, const char *target, fx_attr *out)
     if (strcmp(target, "torch.is_tensor") == 0 && node->args.n == 1)
         return give(fx_bool(fx__arg(node, 0)->kind == FX_ATTR_NODE), out);
     if (strcmp(target, "torch.Size") == 0) return make_sequence(node, FX_ATTR_TUPLE, out);
-    const fx_attr *first = node->args.n ? fx__arg(node, 0) : NULL;
-    bool is_number = first && (first->kind == FX_ATTR_BOOL || first->kind == FX_ATTR_INT);
-    if (is_number && fx__spell_is_assertion(node)) return assertion(node, first->u.i != 0, out);
-    if (first && strcmp(target, "torch.fx._symbolic_trace._assert_is_none") == 0) return assertion(node, is_absent(first), out);
-    return FX_SPELL_NO;
+    return fx__spell_assertion(node, out);
 }
 
 fx_spelled fx__spell_value(fx_node *node, fx_attr *out)

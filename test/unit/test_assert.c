@@ -152,6 +152,7 @@ START_TEST(conditions_are_numbers_of_one_element)
         OF_SLICE(F("torch._assert_async", "%c")),
         OF_SLICE(F("torch.ops.aten._assert_async.default", "%c")),
         OF_SLICE(F("torch.ops.aten._assert_async.msg", "%c, \"not zero\"")),
+        OF_SLICE(F("torch.fx.proxy.assert_fn", "%c")),
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         setup();
@@ -184,6 +185,43 @@ START_TEST(many_elements_are_no_condition)
     CHECK_DIAG(context, "the condition is bool[4]; expected one element");
     fx_module_free(module);
     teardown();
+}
+END_TEST
+
+/* What torch.export writes of types and sizes is decided when compiling, or tested at entry. */
+START_TEST(types_and_sizes_are_asserted_without_a_run)
+{
+    static const struct {
+        const char *words, *before, *call;
+    } cases[] = {
+        {NULL, "", F("torch.ops.aten._assert_tensor_metadata.default", "%x, None, None, dtype(f32)")},
+        {NULL, "", F("torch.ops.aten._assert_tensor_metadata.default", "%x, (%s, 3), (3, 1)")},
+        {"a tensor has another dtype", "", F("torch.ops.aten._assert_tensor_metadata.default", "%x, None, None, dtype(f64)")},
+        {"a tensor has another shape", "", F("torch.ops.aten._assert_tensor_metadata.default", "%x, (%s, 4)")},
+        {"a tensor has another shape", "", F("torch.ops.aten._assert_tensor_metadata.default", "%x, (%s,)")},
+        {NULL, "", "call_function \"torch.ops.aten.sym_constrain_range_for_size.default\" (%s, min=1, max=None)\n"},
+        {"sizes break an assumption", "", "call_function \"torch.ops.aten.sym_constrain_range.default\" (%s, min=2)\n"},
+        {"a size is outside its range", "", "call_function \"torch.ops.aten.sym_constrain_range.default\" (%s, max=0)\n"},
+        {NULL, "%c = " F("operator.le", "1, %s"), F("torch.ops.aten._assert_scalar.default", "%c, \"one row\"")},
+        {"sizes break an assumption", "%c = " F("operator.ge", "%s, 2"), F("torch.ops.aten._assert_scalar.default", "%c, \"two\"")},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        setup();
+        char text[1024];
+        float x[3] = {1, 2, 3};
+        fx_tensor in = fx_tensor_view(x, FX_F32, 2, (int64_t[]){1, 3}), out = {0};
+        snprintf(text, sizeof text,
+                 "graph {\nsymbol n [1, 8] hint 4 multiple 1\n%%x = placeholder \"x\" : f32[n, 3]\n"
+                 "%%s = call_method \"size\" (%%x, 0)\n%s%%k = %s%%y = call_method \"neg\" (%%x)\n%%output = output(%%y)\n}\n",
+                 cases[i].before, cases[i].call);
+        fx_module *module = read_module(text);
+        fx_status status = fx_interpret(module, &in, 1, &out, 1);
+        ck_assert_msg((status == FX_OK) == !cases[i].words, "case %d: %s", (int)i, fx_status_text(status));
+        if (cases[i].words) CHECK_DIAG(context, cases[i].words);
+        if (out.data) fx_tensor_release(&out);
+        fx_module_free(module);
+        teardown();
+    }
 }
 END_TEST
 
@@ -331,5 +369,5 @@ START_TEST(objects_assert_too)
 END_TEST
 
 FX_TESTS("assert", every_engine_holds_what_the_graph_asserts, conditions_are_numbers_of_one_element, many_elements_are_no_condition,
-         assertions_live_on_in_every_form, programs_with_assertions_are_read_back, a_traced_function_asserts,
-         eager_values_are_asserted_at_once, objects_assert_too)
+         types_and_sizes_are_asserted_without_a_run, assertions_live_on_in_every_form, programs_with_assertions_are_read_back,
+         a_traced_function_asserts, eager_values_are_asserted_at_once, objects_assert_too)
