@@ -82,5 +82,9 @@ int main(int argc, char **argv)
         printf("fxjit %s\n", fx_version());
         return TOOL_OK;
     }
+    if (strcmp(argv[1], "--list-verbs") == 0) { /* for the shells: see complete.c */
+        for (int i = 0; i < VERBS; i++) printf("%s\t%s\n", verbs[i].name, verbs[i].summary);
+        return TOOL_OK;
+    }
     return dispatch(argc - 1, argv + 1);
 }

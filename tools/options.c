@@ -18,7 +18,7 @@ void tool_usage(const char *verb, const char *format, ...)
     exit(TOOL_USAGE);
 }
 
-enum { LONGEST_WORD = 32, MAX_OPTIONS = 64 };
+enum { LONGEST_WORD = 100, MAX_OPTIONS = 64 };
 
 /* Levenshtein's distance of words of at most LONGEST_WORD letters. */
 static int distance(const char *a, const char *b)
@@ -52,6 +52,51 @@ const char *tool_nearest(const char *word, const char *const *names, int n)
     return best;
 }
 
+/* The least number of changes that makes the word a part of the name. */
+static int distance_to_part(const char *word, const char *name)
+{
+    int row[LONGEST_WORD + 1], best;
+    size_t n = strlen(word);
+    if (n > LONGEST_WORD) return LONGEST_WORD;
+    for (size_t i = 0; i <= n; i++) row[i] = (int)i;
+    best = row[n];
+    for (const char *at = name; *at; at++) {
+        int diagonal = row[0]; /* stays 0: a part may begin anywhere */
+        for (size_t i = 1; i <= n; i++) {
+            int replaced = diagonal + (word[i - 1] != *at), shorter = (row[i] < row[i - 1] ? row[i] : row[i - 1]) + 1;
+            diagonal = row[i];
+            row[i] = replaced < shorter ? replaced : shorter;
+        }
+        if (row[n] < best) best = row[n];
+    }
+    return best;
+}
+
+const char *tool_nearest_name(const char *word, const char *const *names, int n)
+{
+    char plain[LONGEST_WORD + 1];
+    size_t length = 0;
+    const char *best = NULL;
+    for (const char *at = word; *at && length < LONGEST_WORD; at++)
+        if (*at != '*') plain[length++] = *at;
+    plain[length] = 0;
+    int least = 1 + (int)length / 3;
+    for (int i = 0; i < n; i++) {
+        int d = distance_to_part(plain, names[i]);
+        if (d > least || (d == least && (!best || strlen(names[i]) >= strlen(best)))) continue;
+        least = d;
+        best = names[i];
+    }
+    return best;
+}
+
+void tool_complain(const char *what, const char *word, const char *near)
+{
+    fprintf(stderr, "error: %s '%s'", what, word);
+    if (near) fprintf(stderr, "; did you mean '%s'?", near);
+    fprintf(stderr, "\n");
+}
+
 static int collect_names(const struct argp *argp, const char **names, int n)
 {
     for (const struct argp_option *option = argp->options; option && (option->name || option->key || option->doc); option++)
@@ -81,6 +126,10 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
     const char *names[MAX_OPTIONS] = {"help", "usage"};
     int n = collect_names(argp, names, 2);
     const char *verb = strchr(argv[0], ' ') + 1;
+    if (argc == 2 && strcmp(argv[1], "--list-options") == 0) {
+        tool_list_options(argp);
+        exit(TOOL_OK);
+    }
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         char word[LONGEST_WORD + 1];
         if (strncmp(argv[i], "--", 2) != 0) continue;
@@ -107,6 +156,10 @@ int tool_choice(const char *verb, const char *option, const char *text, const ch
     int n = 0;
     for (; words[n]; n++)
         if (strcmp(words[n], text) == 0) return n;
+    if (strcmp(text, "?") == 0) {
+        tool_list_values(words);
+        exit(TOOL_OK);
+    }
     const char *near = tool_nearest(text, words, n);
     if (near) tool_usage(verb, "--%s: '%s' is not among its values; did you mean '%s'?", option, text, near);
     tool_usage(verb, "--%s: '%s' is not among its values", option, text);

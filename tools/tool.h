@@ -32,6 +32,13 @@ int tool_profile(int argc, char **argv);
 
 /* The one of `names` that is nearest to `word`; NULL: none is near. */
 const char *tool_nearest(const char *word, const char *const *names, int n);
+/* The same for names that are long and perhaps meant in part: the one that nearly contains the word. Stars in the word are left out. */
+const char *tool_nearest_name(const char *word, const char *const *names, int n);
+/* "error: what 'word'; did you mean ...?" on stderr; near may be NULL. */
+void tool_complain(const char *what, const char *word, const char *near);
+/* For the shells: see complete.c. */
+void tool_list_options(const struct argp *argp);
+void tool_list_values(const char *const *words);
 /* Parses argv; an unknown option is answered with the nearest one. Usage errors end the program with TOOL_USAGE. */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* A usage error of one's own: message, hint at --help, exit. */

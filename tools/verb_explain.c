@@ -2,6 +2,8 @@
 /* verb_explain.c: `fxjit explain`: what the compiler made of a model, and why. */
 #include "fxjit/inspect.h"
 #include "tool.h"
+#include <stdlib.h>
+#include <string.h>
 
 static const char *const parts[] = {"units",  "kernels", "pairs", "fallbacks", "copies",
                                     "memory", "precision", "nodes", NULL};
@@ -101,6 +103,40 @@ static bool chooses_any(const explain_options *o, const fx_explanation *e)
     return false;
 }
 
+/* A node that no unit computes has a reason for it. NULL: no such node. */
+static const char *why_elsewhere(const fx_explanation *e, const char *name)
+{
+    for (int32_t i = 0; i < e->n_elsewhere; i++)
+        if (strcmp(fx_node_name(e->elsewhere[i].node), name) == 0) return e->elsewhere[i].what;
+    return NULL;
+}
+
+/* Names of nodes or of kernels, whichever were asked for. */
+static int collect_names(const explain_options *o, const fx_explanation *e, const char **names)
+{
+    int n = 0;
+    for (int32_t i = 0; o->filter.node && i < e->n_unit; i++)
+        for (int32_t k = 0; k < e->unit[i].n_nodes; k++, n++)
+            if (names) names[n] = fx_node_name(e->unit[i].nodes[k]);
+    for (int32_t i = 0; !o->filter.node && i < e->n_kernel; i++, n++)
+        if (names) names[n] = e->kernel[i].name;
+    return n;
+}
+
+static int none_chosen(const explain_options *o, const fx_explanation *e)
+{
+    const char *word = o->filter.node ? o->filter.node : o->filter.kernel, *what = why_elsewhere(e, word);
+    int n = collect_names(o, e, NULL);
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    if (names) collect_names(o, e, names);
+    if (what)
+        fprintf(stderr, "error: no unit computes '%s': it is of the kind \"%s\"\n", word, what);
+    else
+        tool_complain("no unit has a node or kernel", word, names ? tool_nearest_name(word, names, n) : NULL);
+    free(names);
+    return TOOL_FAILED;
+}
+
 static fx_status print_explanation(const explain_options *o, const fx_explanation *e)
 {
     char *text = o->common.json ? fx_explanation_to_json(e, &o->filter) : fx_explanation_to_string(e, &o->filter);
@@ -118,8 +154,7 @@ static int explain(fx_context *context, const explain_options *o, const fx_compi
     if (status != FX_OK) return tool_fail(context, status, o->common.json);
     int result = TOOL_OK;
     if (!chooses_any(o, e)) {
-        fprintf(stderr, "error: no unit has a node or kernel '%s'\n", o->filter.node ? o->filter.node : o->filter.kernel);
-        result = TOOL_FAILED;
+        result = none_chosen(o, e);
     } else {
         status = o->stage >= 0 ? print_code(o, compiled, e) : print_explanation(o, e);
         if (status != FX_OK) result = tool_fail(context, status, o->common.json);

@@ -6,7 +6,11 @@
 typedef struct ops_options {
     tool_options common;
     const char *only;
+    bool names;
 } ops_options;
+
+enum { KEY_NAMES = 512 };
+static const struct argp_option options[] = {{"list-names", KEY_NAMES, NULL, OPTION_HIDDEN, "for the shells", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -14,6 +18,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &o->common;
+        return 0;
+    case KEY_NAMES:
+        o->names = true;
         return 0;
     case ARGP_KEY_ARG:
         if (o->only) tool_usage("ops", "one operator at a time, not '%s' too", arg);
@@ -26,14 +33,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {{&tool_argp_json, 0, NULL, 0}, {0}};
 static const struct argp argp = {
-    NULL,
+    options,
     parse,
     "[OPERATOR]",
     "Lists the operators with their schemas and the ONNX operators that they serve, then all ONNX operators "
-    "that the importer translates."
+    "that the importer translates; or one, by its name here or in ONNX."
     "\vExamples:\n"
     "  fxjit ops\n"
     "  fxjit ops softmax\n"
+    "  fxjit ops LeakyRelu\n"
     "  fxjit ops --json\n",
     children,
     NULL,
@@ -76,21 +84,45 @@ static void print_row(const fx_op *op)
     printf("%-28s %s%s%s\n", fx_op_name(op), fx_op_schema(op), *onnx ? "  ONNX: " : "", onnx);
 }
 
-static int print_json(const fx_op *only)
+static bool serves(const fx_op *op, const char *onnx)
+{
+    const char *at = fx_op_onnx(op);
+    for (size_t length = strlen(onnx), n; *at; at += n + (at[n] == ' ')) {
+        n = strcspn(at, " ");
+        if (n == length && strncmp(at, onnx, n) == 0) return true;
+    }
+    return false;
+}
+
+/* Rows that are wanted: all, the operator of this name, or those that serve the ONNX operator of this name. */
+static bool is_wanted(const fx_op *op, const char *only)
+{
+    const fx_op *named = only ? fx_op_find(only) : NULL;
+    return !only || (named ? op == named : serves(op, only));
+}
+
+static int count_wanted(const char *only)
+{
+    int n = 0;
+    for (int32_t i = 0; i < fx_op_count(); i++) n += is_wanted(fx_op_at(i), only);
+    return n;
+}
+
+static int print_json(const char *only)
 {
     json_t *rows = json_array(), *onnx = json_array();
     for (int32_t i = 0; i < fx_op_count(); i++)
-        if (!only || only == fx_op_at(i)) json_array_append_new(rows, row_json(fx_op_at(i)));
+        if (is_wanted(fx_op_at(i), only)) json_array_append_new(rows, row_json(fx_op_at(i)));
     for (int32_t i = 0; !only && fx_onnx_op_at(i); i++) json_array_append_new(onnx, onnx_json(fx_onnx_op_at(i)));
     tool_print_json(json_pack("{s:o,s:o}", "operators", rows, "onnx", onnx));
     return TOOL_OK;
 }
 
-static int print_table(const fx_op *only)
+static int print_table(const char *only)
 {
     int n = 0;
     for (int32_t i = 0; i < fx_op_count(); i++)
-        if (!only || only == fx_op_at(i)) print_row(fx_op_at(i));
+        if (is_wanted(fx_op_at(i), only)) print_row(fx_op_at(i));
     if (only) return TOOL_OK;
     printf("\n%d operators. ONNX operators translated:\n", (int)fx_op_count());
     for (; fx_onnx_op_at(n); n++) printf(n ? " %s" : "%s", fx_onnx_op_at(n));
@@ -98,14 +130,34 @@ static int print_table(const fx_op *only)
     return TOOL_OK;
 }
 
+static int print_names(void)
+{
+    for (int32_t i = 0; i < fx_op_count(); i++) puts(fx_op_name(fx_op_at(i)));
+    return TOOL_OK;
+}
+
+/* ONNX operators without a row of their own are translated into several. */
+static int unknown_operator(const char *word)
+{
+    enum { MOST = 4096 };
+    const char *names[MOST];
+    int n = 0;
+    for (int32_t i = 0; fx_onnx_op_at(i); i++)
+        if (strcmp(fx_onnx_op_at(i), word) == 0) {
+            printf("%-28s ONNX, since opset %d: translated into several operators\n", word, (int)fx_onnx_op_since(word));
+            return TOOL_OK;
+        }
+    for (int32_t i = 0; i < fx_op_count() && n < MOST; i++) names[n++] = fx_op_name(fx_op_at(i));
+    for (int32_t i = 0; fx_onnx_op_at(i) && n < MOST; i++) names[n++] = fx_onnx_op_at(i);
+    tool_complain("there is no operator", word, tool_nearest(word, names, n));
+    return TOOL_FAILED;
+}
+
 int tool_ops(int argc, char **argv)
 {
     ops_options o = {.common = tool_defaults("ops")};
     tool_parse(&argp, argc, argv, &o);
-    const fx_op *only = o.only ? fx_op_find(o.only) : NULL;
-    if (o.only && !only) {
-        fprintf(stderr, "error: there is no operator '%s'\n", o.only);
-        return TOOL_FAILED;
-    }
-    return o.common.json ? print_json(only) : print_table(only);
+    if (o.names) return print_names();
+    if (o.only && !count_wanted(o.only)) return unknown_operator(o.only);
+    return o.common.json ? print_json(o.only) : print_table(o.only);
 }

@@ -6,18 +6,19 @@
 
 typedef struct report_options {
     tool_options common;
-    const char *model, *output;
+    const char *model, *output, *node;
     bool no_code, measure;
     long seconds;
 } report_options;
 
-enum { KEY_NO_CODE = 512, KEY_MEASURE };
+enum { KEY_NO_CODE = 512, KEY_MEASURE, KEY_NODE };
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "the page to write (report.html); - is standard output", 0},
     {"measure", KEY_MEASURE, "SECONDS", OPTION_ARG_OPTIONAL,
      "run the model for so long (1) and show measured times; measure the machine, too, "
      "when that was not done before",
      0},
+    {"node", KEY_NODE, "NAME", 0, "open the page with this node chosen", 0},
     {"no-code", KEY_NO_CODE, NULL, 0, "leave out LLVM IR and assembly, which are most of the page", 0},
     {0}};
 
@@ -33,6 +34,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NO_CODE:
         o->no_code = true;
+        return 0;
+    case KEY_NODE:
+        o->node = arg;
         return 0;
     case KEY_MEASURE:
         o->measure = o->common.compile.profile = true;
@@ -62,6 +66,7 @@ static const struct argp argp = {
     "  fxjit report resnet18.onnx\n"
     "  fxjit report -o bert.html --threads 1 bert.onnx\n"
     "  fxjit report --measure bert.onnx\n"
+    "  fxjit report --node conv1 resnet18.onnx\n"
     "  fxjit report --no-code -o - net.fxm >net.html\n",
     children,
     NULL,
@@ -81,6 +86,23 @@ static fx_status collect_texts(const fx_compiled *compiled, const fx_explanation
         if (status != FX_OK) return status;
     }
     return FX_OK;
+}
+
+/* The node that the page begins with; an unknown one is a usage error with the nearest name. */
+static void choose_node(json_t *page, const char *word)
+{
+    json_t *nodes = json_object_get(page, "nodes");
+    int n = (int)json_array_size(nodes);
+    const char **names = malloc(((size_t)n + 1) * sizeof *names);
+    if (!names) exit(TOOL_FAILED);
+    for (int i = 0; i < n; i++) {
+        names[i] = json_string_value(json_object_get(json_array_get(nodes, (size_t)i), "n"));
+        if (strcmp(names[i], word) == 0) json_object_set_new(page, "chosen", json_integer(i));
+    }
+    const char *near = json_object_get(page, "chosen") ? NULL : tool_nearest_name(word, names, n);
+    free(names);
+    if (near) tool_usage("report", "--node: the model has no node '%s'; did you mean '%s'?", word, near);
+    if (!json_object_get(page, "chosen")) tool_usage("report", "--node: the model has no node '%s'", word);
 }
 
 /* ---- Times ------------------------------------------------------------------------------------------------------------------- */
@@ -117,6 +139,7 @@ static fx_status fill_page(json_t *page, json_t *texts, const fx_compiled *compi
     if (status != FX_OK) return status;
     page_nodes nodes = page_nodes_new();
     page_add_code(page, &nodes, code);
+    if (o->node) choose_node(page, o->node);
     if (!o->no_code) status = collect_texts(compiled, code, texts);
     if (status == FX_OK && o->measure) status = add_times(page, compiled, context, inputs, o);
     if (status == FX_OK) status = add_machine(page, context, o, code->threads);

@@ -195,6 +195,27 @@ texts = json.loads(zlib.decompress(base64.b64decode(re.search(r'id="texts">(.*?)
 assert data["model"] == "mlp" and any(n["n"] == "_hidden_Gemm_output_0" for n in data["nodes"]), data["model"]
 assert len(texts) == len(data["kernels"]) > 0 and all("define" in llvm and "ret" in asm for llvm, asm in texts)
 END
+expect 0 report --node _Relu_output_0 --no-code -o - "$mlp"
+out '"chosen":'
+expect 2 report --node Gemmm -o "$work/none.html" "$mlp"
+err "did you mean '_out_Gemm_output_0'?"
+no_file "$work/none.html"
+expect 1 explain --node 'Gemmm*' "$mlp"
+err "did you mean '_out_Gemm_output_0'?"
+expect 1 explain --node hidden_weight "$mlp"
+err 'it is of the kind "constant"'
+expect 1 ops sofmax
+err "did you mean 'softmax'?"
+expect 1 ops Einsm
+err "did you mean 'Einsum'?"
+expect 0 ops Conv
+out 'conv2d('
+expect 0 ops Einsum
+out 'translated into several operators'
+expect 0 show --list-options
+out '--format	FORMAT	'
+expect 0 show --stage '?'
+out 'program'
 expect 0 report --no-code -o - "$mlp"
 out '<script type="text/plain" id="texts"></script>'
 expect 1 report -o "$work/no/such/folder/x.html" "$mlp"

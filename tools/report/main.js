@@ -24,7 +24,8 @@ class Page {
     this.graph.resize();
     this.graph.layout();
     this.graph.fit();
-    this.select(null);
+    if (this.m.chosen === undefined) this.select(null);
+    else this.goTo(this.m.chosen);
     document.addEventListener("keydown", (event) => { if (this.key(event)) event.preventDefault(); });
   }
 
@@ -97,7 +98,10 @@ class Page {
     if (!n) return;
     this.match = this.match < 0 ? (direction > 0 ? 0 : n - 1) : (this.match + direction + n) % n;
     document.getElementById("found").textContent = `${this.match + 1} of ${n}`;
-    const node = this.matches[this.match];
+    this.goTo(this.matches[this.match]);
+  }
+
+  goTo(node) {
     this.select({ node });
     this.graph.choose({ node }, true);
   }
