@@ -10,11 +10,14 @@ if(tools_sources)
     DEPENDS ${page_sources} cmake/PageFiles.cmake
     COMMENT "Embedding the report's page"
     VERBATIM)
-  add_executable(fxjit_program ${tools_sources} ${page_files})
+  # As objects, because a test links them with a faulty library.
+  add_library(fx_tools OBJECT ${tools_sources} ${page_files})
+  target_include_directories(fx_tools PRIVATE ${CMAKE_SOURCE_DIR}/tools)
+  target_compile_definitions(fx_tools PRIVATE _GNU_SOURCE)
+  target_link_libraries(fx_tools PRIVATE fxjit fx_sanitize fx_warnings PkgConfig::jansson)
+  add_executable(fxjit_program $<TARGET_OBJECTS:fx_tools>)
   set_target_properties(fxjit_program PROPERTIES OUTPUT_NAME fxjit)
-  target_include_directories(fxjit_program PRIVATE ${CMAKE_SOURCE_DIR}/tools)
-  target_compile_definitions(fxjit_program PRIVATE _GNU_SOURCE)
-  target_link_libraries(fxjit_program PRIVATE fxjit fx_sanitize fx_warnings PkgConfig::jansson m)
+  target_link_libraries(fxjit_program PRIVATE fxjit fx_sanitize PkgConfig::jansson m)
   set_target_properties(fxjit_program PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
   install(TARGETS fxjit_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES tools/completion/fxjit.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME fxjit)

@@ -7,9 +7,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_DTYPE = 512 };
+enum { KEY_DTYPE = 512, KEY_REPRODUCER, KEY_NO_BISECT, KEY_AGAINST, KEY_ULP };
 
 static const struct argp_option options[] = {{"dtype", KEY_DTYPE, "f32|f64", 0, "f64 casts weights and inputs before running", 0},
+                                             {"reproducer", KEY_REPRODUCER, "DIR", 0,
+                                              "where the smallest graph goes that shows a mismatch; default NAME.repro", 0},
+                                             {"no-bisect", KEY_NO_BISECT, NULL, 0, "do not look for where a mismatch begins", 0},
+                                             {"against", KEY_AGAINST, "OPTIONS|MODEL", 0,
+                                              "compare with other options (threads, precision, fusion, in_place, target, cpu, "
+                                              "features), or with another model, instead of with the interpreter",
+                                              0},
+                                             {"ulp", KEY_ULP, "N", 0,
+                                              "with --against OPTIONS: results may be so many units of the last place apart; "
+                                              "default: twice the derived error bound",
+                                              0},
                                              {"verbose", 'v', NULL, 0, "also name what passed", 0},
                                              {0}};
 
@@ -23,6 +34,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_DTYPE:
         o->in_f64 = tool_choice("verify", "dtype", arg, dtypes) == 1;
+        return 0;
+    case KEY_REPRODUCER:
+        o->reproducer = arg;
+        return 0;
+    case KEY_NO_BISECT:
+        o->no_bisect = true;
+        return 0;
+    case KEY_AGAINST:
+        o->against = arg;
+        return 0;
+    case KEY_ULP:
+        o->ulp = (double)tool_number("verify", "ulp", arg, 0, INT32_MAX);
         return 0;
     case 'v':
         o->verbose = true;
@@ -46,8 +69,9 @@ static const struct argp_child children[] = {{&tool_argp_engine, 0, NULL, 0},
 static const struct argp argp = {options,
                                  parse,
                                  "MODEL|FOLDER...",
-                                 "Compares results. A model alone: compiled code against the interpreter, node by node on a "
-                                 "mismatch. A folder with model.onnx or model.fxm and "
+                                 "Compares results. A model alone: compiled code against the interpreter; on a mismatch the form, the "
+                                 "pass, the node and the kernel where it begins are found, and the smallest graph that shows it is "
+                                 "written as a folder that verify runs by itself. A folder with model.onnx or model.fxm and "
                                  "test_data_set_N (cases of ONNX) or with in, out or sizes (files NAME.npy): both engines against "
                                  "the expected outputs. Any other "
                                  "folder: all such folders inside. A model with an unsupported operator has failed; skipped are "
@@ -55,6 +79,8 @@ static const struct argp argp = {options,
                                  "\vExamples:\n"
                                  "  fxjit verify resnet18.onnx\n"
                                  "  fxjit verify /usr/share/libonnx-testdata/data/node\n"
+                                 "  fxjit verify --against precision=strict,fusion=off resnet18.onnx\n"
+                                 "  fxjit verify --against cpu=haswell --ulp 4 resnet18.onnx\n"
                                  "  fxjit verify --engine interpreter --dtype f64 models/mlp_dynamic\n",
                                  children,
                                  NULL,
@@ -73,25 +99,31 @@ static void count(const subject *s, bool good)
     o->with_fallbacks += s->compiled && fx_compiled_fallback_count(s->compiled) > 0;
     tool_progress_end();
     if (o->common.json) {
-        json_array_append_new(o->cases, json_pack("{s:s,s:s,s:s}", "name", s->name, "result", result, "why", good ? "" : s->why));
+        json_t *one = json_pack("{s:s,s:s,s:s}", "name", s->name, "result", result, "why", good ? "" : s->why);
+        if (s->mismatch) json_object_set(one, "mismatch", s->mismatch);
+        json_array_append_new(o->cases, one);
         return;
     }
     if (!good) printf("%s %s: %s\n", s->skip ? "skip" : "FAIL", s->name, s->why);
+    if (!good && s->details) fputs(s->details, stdout);
     if (good && o->verbose) printf("ok   %s\n", s->name);
 }
 
 static void verify_one(verify_options *o, const char *name, const char *model, const char *folder,
                        bool (*verify)(subject *, const char *))
 {
-    subject s = {.o = o, .name = name, .context = fx_context_new()};
+    subject s = {.o = o, .name = name, .context = fx_context_new(), .compile = o->common.compile};
     fx_status read = folder ? verify_load_case(&s, model, folder) : fx_load(s.context, model, &s.module);
     bool good = verify_status(&s, "reading", read);
     if (good && o->in_f64) good = verify_status(&s, "casting", fx_module_cast(s.module, FX_F32, FX_F64));
-    if (good) good = folder ? verify(&s, folder) : verify_bare_model(&s);
+    if (good) good = o->against ? verify_two_options(&s, folder) : folder ? verify(&s, folder) : verify_bare_model(&s);
     count(&s, good);
+    free(s.details);
+    json_decref(s.mismatch);
     fx_compiled_free(s.compiled);
     fx_module_free(s.module);
     fx_context_free(s.context);
+    json_decref(s.recipe);
 }
 
 /* ---- Folders
@@ -171,7 +203,7 @@ static void verify_path(verify_options *o, char *path)
 
 int tool_verify(int argc, char **argv)
 {
-    verify_options o = {.common = tool_defaults("verify"), .paths = calloc((size_t)argc, sizeof *o.paths), .cases = json_array()};
+    verify_options o = {.common = tool_defaults("verify"), .paths = calloc((size_t)argc, sizeof *o.paths), .cases = json_array(), .ulp = -1};
     if (!o.paths) return TOOL_FAILED;
     tool_parse(&argp, argc, argv, &o);
     tool_progress_begin(&o.common);

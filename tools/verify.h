@@ -4,10 +4,15 @@
 #define FX_TOOLS_VERIFY_H
 
 #include "tool.h"
+#include "fxjit/bisect.h"
 
 typedef struct verify_options {
     tool_options common;
-    bool in_f64, verbose;
+    bool in_f64, verbose, no_bisect;
+    const char *against;    /* options, or a model; NULL: the interpreter */
+    double ulp;             /* below 0: the derived bounds */
+    const char *reproducer; /* folder; NULL: after the model's name */
+    int reproducers;        /* written so far */
     const char **paths;
     int n_paths;
     int passed, failed, skipped, with_fallbacks, with_fixed;
@@ -23,6 +28,12 @@ typedef struct subject {
     fx_compiled *compiled;
     bool skip;
     char why[512];
+    fx_compile_options compile; /* the common ones, or a reproducer's own */
+    json_t *recipe;             /* reproducer.json; NULL: none */
+    char *details;              /* printed below the reason; NULL: none */
+    json_t *mismatch;           /* the same for JSON; NULL: none */
+    fx_difference first;        /* of the first bad node's value */
+    char first_node[256];
 } subject;
 
 typedef enum verify_engine { ENGINE_COMPILED, ENGINE_INTERPRETER, ENGINES } verify_engine;
@@ -44,5 +55,24 @@ fx_status verify_load_case(subject *s, const char *model, const char *folder);
 bool verify_onnx_case(subject *s, const char *folder);  /* test_data_set_N/input_N.pb, output_N.pb */
 bool verify_bench_case(subject *s, const char *folder); /* in/, out/, sizes/N/{in,out} */
 bool verify_bare_model(subject *s);                     /* compiled against interpreter */
+
+/* verify_mismatch.c: finds where compiled code goes wrong: s->details, s->mismatch, s->first and s->first_node; writes the
+ * reproducer. inputs: as a run takes them. against NULL: the interpreter. False: nothing was found, or --no-bisect. */
+bool verify_search(subject *s, const tool_tensors *inputs, const fx_compile_options *against, double ulp);
+/* One line of the details: a word and a text. */
+void verify_detail(FILE *out, const char *word, const char *format, ...) FX_PRINTF(3, 4);
+json_t *verify_number(double value); /* text where JSON has no number */
+json_t *verify_position(const fx_difference *at);
+
+/* verify_against.c: two option sets. */
+bool verify_two_options(subject *s, const char *folder);
+/* "precision=strict,fusion=off,cpu=haswell" over the options that are there; a usage error when it is no such list. */
+void verify_parse_options(const char *text, fx_compile_options *options, char *memory, size_t bytes);
+/* Both on these inputs. ulp below 0: within twice the interpreter's bounds. */
+bool verify_pair(subject *s, const tool_tensors *inputs, const fx_compile_options *against, double ulp);
+
+/* verify_recipe.c: what a reproducer wants to be run with. */
+bool verify_read_recipe(subject *s, const char *folder);
+bool verify_recipe_pair(const subject *s, fx_compile_options *against, double *ulp); /* false: it is held against the interpreter */
 
 #endif

@@ -1,38 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify_bare.c: a model alone: compiled code against the interpreter on random inputs, within the error bound that the interpreter
- * carries along. On a mismatch the first bad node is found by halving: the graph is compiled with an earlier node as output. What
- * runs leave in inputs and in state must agree too. */
+ * carries along. What runs leave in inputs and in state must agree too. */
 #include "verify.h"
-#include <math.h>
-#include <stdlib.h>
 
 /* What both engines made of one output. */
 typedef struct outcome {
     bool good;
     int32_t output;
-    int64_t element;
-    double actual, expected, bound;
-    fx_dtype dtype;
+    fx_difference at;
 } outcome;
-
-/* Differences that the bound of subnormal results cannot express. */
-#define TINY 1e-40
-
-static bool within(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound, int64_t i)
-{
-    double a = fx_tensor_get(actual, i), b = fx_tensor_get(expected, i), limit = fx_tensor_get(bound, i);
-    if (a == b || (isnan(a) && isnan(b)) || !(limit < (double)INFINITY)) return true;
-    return fabs(a - b) <= limit + TINY;
-}
-
-static outcome compare_output(int32_t index, const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound)
-{
-    for (int64_t i = 0; i < fx_tensor_elems(expected); i++)
-        if (!within(actual, expected, bound, i))
-            return (outcome){
-                false, index, i, fx_tensor_get(actual, i), fx_tensor_get(expected, i), fx_tensor_get(bound, i), expected->dtype};
-    return (outcome){.good = true};
-}
 
 /* Bounds go with outputs; what else a run changes must agree as far as expected outputs of a file have to. */
 #define CHANGED_TOLERANCE 1e-4
@@ -82,10 +58,11 @@ static bool run_engines(subject *s, const tool_tensors *inputs, engines *e)
 static bool compare_engines(subject *s, const tool_tensors *inputs, outcome *out)
 {
     engines e = {0};
+    fx_difference at;
     *out = (outcome){.good = true};
     bool good = run_engines(s, inputs, &e);
     for (int32_t i = 0; i < e.slow.n && good && out->good; i++)
-        *out = compare_output(i, &e.fast.tensor[i], &e.slow.tensor[i], &e.bounds.tensor[i]);
+        *out = (outcome){fx_tensor_agrees(&e.fast.tensor[i], &e.slow.tensor[i], &e.bounds.tensor[i], 0, &at), i, at};
     if (good && out->good) good = same_changes(s, &e.in[ENGINE_COMPILED], &e.in[ENGINE_INTERPRETER]);
     for (int i = 0; i < ENGINES; i++) tool_tensors_free(&e.in[i]);
     tool_tensors_free(&e.fast);
@@ -94,63 +71,19 @@ static bool compare_engines(subject *s, const tool_tensors *inputs, outcome *out
     return good;
 }
 
-/* ---- The first bad node
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- What is told ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_candidate(const fx_node *node)
+static bool report(subject *s, const tool_tensors *inputs, const outcome *bad)
 {
-    return fx_node_opcode(node) == FX_CALL_FUNCTION && fx_node_result_count(node) == 1;
-}
-
-static fx_node **candidates(fx_graph *graph, int32_t *out_n)
-{
-    fx_node **list = calloc((size_t)fx_graph_size(graph) + 1, sizeof *list);
-    *out_n = 0;
-    for (fx_node *node = fx_graph_first(graph); list && node; node = fx_node_next(node))
-        if (is_candidate(node)) list[(*out_n)++] = node;
-    return list;
-}
-
-/* Both engines with this node as the graph's output; counts as bad when one of them fails. */
-static bool node_is_good(subject *s, fx_node *node, const tool_tensors *inputs, outcome *out)
-{
-    fx_attr value = fx_node_attr(node);
-    fx_graph *graph = fx_node_graph(node);
-    fx_compiled_free(s->compiled);
-    s->compiled = NULL;
-    if (fx_node_set_args(fx_graph_output_node(graph), fx_tuple(graph, &value, 1), fx_none()) != FX_OK) return false;
-    return compare_engines(s, inputs, out) && out->good;
-}
-
-static void find_first_bad(subject *s, const tool_tensors *inputs, outcome *out, const char **out_node)
-{
-    int32_t n, lo = 0;
-    outcome now;
-    fx_node **nodes = candidates(fx_module_graph(s->module), &n);
-    int32_t hi = n; /* nodes before lo are good; node hi is bad, or there is none */
-    while (nodes && lo < hi) {
-        int32_t middle = lo + (hi - lo) / 2;
-        if (node_is_good(s, nodes[middle], inputs, &now)) {
-            lo = middle + 1;
-        } else {
-            hi = middle;
-            *out = now;
-            *out_node = fx_node_name(nodes[middle]);
-        }
+    const char *output = fx_module_output_name(s->module, bad->output);
+    const char *node = s->o->no_bisect ? "not looked for" : "only when all are together";
+    const fx_difference *at = &bad->at;
+    if (verify_search(s, inputs, NULL, 0)) {
+        node = s->first_node;
+        at = &s->first;
     }
-    free(nodes);
-}
-
-static bool report(subject *s, const tool_tensors *inputs, outcome bad)
-{
-    const char *output = fx_module_output_name(s->module, bad.output), *node = NULL;
-    outcome first = bad;
-    find_first_bad(s, inputs, &first, &node);
-    s->why[0] = 0;
-    return verify_fault(
-        s, "output \"%s\" differs; first bad node %s, element %lld: compiled %.9g, interpreter %.9g (%.1f ulp, bound %.3g)", output,
-        node ? node : "only when all are fused", (long long)first.element, first.actual, first.expected,
-        tool_ulp(first.dtype, first.actual, first.expected), first.bound);
+    return verify_fault(s, "output \"%s\" differs; first bad node %s, element %lld: compiled %.9g, interpreter %.9g (%.1f ulp, bound %.3g)",
+                        output, node, (long long)at->element, at->actual, at->expected, at->ulp, at->bound);
 }
 
 /* With one engine there is nothing to compare; it still has to run. */
@@ -173,7 +106,7 @@ bool verify_bare_model(subject *s)
         good = run_alone(s, ENGINE_COMPILED, &inputs);
     } else if (good) {
         good = compare_engines(s, &inputs, &out);
-        if (good && !out.good) good = report(s, &inputs, out);
+        if (good && !out.good) good = report(s, &inputs, &out);
     }
     tool_tensors_free(&inputs);
     return good;

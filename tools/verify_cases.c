@@ -77,7 +77,7 @@ bool verify_compile(subject *s, const tool_tensors *examples)
     bool typed = tool_has_types(s->module);
     return verify_status(
         s, "compiling",
-        fx_compile(s->module, typed ? NULL : examples->tensor, typed ? 0 : examples->n, &s->o->common.compile, &s->compiled));
+        fx_compile(s->module, typed ? NULL : examples->tensor, typed ? 0 : examples->n, &s->compile, &s->compiled));
 }
 
 /* Inputs stay as they are where a run would change them: the next engine needs them too. */
@@ -115,6 +115,18 @@ bool verify_widen(subject *s, tool_tensors *tensors)
 
 typedef enum verify_rule { RULE_ONNX, RULE_BENCH } verify_rule;
 
+/* A reproducer has bounds: which element leaves its own. */
+static bool check_bound(subject *s, verify_engine engine, int32_t index, const fx_tensor *actual, const fx_tensor *expected,
+                        const fx_tensor *bound)
+{
+    fx_difference at;
+    if (fx_tensor_agrees(actual, expected, bound, 0, &at)) return true;
+    const char *by = verify_engine_name(engine), *name = fx_module_output_name(s->module, index);
+    if (!at.same_type) return verify_fault(s, "%s: output \"%s\" is of another type than expected", by, name);
+    return verify_fault(s, "%s: output \"%s\" element %lld is %.9g, expected %.9g (%.3g ulp, bound %.3g)", by, name,
+                        (long long)at.element, at.actual, at.expected, at.ulp, at.bound);
+}
+
 static bool check_output(subject *s, verify_engine engine, int32_t index, verify_rule rule, const fx_tensor *actual,
                          const fx_tensor *expected)
 {
@@ -132,8 +144,8 @@ static bool check_output(subject *s, verify_engine engine, int32_t index, verify
     return true;
 }
 
-/* Every wanted engine on one set of inputs. */
-static bool check_set(subject *s, verify_rule rule, tool_tensors *inputs, tool_tensors *expected)
+/* Every wanted engine on one set of inputs. bounds NULL: as the rule says. */
+static bool check_engines(subject *s, verify_rule rule, tool_tensors *inputs, tool_tensors *expected, const tool_tensors *bounds)
 {
     bool good = verify_widen(s, inputs) && verify_widen(s, expected) && verify_compile(s, inputs);
     for (int e = 0; e < ENGINES && good; e++) {
@@ -141,9 +153,18 @@ static bool check_set(subject *s, verify_rule rule, tool_tensors *inputs, tool_t
         if (!verify_wants(s, (verify_engine)e)) continue;
         good = run_on_copies(s, (verify_engine)e, inputs, &out);
         for (int32_t i = 0; i < out.n && good; i++)
-            good = check_output(s, (verify_engine)e, i, rule, &out.tensor[i], &expected->tensor[i]);
+            good = bounds ? check_bound(s, (verify_engine)e, i, &out.tensor[i], &expected->tensor[i], &bounds->tensor[i])
+                          : check_output(s, (verify_engine)e, i, rule, &out.tensor[i], &expected->tensor[i]);
         tool_tensors_free(&out);
     }
+    return good;
+}
+
+/* When an engine is off, whether compiled code is and where tells the search. */
+static bool check_set(subject *s, verify_rule rule, tool_tensors *inputs, tool_tensors *expected)
+{
+    bool good = check_engines(s, rule, inputs, expected, NULL);
+    if (!good && s->compiled && verify_wants(s, ENGINE_INTERPRETER)) (void)verify_search(s, inputs, NULL, 0);
     return good;
 }
 
@@ -272,17 +293,39 @@ fx_status verify_load_case(subject *s, const char *model, const char *folder)
 /* ---- Cases of benchmarks
  * --------------------------------------------------------------------------------------------------------------- */
 
+static bool load_part(subject *s, const char *folder, const char *part, bool inputs, tool_tensors *out)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, part);
+    return verify_status(s, path, tool_load_named(s->context, s->module, path, inputs, out));
+}
+
 static bool check_folder(subject *s, const char *folder)
 {
-    char in[4096], out[4096];
     tool_tensors inputs = {0}, expected = {0};
-    snprintf(in, sizeof in, "%s/in", folder);
-    snprintf(out, sizeof out, "%s/out", folder);
-    bool good = verify_status(s, in, tool_load_named(s->context, s->module, in, true, &inputs)) &&
-                verify_status(s, out, tool_load_named(s->context, s->module, out, false, &expected)) &&
+    bool good = load_part(s, folder, "in", true, &inputs) && load_part(s, folder, "out", false, &expected) &&
                 check_set(s, RULE_BENCH, &inputs, &expected);
     tool_tensors_free(&inputs);
     tool_tensors_free(&expected);
+    return good;
+}
+
+/* What fx_bisection_save wrote. */
+static bool check_reproducer(subject *s, const char *folder)
+{
+    fx_compile_options against;
+    double ulp;
+    tool_tensors inputs = {0}, expected = {0}, bounds = {0};
+    bool good = load_part(s, folder, "in", true, &inputs) && load_part(s, folder, "out", false, &expected) &&
+                load_part(s, folder, "bound", false, &bounds);
+    if (good && verify_recipe_pair(s, &against, &ulp)) {
+        good = verify_pair(s, &inputs, &against, ulp);
+    } else if (good) {
+        good = check_engines(s, RULE_BENCH, &inputs, &expected, &bounds);
+    }
+    tool_tensors_free(&inputs);
+    tool_tensors_free(&expected);
+    tool_tensors_free(&bounds);
     return good;
 }
 
@@ -316,6 +359,8 @@ bool verify_bench_case(subject *s, const char *folder)
 {
     char path[4096];
     struct stat info;
+    if (!verify_read_recipe(s, folder)) return false;
+    if (s->recipe) return check_reproducer(s, folder);
     snprintf(path, sizeof path, "%s/sizes", folder);
     return stat(path, &info) == 0 ? check_sizes(s, folder) : check_folder(s, folder);
 }

@@ -15,6 +15,7 @@
 #define FXJIT_FXJIT_H
 
 #include "fxjit/analysis.h"
+#include "fxjit/bisect.h"
 #include "fxjit/compile.h"
 #include "fxjit/draw.h"
 #include "fxjit/graph.h"

@@ -256,6 +256,29 @@ expect 1 verify "$work/wrong"
 out 'FAIL wrong'
 out '0 passed, 1 failed, 0 skipped'
 expect 1 verify "$work/outputs"
+cd "$work" || exit 1
+printf 'graph {\n%%x = placeholder "x" : f32[64]\n%%y = placeholder "y" : f32[64]\n%%a = call_function "torch.sin"(%%x)\n%%b = call_function "torch.mul"(%%a, %%y)\n%%c = call_function "torch.add"(%%b, %%x)\n%%d = call_function "torch.neg"(%%c)\n%%output = output(%%d)\n}\n' >fma.fx
+expect 0 verify --against precision=strict,threads=1 fma.fx
+expect 1 verify --against fusion=off,precision=strict --ulp 0 fma.fx
+out 'first node c'
+out 'form        native code'
+out 'reproducer  2 nodes: fxjit verify fma.repro'
+for file in model.fxm README reproducer.json in/a_in.npy in/x.npy out/c.npy bound/c.npy; do is_file "fma.repro/$file"; done
+expect 1 verify fma.repro
+out 'FAIL fma.repro: output "c" differs; first node c'
+expect 1 verify --json --reproducer again --against precision=strict --ulp 0 fma.fx
+json "o['cases'][0]['mismatch']['nodes'] == ['b', 'c'] and o['cases'][0]['mismatch']['reproducer'] == 'again'"
+mkdir taken && : >taken/file
+expect 1 verify --reproducer taken --against precision=strict --ulp 0 fma.fx
+out 'taken is there already and is no reproducer'
+is_file fma.fx
+expect 1 verify --no-bisect --against precision=strict --ulp 0 fma.fx
+out 'first node not looked for'
+expect 2 verify --against precison=strict fma.fx
+err "did you mean 'precision'?"
+expect 2 verify --against absent.onnx fma.fx
+err 'neither a file nor OPTION=VALUE'
+cd - >/dev/null || exit 1
 
 # ---- bench
 expect 0 bench --seconds 0.1 --threads 1 "$mlp"
