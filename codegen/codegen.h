@@ -16,6 +16,7 @@ typedef struct fx_codegen_options {
     const fx_target *target;
     int32_t threads;    /* 1: calls bodies directly, no fx_rt_* symbols */
     bool profile;       /* JIT: the entry tells call->profile of every unit; kernels stay as they are */
+    bool perf_map, gdb; /* JIT: kernels have names, perf's map is written, gdb is told */
     const char *symbol; /* of the typed wrapper; the fx_rt_entry is SYMBOL_entry; NULL: "fx_entry" */
     const void *state; /* objects: first values of the state, which becomes SYMBOL_state; NULL: there is none */
     bool (*progress)(void *user, const char *phase, int32_t percent);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codegen/jit.c: a program as native code in this process: kernels and entry as objects, one LLJIT that resolves a closed list of
  * absolute symbols, then the init steps, which fill the weights. */
-#include "codegen/object.h"
+#include "codegen/debug.h"
 #include "ir/diag.h"
 #include "runtime/memory.h"
 #include <inttypes.h>
@@ -21,6 +21,7 @@ struct fx_jit {
     void *wrapper;
     char *consts;    /* 64-byte aligned */
     fx_rt_call call; /* what the typed wrapper starts from */
+    fx_gdb_objects gdb;
     uint64_t hash;
     double codegen_ms, link_ms, init_ms;
 };
@@ -50,8 +51,10 @@ static fx_status check(fx_context *context, const char *what, LLVMErrorRef error
     X(fx_rt_run)                                                                                                                   \
     X(fx_rt_parallel)                                                                                                              \
     X(fx_rt_parallel_profiled)                                                                                                     \
-    X(memcpy) X(memset) X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) X(trunc) X(fmaf) X(fma) X(erf)   \
-        X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(pow) X(atan2)
+    X(memcpy)                                                                                                                      \
+    X(memset)                                                                                                                      \
+    X(memmove) X(fmodf) X(fmod) X(floorf) X(floor) X(ceilf) X(ceil) X(truncf) X(trunc) X(fmaf) X(fma) X(erf) X(sin) X(cos) X(tan)  \
+        X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(pow) X(atan2)
 
 static void add_symbol(fx_jit *jit, LLVMOrcCSymbolMapPair *pair, const char *name, const void *address)
 {
@@ -120,6 +123,7 @@ static fx_status entry_object(fx_jit *jit, const fx_codegen_options *options, LL
     LLVMTargetMachineRef machine = NULL;
     FX_TRY(fx__session_machine(jit->context, options->target, &machine));
     fx_status status = fx__entry_build(&m, NULL, jit->program, options, FX_ENTRY_JIT);
+    if (status == FX_OK && fx__debug_wanted(options)) fx__debug_prepare(m.e.module, jit->program);
     if (status == FX_OK) status = fx__object_emit(jit->context, machine, m.e.module, LLVMObjectFile, "entry", out);
     fx__entry_close(&m);
     LLVMDisposeTargetMachine(machine);
@@ -132,14 +136,20 @@ static fx_status add_object(fx_jit *jit, LLVMMemoryBufferRef object)
     return check(jit->context, "linking", LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), object));
 }
 
-static fx_status link_all(fx_jit *jit, const fx_codegen_options *options, LLVMMemoryBufferRef *object, int32_t n)
+static void write_map(fx_jit *jit, const LLVMMemoryBufferRef *object, int32_t n)
 {
-    const char *symbol = fx__entry_symbol(options);
-    FX_TRY(check(jit->context, "starting the JIT", LLVMOrcCreateLLJIT(&jit->lljit, NULL)));
+    fx_perf_map map;
+    if (!fx__debug_map_open(jit->context, jit->lljit, &map)) return;
+    for (int32_t i = 0; i < n; i++) fx__debug_map_add(&map, object[i]);
+    fx__debug_map_close(&map);
+}
+
+static fx_status link_objects(fx_jit *jit, const char *symbol, bool keep, LLVMMemoryBufferRef *object, int32_t n)
+{
     FX_TRY(define_symbols(jit, symbol));
     for (int32_t i = 0; i < n; i++) {
         LLVMMemoryBufferRef one = object[i];
-        object[i] = NULL;
+        object[i] = keep ? LLVMCreateMemoryBufferWithMemoryRangeCopy(LLVMGetBufferStart(one), LLVMGetBufferSize(one), "") : NULL;
         FX_TRY(add_object(jit, one));
     }
     void *entry;
@@ -147,6 +157,17 @@ static fx_status link_all(fx_jit *jit, const fx_codegen_options *options, LLVMMe
     FX_TRY(look_up(jit, symbol, "", &jit->wrapper));
     memcpy(&jit->entry, &entry, sizeof entry);
     return FX_OK;
+}
+
+static fx_status link_all(fx_jit *jit, const fx_codegen_options *options, LLVMMemoryBufferRef *object, int32_t n)
+{
+    const char *symbol = fx__entry_symbol(options);
+    FX_TRY(check(jit->context, "starting the JIT", LLVMOrcCreateLLJIT(&jit->lljit, NULL)));
+    if (options->gdb) fx__debug_register_begin(jit->context, jit->lljit, &jit->gdb);
+    fx_status status = link_objects(jit, symbol, options->perf_map, object, n);
+    if (options->gdb && fx__debug_register_end(&jit->gdb) != FX_OK && status == FX_OK) status = fx__diag_oom(jit->context);
+    if (status == FX_OK && options->perf_map) write_map(jit, object, n);
+    return status;
 }
 
 static fx_status compile_and_link(fx_jit *jit, const fx_codegen_options *options)
@@ -267,6 +288,7 @@ fx_status fx__jit_new(const fx_program *program, const fx_codegen_options *optio
 void fx__jit_free(fx_jit *jit)
 {
     if (!jit) return;
+    if (jit->gdb.entry) fx__debug_unregister(&jit->gdb);
     if (jit->lljit) LLVMConsumeError(LLVMOrcDisposeLLJIT(jit->lljit));
     free(jit->consts);
     free(jit);

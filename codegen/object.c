@@ -3,6 +3,7 @@
  * and one LLVM context per kernel; building the IR (a tenth of a millisecond) is done under a lock, because it reads the
  * program's dims and reports to its context. The bytes of a kernel do not depend on the number of threads. */
 #include "codegen/object.h"
+#include "codegen/debug.h"
 #include "ir/diag.h"
 #include <elf.h>
 #include <inttypes.h>
@@ -101,6 +102,7 @@ static void compile_one(crew *c, LLVMTargetMachineRef machine, int32_t index)
     fx__frame_name(kernel, false, name);
     pthread_mutex_lock(&c->lock);
     fx_status status = fx__frame_build(&f, NULL, c->program, kernel, c->options->target);
+    if (status == FX_OK && fx__debug_wanted(c->options)) fx__debug_prepare(f.e.module, c->program);
     pthread_mutex_unlock(&c->lock);
     bool good = status == FX_OK && generate(machine, f.e.module, LLVMObjectFile, &how, &problem, &c->out[index]);
     pthread_mutex_lock(&c->lock);
@@ -189,4 +191,28 @@ bool fx__object_section(const char *object, size_t bytes, const char *name, cons
         return true;
     }
     return false;
+}
+
+static bool find_symbols(const char *object, size_t bytes, const Elf64_Ehdr *head, Elf64_Shdr *symbols, Elf64_Shdr *names)
+{
+    for (unsigned i = 1; i < head->e_shnum; i++) {
+        if (!section_header(object, bytes, head, i, symbols) || symbols->sh_type != SHT_SYMTAB) continue;
+        return section_header(object, bytes, head, symbols->sh_link, names);
+    }
+    return false;
+}
+
+void fx__object_functions(const char *object, size_t bytes, void (*each)(void *user, const char *name, size_t bytes), void *user)
+{
+    Elf64_Ehdr head;
+    Elf64_Shdr symbols, names;
+    if (bytes < sizeof head) return;
+    memcpy(&head, object, sizeof head);
+    if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || !find_symbols(object, bytes, &head, &symbols, &names)) return;
+    for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= symbols.sh_size; at += sizeof(Elf64_Sym)) {
+        Elf64_Sym symbol;
+        memcpy(&symbol, object + symbols.sh_offset + at, sizeof symbol);
+        bool function = ELF64_ST_TYPE(symbol.st_info) == STT_FUNC && symbol.st_shndx != SHN_UNDEF;
+        if (function && symbol.st_name < names.sh_size) each(user, object + names.sh_offset + symbol.st_name, symbol.st_size);
+    }
 }

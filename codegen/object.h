@@ -16,5 +16,7 @@ fx_status fx__object_kernel(const fx_program *program, const fx_kernel *kernel, 
 fx_status fx__object_kernels(const fx_program *program, const fx_codegen_options *options, LLVMMemoryBufferRef *out);
 /* A section of an ELF64 object by name; false: there is none. */
 bool fx__object_section(const char *object, size_t bytes, const char *name, const char **out, size_t *out_bytes);
+/* Every function that the object defines. */
+void fx__object_functions(const char *object, size_t bytes, void (*each)(void *user, const char *name, size_t bytes), void *user);
 
 #endif

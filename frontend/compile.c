@@ -70,11 +70,26 @@ static fx_status type_inputs(fx_compiled *it, const fx_tensor *examples, int32_t
     return status;
 }
 
+/* Whether a word is in a list with commas. */
+static bool env_has(const char *variable, const char *word)
+{
+    const char *at = getenv(variable);
+    size_t length = strlen(word);
+    while (at && *at) {
+        size_t n = strcspn(at, ",");
+        if (n == length && strncmp(at, word, n) == 0) return true;
+        at += n + (at[n] == ',');
+    }
+    return false;
+}
+
 static fx_compile_options with_defaults(const fx_compile_options *options)
 {
     fx_compile_options result = options ? *options : (fx_compile_options){0};
     const char *verify = getenv("FXJIT_VERIFY");
     if (verify && *verify && strcmp(verify, "0") != 0) result.verify = true;
+    result.perf_map |= env_has("FXJIT_DEBUG", "perf");
+    result.gdb |= env_has("FXJIT_DEBUG", "gdb");
     return result;
 }
 
@@ -166,6 +181,8 @@ fx_codegen_options fx__compile_codegen_options(const fx_compiled *it)
     return (fx_codegen_options){.target = &it->target,
                                 .threads = it->threads,
                                 .profile = it->options.profile,
+                                .perf_map = it->options.perf_map,
+                                .gdb = it->options.gdb,
                                 .progress = it->options.progress,
                                 .progress_user = it->options.progress_user};
 }

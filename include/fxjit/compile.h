@@ -81,6 +81,8 @@ typedef struct fx_compile_options {
     bool no_fusion;   /* one kernel per node */
     bool no_in_place; /* every value in a buffer of its own, nothing shared */
     bool verify;      /* check every form after every pass (also FXJIT_VERIFY=1) */
+    bool perf_map;    /* perf shows kernels by name: /tmp/perf-PID.map (also FXJIT_DEBUG=perf); code stays the same bytes */
+    bool gdb;         /* gdb shows them, too (also FXJIT_DEBUG=gdb, FXJIT_DEBUG=perf,gdb); see docs/DEBUGGING.md */
     bool profile;     /* runs can be measured unit by unit (fxjit/profile.h); the entry alone differs, and objects do not */
     fx_progress progress;
     void *progress_user;

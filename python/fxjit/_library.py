@@ -42,7 +42,8 @@ class CompileOptions(ctypes.Structure):
     """fx_compile_options."""
     _fields_ = [("threads", ctypes.c_int32), ("precision", ctypes.c_int), ("target_triple", ctypes.c_char_p),
                 ("target_cpu", ctypes.c_char_p), ("target_features", ctypes.c_char_p), ("no_fusion", ctypes.c_bool),
-                ("no_in_place", ctypes.c_bool), ("verify", ctypes.c_bool), ("profile", ctypes.c_bool), ("progress", ctypes.c_void_p),
+                ("no_in_place", ctypes.c_bool), ("verify", ctypes.c_bool), ("perf_map", ctypes.c_bool), ("gdb", ctypes.c_bool),
+                ("profile", ctypes.c_bool), ("progress", ctypes.c_void_p),
                 ("progress_user", ctypes.c_void_p)]
 
 

@@ -41,7 +41,7 @@ class Options:
             raise Error("E_ARG", [], f"precision is {precision!r}; expected one of {', '.join(c.PRECISIONS)}")
         self._progress = _ProgressFunction(lambda _user, phase, done: bool(progress(phase.decode(), done))) if progress else None
         texts = [text.encode() if text is not None else None for text in (target_triple, target_cpu, target_features)]
-        self.struct = c.CompileOptions(threads, c.PRECISIONS[precision], *texts, not fusion, not in_place, verify, False,
+        self.struct = c.CompileOptions(threads, c.PRECISIONS[precision], *texts, not fusion, not in_place, verify, False, False, False,
                                        ctypes.cast(self._progress, ctypes.c_void_p) if self._progress else None, None)
 
 

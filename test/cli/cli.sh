@@ -346,6 +346,32 @@ out 'GFLOP/s'
 expect 2 machine "$mlp"
 err 'no model'
 
+# ---- perf and gdb
+FXJIT_DEBUG=perf "$fxjit" run "$data/convnet/model.onnx" >"$work/out" 2>"$work/err" &
+pid=$!
+wait $pid
+last='FXJIT_DEBUG=perf fxjit run'
+mv "/tmp/perf-$pid.map" "$work/out"
+out '_wide_Conv_output_0'
+out 'fx_entry.run'
+if ! command -v gdb >/dev/null; then
+    echo 'gdb is not installed: whether it names generated code is not tested'
+elif ldd "$fxjit" | grep -q libasan; then
+    echo 'gdb and sanitizers do not go together: whether it names generated code is not tested'
+else
+    kernel=$(sed -n 's/.* \(k[0-9]*__wide_Conv_output_0\)$/\1/p' "$work/out")
+    FXJIT_DEBUG=gdb timeout 100 gdb -q -nx -batch -ex 'set breakpoint pending on' -ex "break $kernel" -ex run -ex bt \
+        --args "$fxjit" run --threads 1 "$data/convnet/model.onnx" >"$work/out" 2>"$work/err" </dev/null
+    last='gdb'
+    if grep -q 'ptrace: Operation not permitted' "$work/err"; then
+        echo 'gdb may not trace here: whether it names generated code is not tested'
+    else
+        out "in $kernel ()"
+        out 'in fx_entry_entry ()'
+        out 'in fx_run ()'
+    fi
+fi
+
 # ---- profile
 expect 0 profile --runs 3 --seconds 0 --threads 1 "$mlp"
 out 'of roof'
