@@ -18,7 +18,8 @@ typedef struct fx_interpreter fx_interpreter;
 
 enum { FX_RUN_RESULTS = 16 };
 /* What a node yields: empty when a function is called, filled by it. Memory is made by fx_tensor_alloc and becomes the
- * interpreter's, which frees it after the last use; or it is borrowed, all of it, and lives until the run ends. */
+ * interpreter's, which frees it after the last use; or it is borrowed, all of it, and lives until the run ends or, being part of a
+ * value of one of the node's inputs, as long as that. */
 typedef struct fx_results {
     fx_tensor tensor[FX_RUN_RESULTS];
     int32_t n;
@@ -50,10 +51,11 @@ FX_API void fx_interpreter_forget(fx_interpreter *interpreter); /* all given val
 FX_API void fx_interpreter_keep(fx_interpreter *interpreter, bool on);
 /* Runs the graph. inputs: for the placeholders that were not given a value, in order; those nobody needs and those whose default is
  * None may be missing at the end. outputs: as for fx_interpret; memory where data is NULL is allocated and belongs to the caller.
- * call_module runs the submodule's graph. Changes in place that another node, an input or a buffer would see are FX_E_UNSUPPORTED:
- * pass `functionalise` takes them apart, fx_interpret carries them out. FX_E_ARG: a number of inputs or outputs that does not fit,
- * a value that is missing; FX_E_UNSUPPORTED: a node without an operator of the table; FX_E_NOT_FOUND: a path that leads nowhere;
- * FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD: inputs that do not fit. The message names the node and where it was traced. */
+ * call_module runs the submodule's graph. Changes in place are seen by views, inputs, given values and buffers, as for fx_interpret;
+ * a run that fails leaves them as they were. FX_E_ARG: a number of inputs or outputs that does not fit, a value that is missing;
+ * FX_E_UNSUPPORTED: a node without an operator of the table; FX_E_ALIAS: a change of elements that share memory; FX_E_NOT_FOUND: a
+ * path that leads nowhere; FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD: inputs that do not fit. The message names the node and where it was
+ * traced, and the calls it stands in. */
 FX_API fx_status fx_interpreter_run(fx_interpreter *interpreter, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
                                     int32_t n_outputs);
 /* A node's value, in a function that is executing a node, or of the last run when values are kept; NULL: it has none (any more). */
