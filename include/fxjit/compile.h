@@ -50,8 +50,9 @@ FX_API fx_status fx_tensor_load_pb(fx_context *context, const char *path, FX_GIV
 
 /* outputs[i].data may be NULL: then memory is allocated and the caller releases it. Inputs that the graph changes are changed. A
  * buffer of the module that it changes becomes the module's own copy with the new values (fx_module_tensor), and the memory it was
- * made from stays as it is. A graph with submodules, bodies or calls that are no operators is brought into core form first
- * (fx_module_core), which is done anew for every call. */
+ * made from stays as it is. A run that fails leaves inputs and buffers with the values they had; outputs that were given may have
+ * been filled in part. A graph with calls that are no operators is brought into core form first (fx_module_core), which is done anew
+ * for every call. A message names the node, where it was traced, and the calls it stands in. */
 FX_API fx_status fx_interpret(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, int32_t n_outputs);
 /* The same, and per output element a bound on the rounding error of any legal evaluation order (f64 tensors, released by caller). */
 FX_API fx_status fx_interpret_bound(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
@@ -130,7 +131,9 @@ FX_API int32_t fx_compiled_state_count(const fx_compiled *compiled);
 FX_API const char *fx_compiled_state_path(const fx_compiled *compiled, int32_t index); /* NULL: no such buffer */
 /* Whether runs change the caller's input: its elements must lie apart, and no other input or output may overlap it. */
 FX_API bool fx_compiled_input_is_written(const fx_compiled *compiled, int32_t index);
-/* fx_run with this state; NULL: the compiled graph's own. A run that fails may have changed state and inputs in part. */
+/* fx_run with this state; NULL: the compiled graph's own. A call that does not fit (FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD,
+ * FX_E_ALIAS) changes nothing, nor does a run of a graph that is interpreted. A run of compiled code that fails later (FX_E_INDEX, a
+ * failing call) may have changed state and inputs in part, since values are computed in their place: fx_interpret keeps them. */
 FX_API fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
                              fx_tensor *outputs, int32_t n_outputs);
 
