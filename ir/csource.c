@@ -352,6 +352,18 @@ static void put_return(fx_csource *c, const fx_attr *value, int32_t n)
     fx__text_append(c->text, "}, %d, out);\n}\n", (int)n);
 }
 
+static void put_specs(fx_csource *c)
+{
+    const char *const specs[] = {c->graph->in_spec, c->graph->out_spec};
+    if (!specs[0] && !specs[1]) return;
+    put(c, "    fx_graph_set_specs(graph");
+    for (int i = 0; i < 2; i++) {
+        put(c, specs[i] ? ", " : ", NULL");
+        if (specs[i]) fx__csource_string(c, specs[i]);
+    }
+    put(c, ");\n");
+}
+
 static void put_nodes(fx_csource *c)
 {
     const fx_node *output = fx_graph_output_node(c->graph);
@@ -376,6 +388,7 @@ static bool put_function_of(fx_csource *c, const char *name)
     put_signature(c, name);
     put_tensors(c);
     put_symbols(c);
+    put_specs(c);
     put_nodes(c);
     return true;
 }

@@ -419,6 +419,16 @@ static bool read_guard(scope *s)
     return !r->bad && (fx__dims_assume(s->graph->dims, kind, a, b, why) || fx__lex_error(r, "this assumption can never hold"));
 }
 
+/* "in_spec" or "out_spec" has been read. */
+static bool read_spec(scope *s, bool is_input)
+{
+    fx_graph *graph = s->graph;
+    const char *spec = fx__lex_string(s->r);
+    if (!spec) return false;
+    fx_status status = fx_graph_set_specs(graph, is_input ? spec : graph->in_spec, is_input ? graph->out_spec : spec);
+    return status == FX_OK || fx__lex_error(s->r, "no nesting of %s", is_input ? "arguments" : "results");
+}
+
 /* ---- Graphs and files -------------------------------------------------------------------------------------------------- */
 
 /* "graph" has been read. */
@@ -435,9 +445,11 @@ static fx_graph *read_graph(fx_reader *r, fx_graph *graph, int depth)
             fx__lex_error(r, "the graph that begins on line %d has no '}'", line);
             return graph;
         }
-        bool good = fx__lex_accept_word(r, "symbol")   ? read_symbol(&s)
-                    : fx__lex_accept_word(r, "assume") ? read_guard(&s)
-                                                       : read_statement(&s);
+        bool good = fx__lex_accept_word(r, "symbol")     ? read_symbol(&s)
+                    : fx__lex_accept_word(r, "assume")   ? read_guard(&s)
+                    : fx__lex_accept_word(r, "in_spec")  ? read_spec(&s, true)
+                    : fx__lex_accept_word(r, "out_spec") ? read_spec(&s, false)
+                                                         : read_statement(&s);
         if (!good) fx__lex_recover(r);
     }
     if (core && r->n_errors == errors) {

@@ -270,12 +270,23 @@ static void put_guard(fx_text *text, const fx_dims *dims, const fx_guard *guard,
     put(text, "\n");
 }
 
+static void put_spec(fx_text *text, const char *word, const char *spec, int indent)
+{
+    if (!spec) return;
+    put_indent(text, indent);
+    put(text, word);
+    put_string(text, spec);
+    put(text, "\n");
+}
+
 static void put_graph(fx_text *text, const fx_graph *graph, int indent)
 {
     put(text, graph->core ? "graph core {\n" : "graph {\n");
     for (int32_t i = 0; i < fx__dims_sym_count(graph->dims); i++) put_symbol(text, fx__dims_sym(graph->dims, i), indent + 1);
     for (int32_t i = 0; i < fx__dims_guard_count(graph->dims); i++)
         put_guard(text, graph->dims, fx__dims_guard(graph->dims, i), indent + 1);
+    put_spec(text, "in_spec ", graph->in_spec, indent + 1);
+    put_spec(text, "out_spec ", graph->out_spec, indent + 1);
     FX_EACH_NODE(node, graph) put_node(text, node, indent + 1);
     put_indent(text, indent);
     put(text, "}");

@@ -108,6 +108,7 @@ static fx_module *names(fx_context *context)
                                                     .keep_name = true});
     }
     fx_node_set_kwarg(x, "alpha", fx_int(1));
+    fx_graph_set_specs(g, "{\"tuple\":[{\"dict\":{\"a \\\"b\\\" \\n\":{\"leaf\":true}}}]}", "{\"leaf\":true}");
     fx_graph_output(g, fx_node_attr(x));
     fx_graph_propagate(g);
     return module;

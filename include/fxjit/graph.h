@@ -226,6 +226,13 @@ FX_API fx_status fx_graph_unobserve(fx_graph *graph, int32_t id); /* FX_E_NOT_FO
 /* Computes dtype and shape of every node from the placeholders; unsupported operators are all reported (FX_E_UNSUPPORTED). */
 FX_API fx_status fx_graph_propagate(fx_graph *graph);
 
+/* How the arguments and the result of the function are nested that the graph came from, where its inputs and outputs are their leaves
+ * (fxjit/trace.h, fx_trace_argument; torch.fx's pytrees): compact JSON of docs/FORMAT.md; NULL: they are not nested. set: copies both,
+ * NULL removes; FX_E_FORMAT for other texts, nothing has changed then; FX_E_OOM. */
+FX_API const char *fx_graph_in_spec(const fx_graph *graph);
+FX_API const char *fx_graph_out_spec(const fx_graph *graph);
+FX_API fx_status fx_graph_set_specs(fx_graph *graph, const char *in_spec, const char *out_spec);
+
 /* Texts. Each result belongs to the caller and is freed with fx_text_free; NULL when out of memory. */
 FX_API FX_GIVES char *fx_graph_to_string(const fx_graph *graph);  /* as torch.fx's str(graph) */
 FX_API FX_GIVES char *fx_graph_to_table(const fx_graph *graph);   /* as torch.fx's print_tabular */

@@ -210,6 +210,58 @@ START_TEST(hosts_find_inputs_and_outputs_by_path)
 }
 END_TEST
 
+/* What nests stands in every text of a graph. */
+START_TEST(nesting_is_read_back)
+{
+    setup();
+    fx_module *module = trace_nested();
+    fx_graph *graph = fx_module_graph(module), *again;
+    char *text = fx_graph_to_fx(graph), *source = fx_graph_to_c(graph, "build");
+    ck_assert_ptr_nonnull(strstr(source, "    fx_graph_set_specs(graph, \"{\\\"tuple\\\":[{\\\"dict\\\":{\\\"a\\\":"));
+    CHECK_OK(context, fx_graph_parse(context, "again", text, strlen(text), &again));
+    ck_assert_str_eq(
+        fx_graph_in_spec(again),
+        "{\"tuple\":[{\"dict\":{\"a\":{\"leaf\":true},\"b\":{\"list\":[{\"leaf\":true},{\"leaf\":true}]}}},{\"leaf\":true}]}");
+    ck_assert_str_eq(fx_graph_out_spec(again), fx_graph_out_spec(graph));
+    fx_text_free(text);
+    fx_text_free(source);
+    fx_graph_free(again);
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
+START_TEST(other_nestings_are_refused)
+{
+    static const char *const wrong[] = {"",
+                                        "{\"leaf\":true}", /* arguments stand in a tuple */
+                                        "{\"tuple\":[{\"leaf\": true}]}",
+                                        "{\"tuple\":[{\"leaf\":true},]}",
+                                        "{\"tuple\":[{\"leaf\":true}]} ",
+                                        "{\"tuple\":[{\"leaf\":true}]",
+                                        "{\"tuple\":[{\"dict\":{a:{\"leaf\":true}}}]}",
+                                        "{\"tuple\":[{\"dict\":{\"a\\x\":{\"leaf\":true}}}]}",
+                                        "{\"tuple\":[{\"dict\":{\"a:{\"leaf\":true}}}]}",
+                                        "{\"tuple\":[{\"dict\":[{\"leaf\":true}]}]}"};
+    static const char good[] = "{\"tuple\":[{\"dict\":{\"a\\u0041\":{\"none\":true}}},{\"list\":[]}]}";
+    setup();
+    fx_graph *graph = fx_graph_new(context), *read;
+    CHECK_OK(context, fx_graph_set_specs(graph, good, NULL));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ck_assert_msg(fx_graph_set_specs(graph, wrong[i], NULL) == FX_E_FORMAT, "%s", wrong[i]);
+        ck_assert_str_eq(fx_graph_in_spec(graph), good);
+    }
+    CHECK_OK(context, fx_graph_set_specs(graph, NULL, NULL));
+    ck_assert_ptr_null(fx_graph_in_spec(graph));
+    fx_graph_free(graph);
+    fx_context_clear(context);
+    static const char text[] = "graph {\nout_spec \"[]\"\n%output = output(None)\n}\n";
+    ck_assert_int_eq(fx_graph_parse(context, "text", text, strlen(text), &read), FX_E_FORMAT);
+    CHECK_DIAG(context, "text:2: no nesting of results");
+    teardown();
+}
+END_TEST
+
 START_TEST(constants_are_no_outputs_of_a_run)
 {
     setup();
@@ -287,5 +339,5 @@ START_TEST(misuse_is_told)
 END_TEST
 
 FX_TESTS("trace_nested", graphs_and_code_are_torchs, runs_assert_what_a_function_was_specialised_for,
-         hosts_find_inputs_and_outputs_by_path, constants_are_no_outputs_of_a_run, values_nest_without_a_nested_argument,
-         misuse_is_told)
+         hosts_find_inputs_and_outputs_by_path, nesting_is_read_back, other_nestings_are_refused, constants_are_no_outputs_of_a_run,
+         values_nest_without_a_nested_argument, misuse_is_told)
