@@ -173,21 +173,46 @@ fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *
 
 /* ---- One kernel --------------------------------------------------------------------------------------------------------- */
 
-fx_status fx__codegen_kernel_text(const fx_program *program, const fx_codegen_options *options, int32_t kernel, bool assembly,
-                                  char **out_text)
+static fx_status put_form(fx_text *text, fx_e *e, LLVMTargetMachineRef machine, fx_code_form form)
+{
+    if (form != FX_CODE_OBJECT) return put_module(text, e, machine, form == FX_CODE_ASM, "module");
+    LLVMMemoryBufferRef object = NULL;
+    FX_TRY(fx__object_emit(text->context, machine, e->module, LLVMObjectFile, "module", &object));
+    fx__text_put(text, LLVMGetBufferStart(object), LLVMGetBufferSize(object));
+    LLVMDisposeMemoryBuffer(object);
+    return FX_OK;
+}
+
+static fx_status put_index(fx_text *text, const fx_program *program, const fx_codegen_options *options, LLVMTargetMachineRef machine,
+                           int32_t index, fx_code_form form)
+{
+    if (index < program->n_kernel) {
+        fx_frame f;
+        fx_status status = fx__frame_build(&f, NULL, program, program->kernel[index], options->target);
+        if (status == FX_OK) status = put_form(text, &f.e, machine, form);
+        fx__frame_close(&f);
+        return status;
+    }
+    fx_entry_module m;
+    fx_status status = fx__entry_build(&m, NULL, program, options, FX_ENTRY_JIT);
+    if (status == FX_OK) status = put_form(text, &m.e, machine, form);
+    fx__entry_close(&m);
+    return status;
+}
+
+fx_status fx__codegen_module(const fx_program *program, const fx_codegen_options *options, int32_t index, fx_code_form form, char **out,
+                             size_t *out_bytes)
 {
     LLVMTargetMachineRef machine = NULL;
     fx_text text;
-    fx_frame f;
-    *out_text = NULL;
+    *out = NULL;
     FX_TRY(fx__session_start(program->context));
     FX_TRY(fx__session_machine(program->context, options->target, &machine));
     fx__text_init(&text, program->context);
-    fx_status status = fx__frame_build(&f, NULL, program, program->kernel[kernel], options->target);
-    if (status == FX_OK) status = put_module(&text, &f.e, machine, assembly, "kernel");
-    fx__frame_close(&f);
+    fx_status status = put_index(&text, program, options, machine, index, form);
+    *out_bytes = text.bytes;
     LLVMDisposeTargetMachine(machine);
-    return finish_text(&text, status, out_text);
+    return finish_text(&text, status, out);
 }
 
 static fx_status copy_section(fx_context *context, const fx_kernel *kernel, LLVMMemoryBufferRef object, char **out,

@@ -42,9 +42,10 @@ fx_status fx__aot_object(const fx_program *program, const fx_codegen_options *op
                          FX_GIVES char **out_object, size_t *out_bytes);
 /* Text of all modules: LLVM IR or assembly. */
 fx_status fx__codegen_text(const fx_program *program, const fx_codegen_options *options, bool assembly, FX_GIVES char **out_text);
-/* Text of one kernel's module. */
-fx_status fx__codegen_kernel_text(const fx_program *program, const fx_codegen_options *options, int32_t kernel, bool assembly,
-                                  FX_GIVES char **out_text);
+/* One module by its kernel's number; n_kernel: the entry. Bytes with a 0 behind them, freed with fx_text_free. */
+typedef enum fx_code_form { FX_CODE_LLVM, FX_CODE_ASM, FX_CODE_OBJECT } fx_code_form;
+fx_status fx__codegen_module(const fx_program *program, const fx_codegen_options *options, int32_t index, fx_code_form form,
+                             FX_GIVES char **out, size_t *out_bytes);
 /* Section bytes of one kernel, for tests: freed with fx_text_free. */
 fx_status fx__codegen_kernel_section(const fx_program *program, const fx_codegen_options *options, int32_t kernel,
                                      FX_GIVES char **out, size_t *out_bytes);

@@ -4,7 +4,7 @@
  *     module ── copy ──► graph ── graph passes ──► core graph ── lower, program passes ──► program ── emit ──► native code
  *
  * Each step below is one function; fx_compile at the end calls them in that order. */
-#include "frontend/compiled.h"
+#include "frontend/watch.h"
 #include "ir/interp.h"
 #include <omp.h>
 #include <stdlib.h>
@@ -32,12 +32,6 @@ static void note_phase(fx_compiled *it, const char *name, double ms)
     if (it->n_phase == FX_PHASES) return;
     it->phase[it->n_phase].name = name;
     it->phase[it->n_phase++].ms = ms;
-}
-
-static fx_status report_progress(const fx_compiled *it, const char *phase, int32_t percent)
-{
-    if (!it->options.progress || it->options.progress(it->options.progress_user, phase, percent)) return FX_OK;
-    return fx__diag(it->context, FX_E_ARG, NULL, "compiling was cancelled during %s", phase);
 }
 
 static fx_status type_placeholder(fx_compiled *it, fx_node *node, int32_t index, const fx_tensor *examples, int32_t n_examples)
@@ -70,42 +64,21 @@ static fx_status type_inputs(fx_compiled *it, const fx_tensor *examples, int32_t
     return status;
 }
 
-/* Whether a word is in a list with commas. */
-static bool env_has(const char *variable, const char *word)
-{
-    const char *at = getenv(variable);
-    size_t length = strlen(word);
-    while (at && *at) {
-        size_t n = strcspn(at, ",");
-        if (n == length && strncmp(at, word, n) == 0) return true;
-        at += n + (at[n] == ',');
-    }
-    return false;
-}
-
-static fx_compile_options with_defaults(const fx_compile_options *options)
-{
-    fx_compile_options result = options ? *options : (fx_compile_options){0};
-    const char *verify = getenv("FXJIT_VERIFY");
-    if (verify && *verify && strcmp(verify, "0") != 0) result.verify = true;
-    result.perf_map |= env_has("FXJIT_DEBUG", "perf");
-    result.gdb |= env_has("FXJIT_DEBUG", "gdb");
-    return result;
-}
-
 fx_status fx__compile_prepare(fx_module *module, const fx_tensor *examples, int32_t n_examples, const fx_compile_options *options,
                               fx_compiled **out)
 {
     *out = NULL;
     fx_compiled *it = calloc(1, sizeof *it);
     if (!it) return fx__diag_oom(module->context);
-    it->options = with_defaults(options);
+    if (options) it->options = *options;
     it->threads = it->options.threads > 0 ? it->options.threads : omp_get_num_procs();
     it->context = module->context;
     fx_graph *graph = fx_graph_clone(module->graph);
     it->module = graph ? fx__module_ensure(graph) : NULL;
     if (graph && !it->module) fx_graph_free(graph);
-    fx_status status = it->module ? type_inputs(it, examples, n_examples) : FX_E_OOM;
+    fx_status status = it->module ? fx__environment_options(it->context, &it->options) : FX_E_OOM;
+    if (status == FX_OK) status = fx__watch_open(it);
+    if (status == FX_OK) status = type_inputs(it, examples, n_examples);
     if (status == FX_OK)
         status = fx__session_target(it->context, it->options.target_triple, it->options.target_cpu, it->options.target_features,
                                     &it->target);
@@ -119,20 +92,23 @@ fx_status fx__compile_prepare(fx_module *module, const fx_tensor *examples, int3
 
 /* ---- 2. Graph passes -------------------------------------------------------------------------------------------------------- */
 
-fx_pass_options fx__compile_pass_options(const fx_compiled *it)
+fx_pass_options fx__compile_pass_options(fx_compiled *it)
 {
     return (fx_pass_options){.target = &it->target,
                              .precision = it->options.precision,
                              .no_fusion = it->options.no_fusion,
                              .no_in_place = it->options.no_in_place,
-                             .verify = it->options.verify};
+                             .verify = it->options.verify,
+                             .after = fx__watch_program,
+                             .after_graph = fx__watch_graph,
+                             .after_user = it};
 }
 
 fx_status fx__compile_graph(fx_compiled *it)
 {
     fx_pass_options options = fx__compile_pass_options(it);
-    FX_TRY(report_progress(it, "graph", 0));
     double start = fx__compile_now_ms();
+    FX_TRY(fx__watch_graph(it, "input", it->module->graph));
     FX_TRY(fx__pipeline_graph(it->module->graph, &options));
     note_phase(it, "graph", fx__compile_now_ms() - start);
     return FX_OK;
@@ -164,7 +140,7 @@ static fx_status copy_interface(fx_compiled *it)
 fx_status fx__compile_program(fx_compiled *it)
 {
     fx_pass_options options = fx__compile_pass_options(it);
-    FX_TRY(report_progress(it, "program", 0));
+    FX_TRY(fx__watch_progress(it, "program", 0));
     double start = fx__compile_now_ms();
     FX_TRY(fx__pipeline_program(it->module->graph, &options, &it->program));
     FX_TRY(copy_interface(it));
@@ -208,15 +184,17 @@ static fx_status interpret_instead(fx_compiled *it)
 fx_status fx__compile_native(fx_compiled *it)
 {
     static const char *const phases[] = {"codegen", "link", "init"};
-    FX_TRY(report_progress(it, "codegen", 0));
+    FX_TRY(fx__watch_progress(it, "codegen", 0));
+    FX_TRY(fx__watch_before_codegen(it));
     compile_count++;
     fx_codegen_options options = fx__compile_codegen_options(it);
     fx_status status = fx__jit_new(it->program, &options, &it->jit);
+    if (status == FX_E_CODEGEN) fx__watch_log(it, FX_LOG_WARNING, "codegen: LLVM failed, the interpreter will run everything");
     if (status == FX_E_CODEGEN) return interpret_instead(it);
     FX_TRY(status);
     fx_compiled_call(it, fx__jit_call(it->jit)); /* what the typed wrapper starts from */
     for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) note_phase(it, phases[i], fx__jit_ms(it->jit, phases[i]));
-    return FX_OK;
+    return fx__watch_after_codegen(it);
 }
 
 /* ---- All of it -------------------------------------------------------------------------------------------------------------- */
@@ -238,6 +216,7 @@ fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t
     fx_compiled *it;
     FX_TRY(fx__compile_prepare(module, example_inputs, n_inputs, options, &it));
     fx_status status = run_steps(it, steps);
+    fx__watch_close(it);
     if (status == FX_OK) {
         *out = it;
     } else {
@@ -249,6 +228,7 @@ fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t
 void fx_compiled_free(fx_compiled *it)
 {
     if (!it) return;
+    fx__watch_close(it);
     fx__run_free_spare(it);
     fx__state_drop(it);
     fx__ffi_closure_free(it->closure);

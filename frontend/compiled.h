@@ -44,6 +44,7 @@ struct fx_compiled {
         double ms;
     } phase[FX_PHASES];
     int32_t n_phase;
+    struct fx_watch *watch; /* frontend/watch.h; NULL: nobody wants to know, and when compiling has ended */
     _Atomic(struct fx_workspace *) spare; /* one workspace kept from run to run */
 };
 
@@ -54,7 +55,7 @@ fx_status fx__compile_prepare(fx_module *module, const fx_tensor *examples, int3
 fx_status fx__compile_graph(fx_compiled *it);
 fx_status fx__compile_program(fx_compiled *it);
 fx_status fx__compile_native(fx_compiled *it);
-fx_pass_options fx__compile_pass_options(const fx_compiled *it);
+fx_pass_options fx__compile_pass_options(fx_compiled *it);
 fx_codegen_options fx__compile_codegen_options(const fx_compiled *it);
 
 /* frontend/calls.c: the fx_rt_step of compiled graphs. */

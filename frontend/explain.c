@@ -81,5 +81,6 @@ fx_status fx_explain_kernel(const fx_compiled *compiled, int32_t kernel, fx_stag
     if (form != FX_STAGE_LLVM && form != FX_STAGE_ASM)
         return fx__diag(compiled->context, FX_E_ARG, NULL, "a kernel has the forms program, llvm and asm");
     fx_codegen_options options = fx__compile_codegen_options(compiled);
-    return fx__codegen_kernel_text(program, &options, kernel, form == FX_STAGE_ASM, out_text);
+    size_t bytes;
+    return fx__codegen_module(program, &options, kernel, form == FX_STAGE_ASM ? FX_CODE_ASM : FX_CODE_LLVM, out_text, &bytes);
 }

@@ -72,8 +72,29 @@ FX_API fx_status fx_module_core(fx_module *module, const fx_tensor *example_inpu
  *   FAST     today the same as DEFAULT. */
 typedef enum fx_precision { FX_PRECISION_DEFAULT, FX_PRECISION_STRICT, FX_PRECISION_FAST } fx_precision;
 
-/* Called now and then during long work; done of total in percent. Return false to cancel. */
+/* The forms of a module on its way: the graph as it came, in core form, the program, and each kernel's code. */
+typedef enum fx_stage_form { FX_STAGE_FX, FX_STAGE_CORE, FX_STAGE_PROGRAM, FX_STAGE_LLVM, FX_STAGE_ASM, FX_STAGE_OBJ } fx_stage_form;
+
+/* Called on the calling thread during all of a compilation, every few hundredths of a second: phases "graph", "program", "codegen" and
+ * "init", and how much of the phase is done in percent. Return false to cancel: FX_E_ARG. What is being generated is finished first. */
 typedef bool (*fx_progress)(void *user, const char *phase, int32_t percent);
+
+/* Receives what was decided, a line without its end at a time. INFO: what each pass did; DEBUG: each decision. */
+typedef enum fx_log_level { FX_LOG_NONE, FX_LOG_WARNING, FX_LOG_INFO, FX_LOG_DEBUG } fx_log_level;
+typedef void (*fx_log)(void *user, fx_log_level level, const char *line);
+
+/* Receives a form after a pass that changed it ("input", "rewrite", "fuse"), or a kernel's code under its symbol, the entry's as "entry".
+ * Bytes are valid during the call; a 0 follows them. */
+enum {
+    FX_DUMP_FX = 1 << FX_STAGE_FX,
+    FX_DUMP_CORE = 1 << FX_STAGE_CORE,
+    FX_DUMP_PROGRAM = 1 << FX_STAGE_PROGRAM,
+    FX_DUMP_LLVM = 1 << FX_STAGE_LLVM,
+    FX_DUMP_ASM = 1 << FX_STAGE_ASM,
+    FX_DUMP_OBJ = 1 << FX_STAGE_OBJ,
+    FX_DUMP_ALL = 63
+};
+typedef void (*fx_dump)(void *user, fx_stage_form form, const char *pass, const char *text, size_t bytes);
 
 typedef struct fx_compile_options {
     int32_t threads; /* 0: as many as cores; 1: no OpenMP */
@@ -87,6 +108,13 @@ typedef struct fx_compile_options {
     bool profile;     /* runs can be measured unit by unit (fxjit/profile.h); the entry alone differs, and objects do not */
     fx_progress progress;
     void *progress_user;
+    fx_log_level log_level; /* 0: FXJIT_LOG=warning|info|debug, else INFO when log is given */
+    fx_log log;             /* NULL: standard error */
+    void *log_user;
+    uint32_t dump;              /* FX_DUMP_*; 0: FXJIT_DUMP=fx,core,program,llvm,asm,obj or all */
+    const char *dump_directory; /* numbered files NNN-PASS.EXT in a new folder of this name; NULL: FXJIT_DUMP_DIR, else fxjit-dump */
+    fx_dump dump_text;          /* called instead of writing files */
+    void *dump_user;
 } fx_compile_options;
 
 typedef struct fx_compiled fx_compiled;
@@ -172,7 +200,6 @@ FX_API const char *fx_compiled_phase(const fx_compiled *compiled, int32_t index,
 /* Number of fx_compile calls of this process that reached code generation. */
 FX_API int64_t fx_compile_count(void);
 
-typedef enum fx_stage_form { FX_STAGE_FX, FX_STAGE_CORE, FX_STAGE_PROGRAM, FX_STAGE_LLVM, FX_STAGE_ASM, FX_STAGE_OBJ } fx_stage_form;
 /* The text (or object bytes) of one form of a module's compilation. Freed with fx_text_free. */
 FX_API fx_status fx_compile_text(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs,
                                  const fx_compile_options *options, fx_stage_form form, FX_GIVES char **out_text, size_t *out_bytes);

@@ -44,7 +44,9 @@ class CompileOptions(ctypes.Structure):
                 ("target_cpu", ctypes.c_char_p), ("target_features", ctypes.c_char_p), ("no_fusion", ctypes.c_bool),
                 ("no_in_place", ctypes.c_bool), ("verify", ctypes.c_bool), ("perf_map", ctypes.c_bool), ("gdb", ctypes.c_bool),
                 ("profile", ctypes.c_bool), ("progress", ctypes.c_void_p),
-                ("progress_user", ctypes.c_void_p)]
+                ("progress_user", ctypes.c_void_p), ("log_level", ctypes.c_int), ("log", ctypes.c_void_p), ("log_user", ctypes.c_void_p),
+                ("dump", ctypes.c_uint32), ("dump_directory", ctypes.c_char_p), ("dump_text", ctypes.c_void_p),
+                ("dump_user", ctypes.c_void_p)]
 
 
 class PythonOptions(ctypes.Structure):

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Watching a compilation: dumps after every pass that changed something, in files and through the callback, log lines, and progress,
+ * which may cancel it anywhere. */
+#include "fxjit/fxjit.h"
+#include "harness.h"
+#include "ir/arena.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct setup {
+    fx_context *context;
+    fx_module *module;
+    fx_compiled *compiled;
+} setup;
+
+static setup begin(const char *file)
+{
+    setup s = {.context = fx_context_new()};
+    char path[512];
+    snprintf(path, sizeof path, "%s/test/data/%s/model.onnx", FX_SOURCE_DIR, file);
+    CHECK_OK(s.context, fx_load(s.context, path, &s.module));
+    return s;
+}
+
+static void end(setup *s)
+{
+    fx_compiled_free(s->compiled);
+    fx_module_free(s->module);
+    fx_context_free(s->context);
+}
+
+/* ---- Dumps --------------------------------------------------------------------------------------------------------------- */
+
+enum { MOST = 256 };
+typedef struct dumps {
+    struct dump {
+        fx_stage_form form;
+        char pass[48];
+        char *text;
+        size_t bytes;
+    } one[MOST];
+    int n;
+} dumps;
+
+static void keep_dump(void *user, fx_stage_form form, const char *pass, const char *text, size_t bytes)
+{
+    dumps *d = user;
+    ck_assert_int_lt(d->n, MOST);
+    struct dump *one = &d->one[d->n++];
+    one->form = form;
+    snprintf(one->pass, sizeof one->pass, "%s", pass);
+    one->text = malloc(bytes + 1);
+    memcpy(one->text, text, bytes + 1);
+    one->bytes = bytes;
+}
+
+static void drop_dumps(dumps *d)
+{
+    for (int i = 0; i < d->n; i++) free(d->one[i].text);
+    d->n = 0;
+}
+
+static int count_form(const dumps *d, fx_stage_form form)
+{
+    int n = 0;
+    for (int i = 0; i < d->n; i++) n += d->one[i].form == form;
+    return n;
+}
+
+static const struct dump *find_dump(const dumps *d, fx_stage_form form, const char *pass)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->one[i].form == form && strcmp(d->one[i].pass, pass) == 0) return &d->one[i];
+    ck_abort_msg("no dump of %s", pass);
+    return NULL;
+}
+
+START_TEST(every_form_is_dumped)
+{
+    setup s = begin("convnet");
+    dumps d = {.n = 0};
+    fx_compile_options options = {.threads = 1, .dump = FX_DUMP_ALL, .dump_text = keep_dump, .dump_user = &d};
+    CHECK_OK(s.context, fx_compile(s.module, NULL, 0, &options, &s.compiled));
+    int kernels = fx_compiled_kernel_count(s.compiled);
+    ck_assert_int_eq(count_form(&d, FX_STAGE_LLVM), kernels + 1);
+    ck_assert_int_eq(count_form(&d, FX_STAGE_ASM), kernels + 1);
+    ck_assert_int_eq(count_form(&d, FX_STAGE_OBJ), kernels + 1);
+    ck_assert_str_eq(d.one[0].pass, "input");
+    char *program;
+    CHECK_OK(s.context, fx_compile_text(s.module, NULL, 0, &(fx_compile_options){.threads = 1}, FX_STAGE_PROGRAM, &program, NULL));
+    ck_assert_str_eq(find_dump(&d, FX_STAGE_PROGRAM, "plan")->text, program);
+    fx_text_free(program);
+    ck_assert_ptr_nonnull(strstr(find_dump(&d, FX_STAGE_CORE, "normalise")->text, "aten.conv2d"));
+    ck_assert_ptr_nonnull(strstr(find_dump(&d, FX_STAGE_LLVM, "entry")->text, "define"));
+    ck_assert_mem_eq(find_dump(&d, FX_STAGE_OBJ, "entry")->text, "\177ELF", 4);
+    for (int i = 1; i < d.n; i++) /* nothing is told twice */
+        if (d.one[i].form == d.one[i - 1].form) ck_assert(d.one[i].bytes != d.one[i - 1].bytes || memcmp(d.one[i].text, d.one[i - 1].text, d.one[i].bytes) != 0);
+    drop_dumps(&d);
+    end(&s);
+}
+END_TEST
+
+static int count_files(const char *folder, bool remove_them)
+{
+    int n = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        char path[1024];
+        if (e->d_name[0] == '.') continue;
+        n++;
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (remove_them) unlink(path);
+    }
+    if (d) closedir(d);
+    if (remove_them) rmdir(folder);
+    return n;
+}
+
+static bool has_file(const char *folder, const char *name)
+{
+    char path[1024];
+    struct stat about;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &about) == 0 && about.st_size > 0;
+}
+
+static void compile(setup *s, const fx_compile_options *options)
+{
+    fx_compiled *compiled;
+    CHECK_OK(s->context, fx_compile(s->module, NULL, 0, options, &compiled));
+    fx_compiled_free(compiled);
+}
+
+START_TEST(each_compilation_has_a_folder)
+{
+    setup s = begin("mlp");
+    char folder[] = "/tmp/fxjit-dump-XXXXXX", second[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(second, sizeof second, "%s.2", folder);
+    fx_compile_options options = {.threads = 1, .dump = FX_DUMP_CORE | FX_DUMP_PROGRAM, .dump_directory = folder};
+    compile(&s, &options);
+    compile(&s, &options);
+    ck_assert(has_file(folder, "000-normalise.core.fx"));
+    ck_assert_int_gt(count_files(folder, false), 5);
+    ck_assert_int_eq(count_files(second, true), count_files(folder, true));
+    /* the same by the environment */
+    setenv("FXJIT_DUMP", "fx,asm", 1);
+    setenv("FXJIT_DUMP_DIR", folder, 1);
+    compile(&s, NULL);
+    ck_assert(has_file(folder, "000-input.fx"));
+    count_files(folder, true);
+    setenv("FXJIT_DUMP", "fx,asn", 1);
+    fx_compiled *compiled;
+    ck_assert_int_eq(fx_compile(s.module, NULL, 0, NULL, &compiled), FX_E_ARG);
+    CHECK_DIAG(s.context, "'asn' is none of fx, core");
+    unsetenv("FXJIT_DUMP");
+    unsetenv("FXJIT_DUMP_DIR");
+    fx_context_clear(s.context);
+    options.dump_directory = "/proc/no/such/folder";
+    ck_assert_int_eq(fx_compile(s.module, NULL, 0, &options, &compiled), FX_E_IO);
+    CHECK_DIAG(s.context, "/proc/no/such/folder");
+    end(&s);
+}
+END_TEST
+
+/* ---- Log ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct lines {
+    char text[65536];
+    int n[4];
+} lines;
+
+static void keep_line(void *user, fx_log_level level, const char *line)
+{
+    lines *l = user;
+    size_t used = strlen(l->text);
+    snprintf(l->text + used, sizeof l->text - used, "%s\n", line);
+    l->n[level]++;
+}
+
+START_TEST(decisions_are_logged)
+{
+    setup s = begin("convnet");
+    lines info = {.text = ""}, debug = {.text = ""}, none = {.text = ""};
+    compile(&s, &(fx_compile_options){.threads = 1, .log = keep_line, .log_user = &info});
+    ck_assert_ptr_nonnull(strstr(info.text, "fuse: "));
+    ck_assert_ptr_nonnull(strstr(info.text, "plan: workspace "));
+    ck_assert_ptr_nonnull(strstr(info.text, "codegen: "));
+    ck_assert_int_eq(info.n[FX_LOG_DEBUG] + info.n[FX_LOG_WARNING], 0);
+    compile(&s, &(fx_compile_options){.threads = 1, .log = keep_line, .log_user = &debug, .log_level = FX_LOG_DEBUG});
+    ck_assert_ptr_nonnull(strstr(debug.text, "fuse: _stem_Conv_output_0 -> _Relu_output_0: TAIL, 8192 bytes\n"));
+    ck_assert_ptr_nonnull(strstr(debug.text, "schedule: k0: "));
+    compile(&s, &(fx_compile_options){.threads = 1, .log = keep_line, .log_user = &none, .log_level = FX_LOG_WARNING});
+    ck_assert_str_eq(none.text, "");
+    end(&s);
+}
+END_TEST
+
+FX_TESTS("watch", every_form_is_dumped, each_compilation_has_a_folder, decisions_are_logged)
