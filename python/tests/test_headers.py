@@ -13,9 +13,9 @@ from fxjit import errors
 INCLUDE = Path(__file__).resolve().parents[2] / "include" / "fxjit"
 STRUCTURES = {"fx_tensor": c.Tensor, "fx_named_tensor": c.NamedTensor, "fx_type": c.Type, "fx_compile_options": c.CompileOptions,
               "fx_python_options": c.PythonOptions}
-SCALARS = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t,
+SCALARS = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "uint32_t": ctypes.c_uint32, "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t,
            "bool": ctypes.c_bool,
-           "fx_dtype": ctypes.c_int, "fx_status": ctypes.c_int, "fx_precision": ctypes.c_int, "fx_stage_form": ctypes.c_int,
+           "fx_log_level": ctypes.c_int, "fx_dtype": ctypes.c_int, "fx_status": ctypes.c_int, "fx_precision": ctypes.c_int, "fx_stage_form": ctypes.c_int,
            "fx_dim": ctypes.c_int64, "fx_tensor": c.Tensor}
 
 
