@@ -106,7 +106,8 @@ const fx_tensor *fx_value_tensor_at(fx_value value, const char *file, int32_t li
     return NULL;
 }
 
-fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
+fx_value fx_trace_input_with(fx_scope *scope, const char *name, const fx_type *type, const fx_attr *default_value,
+                             const char *annotation)
 {
     if (!scope) return FX_NO_VALUE;
     if (!scope->tracing) {
@@ -114,7 +115,13 @@ fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
         return FX_NO_VALUE;
     }
     fx__scope_note_leaf(scope);
-    return fx__scope_add(scope, &(fx_scope_entry){.node = fx_graph_placeholder(scope->graph, name, type)});
+    fx_node *input = fx_graph_placeholder_with(scope->graph, name, type, default_value, annotation);
+    return fx__scope_add(scope, &(fx_scope_entry){.node = input});
+}
+
+fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type)
+{
+    return fx_trace_input_with(scope, name, type, NULL, NULL);
 }
 
 fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint)

@@ -4,9 +4,10 @@
  *
  *   file     = module? graph
  *   module   = "module" STRING NL { ("parameter" | "buffer") STRING ":" type NL } { ("input_name" | "output_name") INT STRING NL }
- *   graph    = "graph" ["core"] "{" { symbol | guard | node | output } "}"
+ *   graph    = "graph" ["core"] "{" { symbol | guard | nesting | node | output } "}"
  *   symbol   = "symbol" IDENT "[" INT "," INT "]" "hint" INT "multiple" INT ["input" INT "axis" INT]
  *   guard    = "assume" dim ("==" | "!=" | "<=") dim [STRING]
+ *   nesting  = ("in_spec" | "out_spec") STRING                        (JSON of docs/FORMAT.md)
  *   node     = NAME "=" opcode STRING ["(" args ")"] [types] ["order" "[" INTs "]"] ["as" STRING] ["meta" dict]
  *              ["body" graph] ["@" STRING [":" INT] ["in" STRING]]    (as: the type annotation)
  *   output   = NAME "=" "output" "(" args ")" ...                     (as a node; its target is always "output")

@@ -49,6 +49,10 @@ FX_API fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor);
 /* Tracing: everything done with the scope's proxies becomes nodes of a new module. */
 FX_API FX_GIVES fx_scope *fx_trace_begin(fx_context *context, const char *module_name);
 FX_API fx_value fx_trace_input(fx_scope *scope, const char *name, const fx_type *type);
+/* The same as Python's signature may say more: a name that begins with * or **, a default (NULL: none; no nodes inside), an annotation as
+ * torch.fx prints it ("torch.Tensor"; NULL: none). They are kept and printed; runs are given every input. */
+FX_API fx_value fx_trace_input_with(fx_scope *scope, const char *name, const fx_type *type, const fx_attr *default_value,
+                                    const char *annotation);
 /* A symbolic size for fx_trace_input types. */
 FX_API fx_dim fx_trace_symbol(fx_scope *scope, const char *name, int64_t lo, int64_t hi, int64_t hint);
 /* A parameter by dotted path. While tracing: a get_attr node (memory borrowed until the module is freed, or freed by release);

@@ -306,6 +306,30 @@ START_TEST(values_nest_without_a_nested_argument)
 }
 END_TEST
 
+/* ---- Signatures ------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(signatures_have_defaults_and_annotations)
+{
+    setup();
+    fx_module *module;
+    fx_attr none = fx_none();
+    fx_scope *scope = fx_trace_begin(context, "signature");
+    fx_value x = fx_trace_input_with(scope, "x", &pair, NULL, "torch.Tensor"),
+             y = fx_trace_input_with(scope, "y", &pair, &none, NULL);
+    fx_value rest = fx_trace_input_with(scope, "*args", &pair, NULL, NULL);
+    CHECK_OK(context, fx_trace_finish(scope, (fx_value[]){x, y, rest}, 3, &module));
+    char *text = fx_graph_to_string(fx_module_graph(module)), *code = fx_graph_to_python(fx_module_graph(module), NULL);
+    ck_assert_ptr_nonnull(strstr(text, "%x : torch.Tensor [num_users=1] = placeholder[target=x]"));
+    ck_assert_ptr_nonnull(strstr(text, "%y : [num_users=1] = placeholder[target=y](default=None)"));
+    ck_assert_ptr_nonnull(strstr(text, "%_args : [num_users=1] = placeholder[target=*args]"));
+    ck_assert_ptr_nonnull(strstr(code, "def forward(self, x : torch.Tensor, y = None, *args):"));
+    fx_text_free(text);
+    fx_text_free(code);
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
 /* ---- Misuse ----------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(misuse_is_told)
@@ -340,4 +364,4 @@ END_TEST
 
 FX_TESTS("trace_nested", graphs_and_code_are_torchs, runs_assert_what_a_function_was_specialised_for,
          hosts_find_inputs_and_outputs_by_path, nesting_is_read_back, other_nestings_are_refused, constants_are_no_outputs_of_a_run,
-         values_nest_without_a_nested_argument, misuse_is_told)
+         values_nest_without_a_nested_argument, signatures_have_defaults_and_annotations, misuse_is_told)
