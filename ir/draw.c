@@ -30,8 +30,10 @@ bool fx__drawing_time(const fx_drawing *d, const fx_node *node, char text[32])
     double us = d->options && d->options->us ? d->options->us[node->id] : -1;
     if (us >= 1000)
         snprintf(text, 32, "%.3g ms", us / 1000);
-    else
+    else if (us >= 1 || us == 0)
         snprintf(text, 32, "%.3g us", us);
+    else
+        snprintf(text, 32, "%.3g ns", us * 1000);
     return us >= 0;
 }
 

@@ -30,12 +30,13 @@ enum {
     FORMAT_JSON,
     FORMAT_HTML
 };
-enum { KEY_STAGE = 512, KEY_FORMAT };
+enum { KEY_STAGE = 512, KEY_FORMAT, KEY_TIMES };
 
 typedef struct show_options {
     tool_options common;
     const char *model, *output;
     int stage, format;
+    bool times;
 } show_options;
 
 static const struct argp_option options[] = {
@@ -45,8 +46,15 @@ static const struct argp_option options[] = {
      "fx (which is read back), python (torch.fx's code), readable (with shapes and submodules), module (a Python file of "
      "classes), c (which traces it again), stats (counts, parameters, flops) or lint (what looks wrong or wasteful)",
      0},
+    {"times", KEY_TIMES, NULL, 0,
+     "with dot, svg or mermaid: the compiled graph, with the time expected of the step that computes a node", 0},
     {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
     {0}};
+
+static bool is_drawing(int format)
+{
+    return format == FORMAT_DOT || format == FORMAT_SVG || format == FORMAT_MERMAID;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -61,6 +69,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_FORMAT:
         o->format = tool_choice("show", "format", arg, formats);
         return 0;
+    case KEY_TIMES:
+        o->times = true;
+        return 0;
     case 'o':
         o->output = arg;
         return 0;
@@ -71,6 +82,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (!o->model) tool_usage("show", "which model?");
         if (o->stage != FX_STAGE_FX && o->format != FORMAT_TEXT) tool_usage("show", "--format is for --stage fx");
+        if (o->times && !is_drawing(o->format)) tool_usage("show", "--times is for --format dot, svg and mermaid");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -85,6 +97,7 @@ static const struct argp argp = {options,
                                  "\vExamples:\n"
                                  "  fxjit show resnet18.onnx\n"
                                  "  fxjit show --format svg -o graph.svg resnet18.onnx\n"
+                                 "  fxjit show --format svg --times -o times.svg resnet18.onnx\n"
                                  "  fxjit show --format html -o graph.html resnet18.onnx\n"
                                  "  fxjit show --format python resnet18.onnx\n"
                                  "  fxjit show --stage program mlp.fx\n"
@@ -173,6 +186,53 @@ static char *lint_text(const fx_graph *graph)
     return text;
 }
 
+/* ---- Times
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+/* By node; -1: no step of a run computes it. The graph is that of the compiled code, which holds at least its output. */
+static double *expected_times(const fx_explanation *code, const fx_graph *graph)
+{
+    int32_t n = fx_graph_id_count(graph);
+    double *us = malloc(((size_t)n + 1) * sizeof *us);
+    for (int32_t id = 0; us && id < n; id++) us[id] = -1;
+    for (int32_t i = 0; us && i < code->n_unit; i++) {
+        const fx_unit *unit = &code->unit[i];
+        for (int32_t k = 0; k < unit->n_nodes && !unit->init; k++)
+            if (fx_node_graph(unit->nodes[k]) == graph) us[fx_node_id(unit->nodes[k])] = unit->expected_us * (double)unit->turns;
+    }
+    return us;
+}
+
+static char *draw_compiled(const fx_compiled *compiled, int format)
+{
+    fx_explanation *code = NULL;
+    if (fx_explain(compiled, &code) != FX_OK) return NULL;
+    const fx_graph *graph = code->n_elsewhere ? fx_node_graph(code->elsewhere[0].node) : NULL; /* its output is one of them */
+    double *us = graph ? expected_times(code, graph) : NULL;
+    fx_draw_options options_of = {.us = us};
+    char *text = !us                        ? NULL
+                 : format == FORMAT_MERMAID ? fx_graph_to_mermaid(graph, &options_of)
+                                            : fx_graph_to_dot_with(graph, &options_of);
+    free(us);
+    fx_explanation_free(code);
+    return text;
+}
+
+static char *text_with_times(fx_context *context, fx_module *module, show_options *o)
+{
+    tool_tensors inputs = {0};
+    fx_compiled *compiled = NULL;
+    fx_status status = tool_has_types(module) ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
+    tool_progress_begin(&o->common);
+    if (status == FX_OK) status = fx_compile(module, inputs.tensor, inputs.n, &o->common.compile, &compiled);
+    tool_progress_end();
+    char *text = status == FX_OK ? draw_compiled(compiled, o->format) : NULL;
+    fx_compiled_free(compiled);
+    tool_tensors_free(&inputs);
+    return text;
+}
+
 static char *graph_text(fx_module *module, int format)
 {
     const fx_graph *graph = fx_module_graph(module);
@@ -217,10 +277,10 @@ static int show_page(const fx_module *module, const show_options *o)
     return result;
 }
 
-static int show_graph(fx_context *context, fx_module *module, const show_options *o)
+static int show_graph(fx_context *context, fx_module *module, show_options *o)
 {
     if (o->format == FORMAT_HTML) return show_page(module, o);
-    char *text = graph_text(module, o->format);
+    char *text = o->times ? text_with_times(context, module, o) : graph_text(module, o->format);
     if (!text) return tool_fail(context, fx_context_status(context), false);
     int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
     fx_text_free(text);

@@ -89,6 +89,12 @@ out 'subgraph cluster_1'
 out 'label="f32[3, 16], 192 B"'
 expect 0 show --format mermaid "$mlp"
 out 'subgraph g1["hidden"]'
+expect 0 show --format dot --times "$mlp"
+out '\ntorch.ops.aten.linear.default\n'
+checks=$((checks + 1))
+grep -qE 'linear.*[0-9] [nu]s"' "$work/out" || fail 'no time in the drawing'
+expect 2 show --format python --times "$mlp"
+err '--times is for'
 expect 0 show --format json "$mlp"
 json "o['format'] == 'fxjit' if 'format' in o else len(o) > 0"
 expect 0 show --format python "$mlp"
