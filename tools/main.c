@@ -5,9 +5,9 @@
 
 static const tool_verb verbs[] = {
     {"show", "print a model as graph, program, LLVM IR or machine code", tool_show},
-    {"run", "run a model on .npy inputs or on random ones", tool_run},
-    {"report", "write a page about a model and its compiled code", tool_report},
     {"explain", "tell what the compiler made of a model, and why", tool_explain},
+    {"report", "write a page about a model and its compiled code", tool_report},
+    {"run", "run a model on .npy inputs or on random ones", tool_run},
     {"verify", "compare compiled code, interpreter and expected outputs", tool_verify},
     {"bench", "measure speed, compile time and memory", tool_bench},
     {"profile", "measure where a run's time goes, unit by unit", tool_profile},
