@@ -40,7 +40,7 @@ static json_t *node_json(const fx_node *node)
 
 static json_t *unit_json(const fx_unit *u)
 {
-    static const char *const kinds[] = {"run", "call", "if", "loop"};
+    static const char *const kinds[] = {"run", "call", "if", "loop", "assert"};
     json_t *nodes = json_array();
     for (int32_t i = 0; i < u->n_nodes; i++) json_array_append_new(nodes, node_json(u->nodes[i]));
     json_t *object = json_pack("{s:i,s:s,s:i,s:i,s:I,s:b,s:o,s:o,s:i}", "index", u->index, "kind", kinds[u->kind], "parent", u->parent,

@@ -123,7 +123,7 @@ static void put_head(const printer *p)
 
 static const char *word_of(const printer *p, const fx_unit *u)
 {
-    static const char *const words[] = {"", "call", "if", "loop"};
+    static const char *const words[] = {"", "call", "if", "loop", "assert"};
     return u->kernel >= 0 ? p->e->kernel[u->kernel].emitter : words[u->kind];
 }
 

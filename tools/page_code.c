@@ -11,7 +11,7 @@ static json_t *numbers(const int32_t *list, int32_t n)
 
 static json_t *unit_json(const page_nodes *nodes, const fx_unit *unit)
 {
-    static const char *const kinds[] = {"RUN", "CALL", "IF", "LOOP"};
+    static const char *const kinds[] = {"RUN", "CALL", "IF", "LOOP", "ASSERT"};
     json_t *computed = json_array();
     for (int32_t i = 0; i < unit->n_nodes; i++)
         json_array_append_new(computed, json_integer(page_nodes_find(nodes, unit->nodes[i])));

@@ -257,6 +257,26 @@ START_TEST(assertions_live_on_in_every_form)
 }
 END_TEST
 
+START_TEST(assertions_are_units_of_explanations)
+{
+    setup();
+    fx_compiled *net;
+    fx_explanation *explain;
+    fx_module *module = read_module(positive);
+    CHECK_OK(context, fx_compile(module, NULL, 0, NULL, &net));
+    CHECK_OK(context, fx_explain(net, &explain));
+    char *json = fx_explanation_to_json(explain, NULL), *text = fx_explanation_to_string(explain, NULL);
+    ck_assert_ptr_nonnull(strstr(json, "assert\""));
+    ck_assert_ptr_nonnull(strstr(text, " assert "));
+    fx_text_free(json);
+    fx_text_free(text);
+    fx_explanation_free(explain);
+    fx_compiled_free(net);
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
 START_TEST(programs_with_assertions_are_read_back)
 {
     setup();
@@ -370,4 +390,4 @@ END_TEST
 
 FX_TESTS("assert", every_engine_holds_what_the_graph_asserts, conditions_are_numbers_of_one_element, many_elements_are_no_condition,
          types_and_sizes_are_asserted_without_a_run, assertions_live_on_in_every_form, programs_with_assertions_are_read_back,
-         a_traced_function_asserts, eager_values_are_asserted_at_once, objects_assert_too)
+         assertions_are_units_of_explanations, a_traced_function_asserts, eager_values_are_asserted_at_once, objects_assert_too)
