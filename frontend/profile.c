@@ -153,6 +153,7 @@ static fx_status sum_up(session *s, fx_profile **out)
     p->wall_max_us = wall.most;
     p->units_us = spread_of(&s->samples, UNITS).median;
     p->entry_us = spread_of(&s->samples, ENTRY).median;
+    for (size_t i = 0; i < s->samples.n; i++) p->total_us += s->samples.value[i * s->samples.width + WALL];
     for (int32_t i = 0; i < m->n_unit; i++) {
         sum_up_unit(s, i, &unit[i]);
         p->wait_us += unit[i].wait_us;

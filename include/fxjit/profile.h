@@ -57,6 +57,7 @@ typedef struct fx_profile {
     int64_t runs;            /* timed */
     double wall_us;          /* median time of a run, that is of fx_run */
     double wall_min_us, wall_max_us;
+    double total_us;         /* of all timed runs together */
     double units_us;         /* median over runs: time inside units */
     double entry_us;         /* median over runs: time outside of them: checking the call, starting threads, measuring */
     double wait_us;          /* mean over runs: the first thread's waiting in all units */
