@@ -119,7 +119,7 @@ static fx_status reduce(fx_bisection *b)
     return FX_OK;
 }
 
-static const char *place_of(fx_arena *arena, const fx_node *node)
+const char *fx__bisect_place(fx_arena *arena, const fx_node *node)
 {
     const fx_loc *loc = &node->loc;
     const char *line = loc->line > 0 ? fx__arena_format(arena, ":%d", (int)loc->line) : "";
@@ -141,7 +141,7 @@ static fx_status describe_node(fx_bisection *b)
     f->nodes = nodes;
     f->node = node->name;
     f->op = node->op ? fx_op_name(node->op) : node->target;
-    f->place = place_of(b->arena, node);
+    f->place = fx__bisect_place(b->arena, node);
     return f->place ? FX_OK : FX_E_OOM;
 }
 

@@ -41,6 +41,9 @@ FX_GIVES fx_module *fx__cut_copy(const fx_module *module);
 /* A copy whose sizes are those of the inputs: no symbols. *out NULL: sizes depend on data, or are part of a region. */
 fx_status fx__cut_sizes(const fx_module *module, const fx_tensor *inputs, int32_t n_inputs, FX_GIVES fx_module **out);
 
+/* "model.py:12, forward"; "" when not known; NULL: out of memory. */
+const char *fx__bisect_place(fx_arena *arena, const fx_node *node);
+
 /* ---- bisect_trial.c: both ways of computing a cut -------------------------------------------------------------------------- */
 
 typedef struct fx_trial {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_DTYPE = 512, KEY_REPRODUCER, KEY_NO_BISECT, KEY_AGAINST, KEY_ULP };
+enum { KEY_DTYPE = 512, KEY_REPRODUCER, KEY_NO_BISECT, KEY_AGAINST, KEY_ULP, KEY_NAN };
 
 static const struct argp_option options[] = {{"dtype", KEY_DTYPE, "f32|f64", 0, "f64 casts weights and inputs before running", 0},
                                              {"reproducer", KEY_REPRODUCER, "DIR", 0,
@@ -18,9 +18,10 @@ static const struct argp_option options[] = {{"dtype", KEY_DTYPE, "f32|f64", 0, 
                                               "features), or with another model, instead of with the interpreter",
                                               0},
                                              {"ulp", KEY_ULP, "N", 0,
-                                              "with --against OPTIONS: results may be so many units of the last place apart; "
-                                              "default: twice the derived error bound",
+                                              "with --against: results may be so many units of the last place apart; default: the derived "
+                                              "error bounds",
                                               0},
+                                             {"nan", KEY_NAN, NULL, 0, "find where NaN and infinity arise, in both engines", 0},
                                              {"verbose", 'v', NULL, 0, "also name what passed", 0},
                                              {0}};
 
@@ -43,6 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_AGAINST:
         o->against = arg;
+        return 0;
+    case KEY_NAN:
+        o->nan = true;
         return 0;
     case KEY_ULP:
         o->ulp = (double)tool_number("verify", "ulp", arg, 0, INT32_MAX);
@@ -81,6 +85,8 @@ static const struct argp argp = {options,
                                  "  fxjit verify /usr/share/libonnx-testdata/data/node\n"
                                  "  fxjit verify --against precision=strict,fusion=off resnet18.onnx\n"
                                  "  fxjit verify --against cpu=haswell --ulp 4 resnet18.onnx\n"
+                                 "  fxjit verify --against resnet18.onnx resnet18.fxm\n"
+                                 "  fxjit verify --nan --input x=x.npy model.fxm\n"
                                  "  fxjit verify --engine interpreter --dtype f64 models/mlp_dynamic\n",
                                  children,
                                  NULL,
@@ -100,13 +106,20 @@ static void count(const subject *s, bool good)
     tool_progress_end();
     if (o->common.json) {
         json_t *one = json_pack("{s:s,s:s,s:s}", "name", s->name, "result", result, "why", good ? "" : s->why);
-        if (s->mismatch) json_object_set(one, "mismatch", s->mismatch);
+        if (s->mismatch) json_object_set(one, o->nan ? "nonfinite" : "mismatch", s->mismatch);
         json_array_append_new(o->cases, one);
         return;
     }
     if (!good) printf("%s %s: %s\n", s->skip ? "skip" : "FAIL", s->name, s->why);
     if (!good && s->details) fputs(s->details, stdout);
     if (good && o->verbose) printf("ok   %s\n", s->name);
+}
+
+static bool check(subject *s, const char *folder, bool (*verify)(subject *, const char *))
+{
+    if (s->o->nan) return verify_nan(s, folder);
+    if (s->o->against) return verify_against(s, folder);
+    return folder ? verify(s, folder) : verify_bare_model(s);
 }
 
 static void verify_one(verify_options *o, const char *name, const char *model, const char *folder,
@@ -116,7 +129,7 @@ static void verify_one(verify_options *o, const char *name, const char *model, c
     fx_status read = folder ? verify_load_case(&s, model, folder) : fx_load(s.context, model, &s.module);
     bool good = verify_status(&s, "reading", read);
     if (good && o->in_f64) good = verify_status(&s, "casting", fx_module_cast(s.module, FX_F32, FX_F64));
-    if (good) good = o->against ? verify_two_options(&s, folder) : folder ? verify(&s, folder) : verify_bare_model(&s);
+    if (good) good = check(&s, folder, verify);
     count(&s, good);
     free(s.details);
     json_decref(s.mismatch);

@@ -8,7 +8,7 @@
 
 typedef struct verify_options {
     tool_options common;
-    bool in_f64, verbose, no_bisect;
+    bool in_f64, verbose, no_bisect, nan;
     const char *against;    /* options, or a model; NULL: the interpreter */
     double ulp;             /* below 0: the derived bounds */
     const char *reproducer; /* folder; NULL: after the model's name */
@@ -64,12 +64,20 @@ void verify_detail(FILE *out, const char *word, const char *format, ...) FX_PRIN
 json_t *verify_number(double value); /* text where JSON has no number */
 json_t *verify_position(const fx_difference *at);
 
-/* verify_against.c: two option sets. */
-bool verify_two_options(subject *s, const char *folder);
+void verify_position_line(FILE *out, const fx_difference *at);
+
+/* verify_against.c: two option sets, or two models. */
+bool verify_against(subject *s, const char *folder);
 /* "precision=strict,fusion=off,cpu=haswell" over the options that are there; a usage error when it is no such list. */
 void verify_parse_options(const char *text, fx_compile_options *options, char *memory, size_t bytes);
 /* Both on these inputs. ulp below 0: within twice the interpreter's bounds. */
 bool verify_pair(subject *s, const tool_tensors *inputs, const fx_compile_options *against, double ulp);
+
+/* Inputs of a folder with some, else as the command line says. */
+bool verify_take_inputs(subject *s, const char *folder, tool_tensors *out);
+
+/* verify_nan.c: where NaN and infinity arise; s->mismatch is a list. */
+bool verify_nan(subject *s, const char *folder);
 
 /* verify_recipe.c: what a reproducer wants to be run with. */
 bool verify_read_recipe(subject *s, const char *folder);

@@ -4,6 +4,7 @@
 #include "verify.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- The other options ----------------------------------------------------------------------------------------------------- */
 
@@ -132,22 +133,79 @@ bool verify_pair(subject *s, const tool_tensors *inputs, const fx_compile_option
     return good;
 }
 
-/* Inputs of a folder with some, else as the command line says. */
-static bool take_inputs(subject *s, const char *folder, tool_tensors *out)
+bool verify_take_inputs(subject *s, const char *folder, tool_tensors *out)
 {
     char path[4096];
-    if (!folder) return verify_status(s, "inputs", tool_inputs(s->context, s->module, &s->o->common, out));
-    snprintf(path, sizeof path, "%s/in", folder);
+    struct stat info;
+    snprintf(path, sizeof path, "%s/in", folder ? folder : "");
+    if (!folder || stat(path, &info) != 0)
+        return verify_status(s, "inputs", tool_inputs(s->context, s->module, &s->o->common, out));
     return verify_status(s, path, tool_load_named(s->context, s->module, path, true, out));
 }
 
-bool verify_two_options(subject *s, const char *folder)
+static bool two_options(subject *s, const char *folder)
 {
     char memory[1024];
     fx_compile_options against = s->compile;
     tool_tensors inputs = {0};
     verify_parse_options(s->o->against, &against, memory, sizeof memory);
-    bool good = take_inputs(s, folder, &inputs) && verify_widen(s, &inputs) && verify_pair(s, &inputs, &against, s->o->ulp);
+    bool good = verify_take_inputs(s, folder, &inputs) && verify_widen(s, &inputs) && verify_pair(s, &inputs, &against, s->o->ulp);
     tool_tensors_free(&inputs);
     return good;
+}
+
+/* ---- Two models ------------------------------------------------------------------------------------------------------------ */
+
+static void put_parting(const fx_parting *p, FILE *out)
+{
+    verify_detail(out, "node", "%s (%s)%s%s", p->node, p->op, *p->place ? ", traced at " : "", p->place);
+    verify_detail(out, "reads", "%s", *p->read ? p->read : "nothing");
+    verify_detail(out, "other", "%s (%s)%s%s", p->other, p->other_op, *p->other_place ? ", traced at " : "", p->other_place);
+    verify_position_line(out, &p->at);
+    verify_detail(out, "this", "%.9g%s", p->at.actual, p->at_output ? ", at the output" : "");
+    verify_detail(out, "the other", "%.9g", p->at.expected);
+    verify_detail(out, "apart", "%.3g ulp, bound %.3g", p->at.ulp, p->at.bound);
+    verify_detail(out, "in both", "%d of %d values", (int)p->n_matched, (int)p->n_nodes);
+}
+
+static json_t *parting_as_json(const fx_parting *p)
+{
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:i,s:i}", "output", p->output, "node", p->node, "operator",
+                     p->op, "traced", p->place, "other", p->other, "other_operator", p->other_op, "other_traced", p->other_place, "reads",
+                     p->read, "at_output", p->at_output, "position", verify_position(&p->at), "element", (json_int_t)p->at.element,
+                     "actual", verify_number(p->at.actual), "expected", verify_number(p->at.expected), "ulp", verify_number(p->at.ulp),
+                     "bound", verify_number(p->at.bound), "in_both", (int)p->n_matched, "values", (int)p->n_nodes);
+}
+
+static bool tell_parting(subject *s, const fx_parting *p)
+{
+    size_t bytes;
+    FILE *out = open_memstream(&s->details, &bytes);
+    if (out) put_parting(p, out);
+    if (out) fclose(out);
+    s->mismatch = parting_as_json(p);
+    return verify_fault(s, "output \"%s\" differs from that of %s; they part at %s (%s), there %s (%s)", p->output, s->o->against, p->node,
+                        p->op, p->other, p->other_op);
+}
+
+static bool two_models(subject *s, const char *folder)
+{
+    fx_module *other = NULL;
+    fx_parting *parting = NULL;
+    tool_tensors inputs = {0};
+    bool good = verify_status(s, "reading the other", fx_load(s->context, s->o->against, &other)) &&
+                (!s->o->in_f64 || verify_status(s, "casting the other", fx_module_cast(other, FX_F32, FX_F64))) &&
+                verify_take_inputs(s, folder, &inputs) && verify_widen(s, &inputs) &&
+                verify_status(s, "interpreting", fx_find_parting(s->module, other, inputs.tensor, inputs.n, s->o->ulp, &parting)) &&
+                (parting->agrees || tell_parting(s, parting));
+    fx_parting_free(parting);
+    tool_tensors_free(&inputs);
+    if (other) fx_module_free(other);
+    return good;
+}
+
+bool verify_against(subject *s, const char *folder)
+{
+    struct stat info;
+    return stat(s->o->against, &info) == 0 ? two_models(s, folder) : two_options(s, folder);
 }

@@ -31,7 +31,7 @@ json_t *verify_position(const fx_difference *at)
     return list;
 }
 
-static void put_position(FILE *out, const fx_difference *at)
+void verify_position_line(FILE *out, const fx_difference *at)
 {
     fprintf(out, "     %-12s[", "position");
     for (int32_t d = 0; d < at->rank; d++) fprintf(out, d ? ", %lld" : "%lld", (long long)at->position[d]);
@@ -46,7 +46,7 @@ static void put_found(FILE *out, const fx_mismatch *m, bool pair)
     verify_detail(out, "pass", "%s%s%s", m->pass, *m->why ? ", which leaves " : "", m->why);
     verify_detail(out, "node", "%s (%s)%s%s", m->node, m->op, *m->place ? ", traced at " : "", m->place);
     if (*m->kernel) verify_detail(out, "kernel", "%s", m->kernel);
-    put_position(out, &m->at);
+    verify_position_line(out, &m->at);
     verify_detail(out, pair ? "these" : "compiled", "%.9g", m->at.actual);
     verify_detail(out, pair ? "others" : "interpreter", "%.9g", m->at.expected);
     verify_detail(out, "apart", "%.3g ulp, bound %.3g", m->at.ulp, m->at.bound);

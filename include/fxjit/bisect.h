@@ -76,6 +76,62 @@ FX_API void fx_bisection_free(FX_TAKES fx_bisection *bisection);
  * and takes the place of an earlier reproducer, but of nothing else. FX_E_IO, FX_E_OOM. */
 FX_API fx_status fx_bisection_save(const fx_bisection *bisection, const char *folder);
 
+/* ---- NaN and infinity -------------------------------------------------------------------------------------------------- */
+
+/* A tensor that a node reads. */
+typedef struct fx_operand {
+    const char *name;
+    fx_dtype dtype;
+    int32_t rank;
+    int64_t dim[FX_RANK];
+    bool has_value;      /* value is what broadcasting puts beside the element; false: it is not read element by element */
+    double value;
+    double least, most;  /* of the finite elements; both NaN when there are none */
+    int64_t n_nan, n_inf;
+} fx_operand;
+/* A value with NaN whose operands, constants among them, have none, or one with infinity whose operands have neither. */
+typedef struct fx_nonfinite {
+    const char *node, *op, *place; /* as in fx_mismatch */
+    bool is_nan;
+    double value;
+    int64_t element;               /* the first such one, in row-major order */
+    int32_t rank;
+    int64_t position[FX_RANK];
+    int64_t n, n_of;               /* so many such elements of so many */
+    const fx_operand *operand;
+    int32_t n_operand;
+} fx_nonfinite;
+typedef struct fx_nonfinites fx_nonfinites; /* in the order of execution */
+/* Where NaN and infinity arise when the module runs: compiled (options NULL: defaults), with every value as an output, or in the
+ * interpreter. Inputs and buffers stay as they are. The statuses of fx_compile, fx_run and fx_interpret; FX_E_OOM. */
+FX_API fx_status fx_find_nonfinite(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, const fx_compile_options *compile,
+                                   bool compiled, FX_GIVES fx_nonfinites **out);
+FX_API int32_t fx_nonfinites_count(const fx_nonfinites *found);
+FX_API const fx_nonfinite *fx_nonfinites_get(const fx_nonfinites *found, int32_t index); /* NULL: no such one */
+FX_API void fx_nonfinites_free(FX_TAKES fx_nonfinites *found);                          /* NULL is allowed */
+
+/* ---- Two graphs -------------------------------------------------------------------------------------------------------- */
+
+/* Where two graphs of one model part. Texts belong to it. */
+typedef struct fx_parting {
+    bool agrees;                      /* all outputs agree; nothing below is set then */
+    const char *output;               /* the first that does not, of the first graph */
+    const char *node, *op, *place;    /* the first node whose value the other graph has nowhere, though it has what the node reads */
+    const char *other, *other_op, *other_place; /* the same of the other graph; "" when there is none */
+    const char *read;                 /* what the node reads, and as which node the other graph has it: "x = input0, relu_1 = Relu_3" */
+    int32_t n_matched, n_nodes;       /* so many values of the first graph are in the other one, too */
+    fx_difference at;                 /* of both nodes where their types agree, else of the output */
+    bool at_output;
+    void *memory;
+} fx_parting;
+/* Interprets both modules, in core form, with the same inputs: those of `a`, which belong to inputs of `b` by name, or else by
+ * place. Outputs are compared in the same way: within the sum of both error bounds, or (ulp 0 or more) within so many units of
+ * the last place. Values inside are compared by name first, then each with each. Both modules must outlive the parting. FX_E_ARG:
+ * other numbers or types of inputs or outputs; the statuses of fx_interpret; FX_E_OOM. */
+FX_API fx_status fx_find_parting(fx_module *a, fx_module *b, const fx_tensor *inputs, int32_t n_inputs, double ulp,
+                                 FX_GIVES fx_parting **out);
+FX_API void fx_parting_free(FX_TAKES fx_parting *parting); /* NULL is allowed */
+
 #ifdef __cplusplus
 }
 #endif

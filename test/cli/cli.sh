@@ -284,6 +284,27 @@ expect 2 verify --against precison=strict fma.fx
 err "did you mean 'precision'?"
 expect 2 verify --against absent.onnx fma.fx
 err 'neither a file nor OPTION=VALUE'
+printf 'graph {\n%%x = placeholder "x" : f32[4, 8]\n%%y = call_function "torch.relu"(%%x)\n%%l = call_function "torch.log"(%%y)\n%%z = call_function "torch.mul"(%%l, 0.0)\n%%m = call_function "torch.clamp"(%%l, -inf, 1.0)\n%%n = call_function "torch.neg"(%%z)\n%%output = output((%%n, %%m))\n}\n' >nan.fx
+expect 1 verify --nan nan.fx
+out 'FAIL nan.fx: compiled: infinity arises in l (log)'
+out 'infinity    interpreter: l (log): 11 of 32 elements'
+out 'operand     y: 0 there; f32[4, 8] from 0 to 1.77832, 0 NaN, 0 infinite'
+out 'NaN         interpreter: z (mul): 11 of 32 elements'
+out 'operand     l: -inf there; '
+expect 1 verify --nan --engine interpreter --json nan.fx
+json "[(f['node'], f['kind'], f['position']) for f in o['cases'][0]['nonfinite']] == [('l', 'infinity', [0, 3]), ('z', 'NaN', [0, 3])]"
+expect 0 verify --nan fma.fx "$data/mlp"
+sed 's/%c = call_function "torch.add"(%b, %x)/%e = call_function "torch.sub"(%x, %b)/; s/(%c)/(%e)/; s/%a\b/%first/g' fma.fx >sub.fx
+expect 1 verify --against sub.fx fma.fx
+out 'FAIL fma.fx: output "d" differs from that of sub.fx; they part at c (add), there e (sub)'
+out 'reads       b = b, x = x'
+out 'in both     2 of 4 values'
+expect 1 verify --json --against sub.fx fma.fx
+json "o['cases'][0]['mismatch']['node'] == 'c' and o['cases'][0]['mismatch']['other'] == 'e'"
+sed 's/%a\b/%first/g; s/%d\b/%last/g' fma.fx >same.fx
+expect 0 verify --against same.fx fma.fx
+expect 1 verify --against "$mlp" fma.fx
+out 'the modules have'
 cd - >/dev/null || exit 1
 
 # ---- bench

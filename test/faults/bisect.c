@@ -10,7 +10,7 @@
 
 extern int fx_fault;
 
-enum { ROWS = 30, WIDTH = 80, BLOCKS = 33, NODES = 300 };
+enum { ROWS = 18, WIDTH = 20, BLOCKS = 33, NODES = 300 };
 
 typedef struct expectation {
     fx_bisect_form form;
