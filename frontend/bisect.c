@@ -251,7 +251,9 @@ static fx_status copy_options(fx_compile_options *options, fx_arena *arena)
         *texts[i] = fx__arena_copy(arena, *texts[i], strlen(*texts[i]));
         if (!*texts[i]) return FX_E_OOM;
     }
-    options->progress = NULL;
+    options->progress = NULL; /* dozens of compilations: only the search itself is told of */
+    options->dump = 0;
+    options->log = NULL;
     return FX_OK;
 }
 
