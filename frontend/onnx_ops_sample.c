@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* onnx_ops_sample.c: GridSample: an image read at computed places. Along each spatial axis a place has a few taps, positions and
- * weights; the result is the sum over all combinations of taps. */
+/* onnx_ops_sample.c: GridSample: an image read at computed places. Planes have a row of their own (ir/ops/grid_sampler.c). For
+ * lines and volumes: along each spatial axis a place has a few taps, positions and weights; the result is the sum over all
+ * combinations of taps. */
 #include "frontend/onnx_ops.h"
 #include "ir/op.h"
 #include <string.h>
@@ -183,6 +184,18 @@ static bool check_sizes(sampler *s, const fx_type *grid)
     return good;
 }
 
+/* Whether the operator table has this one. */
+static bool is_plane(const sampler *s, const fx_type *grid)
+{
+    return s->n_axes == 2 && grid->rank == 4 && grid->dtype == s->type->dtype && fx_dtype_is_float(grid->dtype);
+}
+
+static void give_plane(sampler *s, fx_attr x)
+{
+    int64_t mode = s->cubic ? 2 : s->nearest;
+    FX_GIVE(s->call, "aten.grid_sampler_2d.default", x, s->grid, fx_int(mode), fx_int(s->edge), fx_bool(s->corners));
+}
+
 static void build_grid_sample(fx_onnx_call *call)
 {
     sampler s = {.call = call, .grid = fx__onnx_in(call, 1)};
@@ -193,7 +206,12 @@ static void build_grid_sample(fx_onnx_call *call)
     if (!s.type || !grid) return;
     int32_t rank = s.type->rank;
     s.n_axes = rank - 2;
-    if (!check_sizes(&s, grid) || !read_modes(&s)) return;
+    if (!read_modes(&s)) return;
+    if (is_plane(&s, grid)) {
+        give_plane(&s, x);
+        return;
+    }
+    if (!check_sizes(&s, grid)) return;
     for (int32_t d = 0; d < rank; d++) {
         last[d] = d == 0 ? 0 : d == rank - 1 ? 1 : d + 1;
         back[d] = d == 0 ? 0 : d == 1 ? rank - 1 : d - 1;

@@ -176,6 +176,7 @@ const fx_op fx_op_grid_sampler_2d = {
     .target = "torch.ops.aten.grid_sampler_2d.default",
     .schema = "grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor",
     .names = "torch.ops.aten.grid_sampler.default torch.grid_sampler torch.grid_sampler_2d",
+    .onnx = "GridSample",
     .family = "resampling",
     .dtypes = FX_FLOATS,
     .dtype = fx__check_dtypes_equal,
