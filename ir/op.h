@@ -123,6 +123,8 @@ const fx_op *fx__op_find(const char *name);
 bool fx__op_home(const char *target, char *out, size_t room);
 /* Row that a call_function or call_method node stands for; NULL. */
 const fx_op *fx__op_of(const fx_node *node);
+/* Reports that nothing computes the node, with the row that its target was perhaps meant to be. FX_E_UNSUPPORTED. */
+fx_status fx__op_unsupported(const fx_node *node);
 
 /* Binds args and kwargs to the schema with defaults; writes one value per parameter. Numbers take the parameter's kind, one
  * integer becomes a list where the schema wants one, x.view(2, 3) gathers its sizes, tuples become lists; keywords that torch

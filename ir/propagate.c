@@ -103,7 +103,7 @@ static fx_status propagate_call(fx_node *node, int depth)
     node->n_result = 0;
     if (node->opcode == FX_CALL_MODULE) return has_untyped_input(node) ? FX_OK : propagate_module(node, depth);
     if (node->body) return has_untyped_input(node) ? FX_OK : propagate_inner(node->body, node, depth);
-    if (!fx__op_of(node)) return fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
+    if (!fx__op_of(node)) return fx__op_unsupported(node);
     return has_untyped_input(node) ? FX_OK : fx__op_infer(node);
 }
 

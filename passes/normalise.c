@@ -9,7 +9,7 @@
 static fx_status normalise_node(fx_node *node, bool *out_modified)
 {
     const fx_op *op = fx__op_of(node);
-    if (!op) return fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
+    if (!op) return fx__op_unsupported(node);
     if (node->opcode == FX_CALL_METHOD) return fx__diag_node(node, FX_E_GRAPH, "a method is left: `spell` must run before");
     if (node->target != fx__intern(node->graph->context, op->target)) {
         FX_TRY(fx_node_set_target(node, op->target));

@@ -112,7 +112,7 @@ static fx_status refuse(const fx_node *node)
     const fx_op *op = fx__op_of(node);
     fx_attr bound[FX_PARAMS];
     if (op && !is_other_index(node)) return fx__op_bind(node->graph, node, op, bound);
-    return fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
+    return fx__op_unsupported(node);
 }
 
 static fx_status give(walk *w, fx_node *node, const fx_attr *value)
@@ -149,7 +149,7 @@ static bool is_known(const fx_node *node)
 
 static fx_status visit_after_failure(const fx_node *node)
 {
-    return is_known(node) ? FX_E_UNSUPPORTED : fx__diag_node(node, FX_E_UNSUPPORTED, "unsupported operator");
+    return is_known(node) ? FX_E_UNSUPPORTED : fx__op_unsupported(node);
 }
 
 /* Those of inlined graphs come without types. */

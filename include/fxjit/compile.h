@@ -220,6 +220,7 @@ FX_API fx_status fx_emit_object(fx_module *module, const fx_tensor *example_inpu
 FX_API int32_t fx_op_count(void);
 FX_API const fx_op *fx_op_at(int32_t index);
 FX_API const fx_op *fx_op_find(const char *target); /* "torch.ops.aten.relu.default", "aten.relu.default" or "relu" */
+FX_API const fx_op *fx_op_nearest(const char *target); /* whose name is most like the target's, for messages; NULL: none is like it */
 FX_API const char *fx_op_name(const fx_op *op);     /* "relu" */
 FX_API const char *fx_op_target(const fx_op *op);   /* "torch.ops.aten.relu.default" */
 FX_API const char *fx_op_schema(const fx_op *op);   /* ATen notation */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lint finds each broken rule, all at once; dead code goes, effects stay; types are propagated and problems gathered. Graphs are
  * broken through their fields, since the public functions refuse to. */
+#include "fxjit/compile.h"
 #include "harness.h"
 #include "ir/graph.h"
 #include "ir/op.h"
@@ -142,5 +143,28 @@ START_TEST(unsupported_operators_are_gathered)
 }
 END_TEST
 
+/* A note beside the error, where a row is like the name; names that nothing is like, and short ones, get none. */
+START_TEST(the_nearest_operator_is_named)
+{
+    static const char *const nearest[][2] = {{"torch.ops.aten.rleu.default", "relu"}, {"torch.sofmax", "softmax"},
+                                             {"torch.ops.aten.layernorm.default", "layer_norm"}, {"matmull", "matmul"},
+                                             {"my.first", NULL}, {"x", NULL}, {"", NULL}};
+    for (size_t i = 0; i < sizeof nearest / sizeof nearest[0]; i++) {
+        const fx_op *near = fx_op_nearest(nearest[i][0]);
+        if (nearest[i][1])
+            ck_assert_str_eq(near ? fx_op_name(near) : "none", nearest[i][1]);
+        else
+            ck_assert_ptr_null(near);
+    }
+    setup();
+    fx_graph_insert_before(g, output);
+    call("torch.ops.aten.rleu.default", x);
+    ck_assert_int_eq(fx_graph_propagate(g), FX_E_UNSUPPORTED);
+    CHECK_DIAG(context, "did you mean torch.ops.aten.relu.default?");
+    teardown();
+}
+END_TEST
+
 FX_TESTS("lint", good_graphs_pass, broken_rules_are_all_found, wrong_types_are_found, paths_must_exist,
-         core_graphs_are_what_they_promise, dead_code_goes_and_effects_stay, unsupported_operators_are_gathered)
+         core_graphs_are_what_they_promise, dead_code_goes_and_effects_stay, unsupported_operators_are_gathered,
+         the_nearest_operator_is_named)
