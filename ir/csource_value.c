@@ -187,6 +187,9 @@ void fx__csource_value(fx_csource *c, const fx_attr *value)
         fx__csource_node(c, value->u.node);
         put(c, ")");
         break;
+    case FX_ATTR_GRAPH:
+        fx__text_append(c->text, "fx_graph_attr(%s(context))", (const char *)fx__map_get(c->functions, value->u.graph));
+        break;
     case FX_ATTR_TUPLE:
         put_sequence(c, "fx_tuple", value);
         break;

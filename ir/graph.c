@@ -127,6 +127,17 @@ int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim)
     return fx__dim_hint(graph->dims, dim);
 }
 
+fx_status fx_graph_assume(fx_graph *graph, fx_dim a, fx_relation relation, fx_dim b, const char *why)
+{
+    static const fx_guard_kind kinds[] = {[FX_EQUAL] = FX_GUARD_EQ, [FX_NOT_EQUAL] = FX_GUARD_NE, [FX_AT_MOST] = FX_GUARD_LE};
+    if (a == FX_DIM_BAD || b == FX_DIM_BAD || (unsigned)relation > FX_AT_MOST)
+        return fx__diag(graph->context, FX_E_ARG, NULL, "an assumption is about two sizes");
+    graph->edits++;
+    if (fx__dims_assume(graph->dims, kinds[relation], a, b, why)) return FX_OK;
+    fx_status status = fx__diag_failure(graph->context, FX_E_GUARD);
+    return fx__diag(graph->context, status, NULL, "an assumption can never hold: %s", why ? why : fx_graph_dim_text(graph, a));
+}
+
 /* ---- Nodes ------------------------------------------------------------------------------------------------------------- */
 
 /* What messages call a node that is not there yet. */

@@ -86,7 +86,8 @@ static fx_module *make_way(fx_module *module, const char **path)
 
 fx_status fx_module_add_submodule(fx_module *module, const char *path, fx_module *submodule)
 {
-    fx_status status = check_path(module, path);
+    fx_status status =
+        submodule ? check_path(module, path) : fx__diag(module->context, FX_E_ARG, NULL, "submodule %s is NULL", path);
     fx_module *owner = status == FX_OK ? make_way(module, &path) : NULL;
     if (status == FX_OK) status = owner ? fx__module_attach(owner, path, submodule, false) : FX_E_OOM;
     if (status != FX_OK) fx_module_free(submodule);

@@ -138,6 +138,81 @@ static fx_module *bodies(fx_context *context)
     return module;
 }
 
+/* A branch that holds a branch, and a call with a body; a loop's condition and body in a list. */
+static fx_module *regions(fx_context *context)
+{
+    fx_module *module = fx_module_new(context, "regions");
+    fx_graph *g = fx_module_graph(module), *then = fx_graph_new(context);
+    fx_attr x = fx_node_attr(fx_graph_placeholder(g, "x", NULL)), flag = fx_node_attr(fx_graph_placeholder(g, "flag", NULL));
+    fx_attr p = fx_node_attr(fx_graph_placeholder(then, "p", NULL));
+    fx_attr inner[] = {p, fx_graph_attr(body_of(context, NULL)), fx_graph_attr(body_of(context, body_of(context, NULL)))};
+    fx_graph_output(then, fx_node_attr(fx_graph_call(then, "torch.cond", inner, 3)));
+    fx_attr args[] = {flag, fx_graph_attr(then), fx_graph_attr(body_of(context, NULL)), fx_list(g, &x, 1)};
+    fx_node *y = fx_graph_call(g, "torch.cond", args, 4);
+    fx_attr loop[] = {fx_graph_attr(body_of(context, NULL)), fx_graph_attr(body_of(context, NULL))};
+    fx_attr whole[] = {fx_list(g, loop, 2), fx_node_attr(y)};
+    fx_graph_output(g, fx_node_attr(fx_graph_call(g, "torch.while_loop", whole, 2)));
+    return module;
+}
+
+/* Symbols with ranges and multiples, what is assumed about them, and how inputs and outputs are nested. */
+static fx_module *assumed(fx_context *context)
+{
+    fx_module *module = fx_module_new(context, "assumed");
+    fx_graph *g = fx_module_graph(module);
+    fx_dim n = fx_graph_symbol(g, "n", 2, 1000, 8, 2), m = fx_graph_symbol(g, "m", 1, INT64_C(1) << 40, 4, 1);
+    fx_graph_assume(g, fx_graph_parse_dim(g, "n*2 + 1"), FX_AT_MOST, m, "rows \"fit\"");
+    fx_graph_assume(g, m, FX_NOT_EQUAL, 7, NULL);
+    fx_graph_assume(g, fx_graph_parse_dim(g, "floordiv(m, 3)"), FX_EQUAL, 5, "thirds");
+    fx_attr x = fx_node_attr(fx_graph_placeholder(g, "x", &(fx_type){FX_F32, 2, {n, 3}}));
+    fx_graph_placeholder(g, "y", &(fx_type){FX_F32, 1, {m}});
+    fx_attr out = fx_node_attr(fx_graph_call(g, "torch.ops.aten.relu.default", &x, 1));
+    fx_graph_output(g, fx_list(g, &out, 1));
+    fx_graph_propagate(g);
+    fx_graph_set_specs(g, "{\"tuple\":[{\"dict\":{\"a\":{\"leaf\":true}}},{\"leaf\":true}]}", "{\"list\":[{\"leaf\":true}]}");
+    return module;
+}
+
+static void one_tensor(fx_module *module, const char *path, float *data, bool is_buffer)
+{
+    fx_tensor tensor = fx_tensor_view(data, FX_F32, 1, (int64_t[]){3});
+    fx_module_add_tensor(module, path, &tensor, is_buffer, NULL, NULL);
+}
+
+static fx_module *leaf(fx_context *context, const char *name, float *data)
+{
+    fx_module *module = fx_module_new(context, name);
+    fx_graph *g = fx_module_graph(module);
+    fx_type type = {FX_F32, 1, {3}};
+    fx_attr x = fx_node_attr(fx_graph_placeholder(g, "x", &type));
+    one_tensor(module, "scale", data, true);
+    fx_attr args[] = {x, fx_node_attr(fx_graph_get_attr(g, "scale"))};
+    fx_graph_output(g, fx_node_attr(fx_graph_call(g, "torch.ops.aten.mul.Tensor", args, 2)));
+    fx_graph_propagate(g);
+    fx_module_set_class(module, "my.Scale");
+    fx_module_set_attribute(module, "by", fx_tuple(g, (fx_attr[]){fx_int(2), fx_float(0.5)}, 2));
+    return module;
+}
+
+/* Modules in modules, one of them a mere container, with tensors at every level. */
+static fx_module *tree(fx_context *context)
+{
+    static float data[3][3];
+    fx_module *module = fx_module_new(context, "tree");
+    fx_graph *g = fx_module_graph(module);
+    one_tensor(module, "bias", data[0], false);
+    fx_module_add_submodule(module, "layers.0", leaf(context, "first", data[1]));
+    fx_module_add_submodule(module, "layers.1", leaf(context, "second", data[2]));
+    fx_module_set_training(fx_module_submodule(module, "layers.1"), true);
+    fx_attr x = fx_node_attr(fx_graph_placeholder(g, "x", &(fx_type){FX_F32, 1, {3}}));
+    for (int i = 0; i < 2; i++)
+        x = fx_node_attr(fx_graph_call_module(g, i ? "layers.1" : "layers.0", fx_tuple(g, &x, 1), fx_none()));
+    fx_attr args[] = {x, fx_node_attr(fx_graph_get_attr(g, "bias"))};
+    fx_graph_output(g, fx_node_attr(fx_graph_call(g, "torch.ops.aten.add.Tensor", args, 2)));
+    fx_graph_propagate(g);
+    return module;
+}
+
 static fx_module *nothing(fx_context *context)
 {
     fx_module *module = fx_module_new(context, "nothing");
@@ -152,5 +227,8 @@ fx_module *fx_test_source_graph(fx_context *context, const char *name)
     if (strcmp(name, "traced") == 0) return traced(context);
     if (strcmp(name, "arguments") == 0) return arguments(context);
     if (strcmp(name, "bodies") == 0) return bodies(context);
+    if (strcmp(name, "regions") == 0) return regions(context);
+    if (strcmp(name, "assumed") == 0) return assumed(context);
+    if (strcmp(name, "tree") == 0) return tree(context);
     return strcmp(name, "names") == 0 ? names(context) : nothing(context);
 }

@@ -6,7 +6,8 @@
 #include "fxjit/graph.h"
 
 /* Names, also of the functions that trace them: "build_" and the name. */
-#define FX_SOURCE_GRAPHS(X) X(mlp) X(convnet) X(dynamic) X(moves) X(pool) X(shapes) X(traced) X(arguments) X(names) X(bodies) X(nothing)
+#define FX_SOURCE_GRAPHS(X) X(mlp) X(convnet) X(dynamic) X(moves) X(pool) X(shapes) X(traced) X(arguments) X(names) X(bodies) X(regions) X(assumed) X(tree) \
+    X(nothing)
 
 /* The module of this name; NULL: it could not be made. */
 FX_GIVES fx_module *fx_test_source_graph(fx_context *context, const char *name);

@@ -81,6 +81,8 @@ static inline fx_attr fx_dim_attr(fx_dim value)
 {
     return fx_dim_is_const(value) ? fx_int(value) : (fx_attr){.kind = FX_ATTR_SYMINT, .u.dim = value};
 }
+/* A region of a control-flow operator: it becomes part of the graph whose node it is given to, and is freed with that. */
+static inline fx_attr fx_graph_attr(fx_graph *region) { return (fx_attr){.kind = FX_ATTR_GRAPH, .u.graph = region}; }
 /* Copies of text, items and keys into the graph's memory. kind NONE is returned when memory runs out (the context says so). */
 FX_API fx_attr fx_str(fx_graph *graph, const char *text);
 FX_API fx_attr fx_tuple(fx_graph *graph, const fx_attr *items, int32_t n);
@@ -129,6 +131,10 @@ FX_API const char *fx_graph_dim_text(const fx_graph *graph, fx_dim dim);
 /* Reads such a text; FX_DIM_BAD and an error for unknown symbols and other text. */
 FX_API fx_dim fx_graph_parse_dim(fx_graph *graph, const char *text);
 FX_API int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim);
+/* Records what is assumed about sizes, unless it is known already; every run tests it (FX_E_GUARD, with `why`, which may be NULL).
+ * FX_E_GUARD: it can never hold; FX_E_ARG: no size; FX_E_OOM. */
+typedef enum fx_relation { FX_EQUAL, FX_NOT_EQUAL, FX_AT_MOST } fx_relation;
+FX_API fx_status fx_graph_assume(fx_graph *graph, fx_dim a, fx_relation relation, fx_dim b, const char *why);
 
 /* What fx_graph_create_node is told. name NULL: derived from target by torch.fx's rule; args kind TUPLE or NONE (empty);
  * kwargs kind DICT or NONE. Nodes are inserted at the insertion point (at first: the end). */
@@ -337,7 +343,7 @@ FX_API const char *fx_module_tensor_path(const fx_module *module, int32_t index)
 FX_API bool fx_module_tensor_is_buffer(const fx_module *module, int32_t index);
 /* FX_E_NOT_FOUND. The memory is released; what borrowed it (compiled code, a copy) must be gone. */
 FX_API fx_status fx_module_delete_tensor(fx_module *module, const char *path);
-/* Modules that are missing on the way are made. FX_E_ARG when the path is taken, has an empty word, or is blocked by a tensor; the
+/* Modules that are missing on the way are made. FX_E_ARG when there is no submodule, or the path is taken, has an empty word, or is blocked by a tensor; the
  * tree is as before then. */
 FX_API fx_status fx_module_add_submodule(fx_module *module, const char *path, FX_TAKES fx_module *submodule);
 FX_API fx_module *fx_module_submodule(const fx_module *module, const char *path); /* NULL: no such path */

@@ -31,9 +31,9 @@ FX_API FX_GIVES char *fx_module_to_readable(const fx_module *module);
 /* A C file with one function that traces the graph again:
  *     fx_status NAME(fx_context *context, const fx_tensor *tensors, fx_module **out);
  * It calls functions of fxjit/ops.h where these record the very same node, and fx_graph_create_node where they do not; the module
- * that comes out has an equal graph, names included (source locations are those of the C file). A comment on top lists the tensors
- * that it is given. name NULL: "build". FX_E_UNSUPPORTED (and NULL): regions of control flow.
- * Submodules are not part of the graph: what is called is to be added to the new module. */
+ * that comes out has an equal graph, names included (source locations are those of the C file), with symbols and what is assumed
+ * about them, regions, bodies, nesting of inputs and outputs, and equal submodules. A comment on top lists the tensors that it is
+ * given: those of the module, then those of its submodules, each before what is inside of it. name NULL: "build". */
 FX_API FX_GIVES char *fx_graph_to_c(const fx_graph *graph, const char *name);
 
 /* ---- Hooks on generated Python ------------------------------------------------------------------------------------------ */
