@@ -224,10 +224,10 @@ fx_status fx__ref_argmin(const fx_rt_arg *args, fx_tensor *results)
 
 /* ---- Bounds ---------------------------------------------------------------------------------------------------------------- */
 
-/* Sums over one result: of magnitudes and of errors; products of magnitudes without and with errors. */
+/* Sums over one result: of magnitudes and of errors; products of magnitudes without and with errors, and of those above 1. */
 typedef struct tally {
     const fx_rt_bound *call;
-    double magnitude, error, product, product_wide;
+    double magnitude, error, product, product_wide, growth;
 } tally;
 
 static double error_here(const tally *t, const walk *w)
@@ -245,11 +245,12 @@ static void count_element(void *state, const walk *w, int64_t index)
     t->error += error;
     t->product *= size;
     t->product_wide *= size + error;
+    t->growth *= fmax(1, size + error);
 }
 
 static tally tally_of(const cell *where, const fx_rt_bound *call)
 {
-    tally t = {call, 0, 0, 1, 1};
+    tally t = {call, 0, 0, 1, 1, 1};
     each_element(where, count_element, &t);
     return t;
 }
@@ -269,11 +270,13 @@ static void mean_cell(const cell *where, void *user, const int64_t *at)
     if (n > 0) fx__ref_set(call->errors, at, (t.error + (n + 4) * call->eps * t.magnitude) / n);
 }
 
+/* In any order each product so far loses at most the smallest number below the normal range, which later factors multiply. */
 static void prod_cell(const cell *where, void *user, const int64_t *at)
 {
     const fx_rt_bound *call = user;
     tally t = tally_of(where, call);
-    fx__ref_set(call->errors, at, t.product_wide - t.product + (double)(where->w->count + 2) * call->eps * t.product_wide);
+    double n = (double)where->w->count, tiny = fx__ref_tiny(fx__scalar_compute(call->results->dtype));
+    fx__ref_set(call->errors, at, t.product_wide - t.product + (n + 2) * call->eps * t.product_wide + n * tiny * t.growth);
 }
 
 static fx_status bound(const fx_rt_bound *call, cell_function function)
