@@ -64,6 +64,19 @@ static void print_row(const profile_data *d, const profile_row *row)
     printf(d->o->by == PROFILE_BY_UNIT ? "  #%d\n" : "\n", (int)row->unit);
 }
 
+/* How much of a run each thread worked at units, and how much the first one waited for others. */
+static void print_threads(const profile_data *d)
+{
+    if (d->p->threads == 1) return;
+    printf("threads at work:");
+    for (int32_t t = 0; t < d->p->threads && t < FX_PROFILE_THREADS; t++) {
+        double busy = 0;
+        for (int32_t i = 0; i < d->p->n_unit; i++) busy += d->p->unit[i].busy_us[t];
+        printf("%s %.1f %%", t ? "," : "", 100 * busy * (double)d->p->runs / d->p->total_us);
+    }
+    printf(" of the time; the first waits for others %.1f %%\n", 100 * d->p->wait_us * (double)d->p->runs / d->p->total_us);
+}
+
 static void print_head(const profile_data *d)
 {
     char median[24], least[24], most[24];
@@ -71,8 +84,8 @@ static void print_head(const profile_data *d)
            (long long)d->p->runs, time_text(d->p->wall_us, median), time_text(d->p->wall_min_us, least),
            time_text(d->p->wall_max_us, most));
     printf("units %.1f %% of a run, entry %.1f %%", share(d, d->p->units_us), share(d, d->p->entry_us));
-    if (d->p->threads > 1) printf(", of units %.1f %% waiting for other threads", share(d, d->p->wait_us));
     printf("; %d init units ran when compiling\n", (int)(d->x->n_unit - d->p->n_unit));
+    print_threads(d);
     printf("machine: %.1f GFLOP/s and %.1f GB/s from memory with one thread", d->machine.gflops[0],
            d->machine.level[FX_MACHINE_LEVELS - 1].read_gbps[0]);
     if (d->machine.threads > 1)

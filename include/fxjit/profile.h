@@ -86,8 +86,8 @@ typedef struct fx_node_profile {
     double wall_us; /* median time of a run */
     void *memory;
 } fx_node_profile;
-/* Interprets the compiled graph's core graph `runs` times (0: 3) and measures every node. Inputs are not changed. FX_E_UNSUPPORTED:
- * a graph that changes its inputs or buffers; otherwise as fx_interpreter_run. One thread at a time for one compiled graph. */
+/* Interprets the compiled graph's core graph `runs` times (0: 3) and measures every node. Inputs that the graph changes are changed;
+ * fx_run's state is not. Fails as fx_interpreter_run does. One thread at a time for one compiled graph. */
 FX_API fx_status fx_profile_interpreter(const fx_compiled *compiled, const fx_tensor *inputs, int32_t n_inputs, int32_t runs,
                                         FX_GIVES fx_node_profile **out);
 FX_API void fx_node_profile_free(FX_TAKES fx_node_profile *profile);

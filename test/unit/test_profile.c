@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles: every unit of every run is measured, sums fit into what holds them, units can be left out and listened to, and code
  * that was not compiled for it is refused. Times themselves are held against each other, never against a number. */
+#include "fxjit/fxjit.h"
 #include "fxjit/inspect.h"
 #include "fxjit/profile.h"
 #include "probe.h"
@@ -16,8 +17,9 @@ enum { RUNS = 12 };
     IN("x", "f32[" rows ", 128]")                                                                                                  \
     IN("w1", "f32[256, 128]")                                                                                                      \
     IN("wb", "f32[256]")                                                                                                           \
-    IN("w2", "f32[40, 256]") CALL("a", "linear.default", "(%x, %w1, %wb)") CALL("g", "relu.default", "(%a)")                       \
-        CALL("h", "linear.default", "(%g, %w2)") CALL("y", "_softmax.default", "(%h, 1, False)")
+    IN("w2", "f32[40, 256]")                                                                                                       \
+    CALL("a", "linear.default", "(%x, %w1, %wb)") CALL("g", "relu.default", "(%a)") CALL("h", "linear.default", "(%g, %w2)")       \
+        CALL("y", "_softmax.default", "(%h, 1, False)")
 static const char perceptron[] = PERCEPTRON("16"), wide[] = PERCEPTRON("160"); /* worth sharing */
 static const char lstm[] =
     IN("x", "f32[12, 4, 40]") IN("h", "f32[1, 4, 48]") IN("w1", "f32[192, 40]") IN("w2", "f32[192, 48]") IN("wb", "f32[192]")
@@ -271,5 +273,38 @@ START_TEST(nodes_are_interpreted_one_by_one)
 }
 END_TEST
 
+static fx_status add_one(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    (void)scope, (void)user;
+    out[0] = fx_neg(fx_add_(in[0], 1.0));
+    return FX_OK;
+}
+
+/* Three runs before the timed ones, then those, then two interpreted ones. */
+START_TEST(changes_in_place_take_place)
+{
+    float data[64] = {0};
+    fx_context *context = fx_context_new();
+    fx_module *module;
+    fx_compiled *compiled;
+    fx_profile *p;
+    fx_node_profile *nodes;
+    fx_type type = {FX_F32, 1, {64}};
+    fx_tensor x = fx_tensor_view(data, FX_F32, 1, type.dim);
+    CHECK_OK(context, fx_trace(context, "net", add_one, NULL, &type, 1, 1, &module));
+    CHECK_OK(context, fx_compile(module, NULL, 0, &(fx_compile_options){.profile = true}, &compiled));
+    CHECK_OK(context, fx_profile_run(compiled, context, &x, 1, NULL, &p));
+    ck_assert_float_eq(data[5], 3 + 10);
+    CHECK_OK(context, fx_profile_interpreter(compiled, &x, 1, 2, &nodes));
+    ck_assert_float_eq(data[5], 3 + 10 + 2);
+    fx_node_profile_free(nodes);
+    fx_profile_free(p);
+    fx_compiled_free(compiled);
+    fx_module_free(module);
+    fx_context_free(context);
+}
+END_TEST
+
 FX_TESTS("profile", times_fit_into_each_other, turns_of_a_loop_are_counted, units_are_left_out, hooks_hear_of_timed_runs_only,
-         events_lie_inside_their_run, profiled_code_computes_the_same, nodes_are_interpreted_one_by_one)
+         events_lie_inside_their_run, profiled_code_computes_the_same, nodes_are_interpreted_one_by_one,
+         changes_in_place_take_place)
