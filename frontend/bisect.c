@@ -119,6 +119,14 @@ static fx_status reduce(fx_bisection *b)
     return FX_OK;
 }
 
+const fx_node *fx__bisect_maker(const fx_node *node)
+{
+    while (node->op == fx__op(FX_OP_getitem) && node->n_inputs == 1 && node->inputs[0]->opcode == FX_CALL_FUNCTION &&
+           !fx__capture_has_value(node->inputs[0]))
+        node = node->inputs[0];
+    return node;
+}
+
 const char *fx__bisect_place(fx_arena *arena, const fx_node *node)
 {
     const fx_loc *loc = &node->loc;
@@ -129,10 +137,9 @@ const char *fx__bisect_place(fx_arena *arena, const fx_node *node)
 
 static fx_status describe_node(fx_bisection *b)
 {
-    int32_t output = 0;
     fx_mismatch *f = &b->found;
-    if (!fx__trial_differs(&b->trial, &b->cut, true, &output, &f->at)) return FX_E_NOT_FOUND; /* it comes and goes */
-    const fx_node *node = b->cut.output[output];
+    if (!fx__trial_differs(&b->trial, &b->cut, true, &b->output, &f->at)) return FX_E_NOT_FOUND; /* it comes and goes */
+    const fx_node *node = fx__bisect_maker(b->cut.output[b->output]);
     const char **nodes = FX_NEW_ARRAY(b->arena, const char *, b->cut.module->graph->n_nodes + 1);
     if (!nodes) return FX_E_OOM;
     FX_EACH_NODE(each, b->cut.module->graph)
@@ -158,9 +165,7 @@ static bool leaves_bounds(fx_bisection *b, const fx_compile_options *options)
 /* Of two that are both within their bounds, which has moved away from what the interpreter computes. */
 static bool first_is_further(const fx_bisection *b)
 {
-    double right = 0;
-    for (int32_t i = 0; i < b->cut.n_out; i++)
-        if (strcmp(b->cut.output[i]->name, b->found.node) == 0) right = fx_tensor_get(&b->expected[i], b->found.at.element);
+    double right = fx_tensor_get(&b->expected[b->output], b->found.at.element);
     return fabs(b->found.at.actual - right) >= fabs(b->found.at.expected - right);
 }
 

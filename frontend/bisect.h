@@ -41,6 +41,8 @@ FX_GIVES fx_module *fx__cut_copy(const fx_module *module);
 /* A copy whose sizes are those of the inputs: no symbols. *out NULL: sizes depend on data, or are part of a region. */
 fx_status fx__cut_sizes(const fx_module *module, const fx_tensor *inputs, int32_t n_inputs, FX_GIVES fx_module **out);
 
+/* The call that a part of a tuple belongs to; any other node itself. */
+const fx_node *fx__bisect_maker(const fx_node *node);
 /* "model.py:12, forward"; "" when not known; NULL: out of memory. */
 const char *fx__bisect_place(fx_arena *arena, const fx_node *node);
 
@@ -100,6 +102,7 @@ struct fx_bisection {
     fx_cut cut;         /* the reduced graph */
     fx_tensor *expected, *bound; /* [cut.n_out]: of its own inputs, exactly */
     fx_mismatch found;
+    int32_t output; /* of the cut: where found is */
     bool rounding; /* two option sets that both keep the bounds */
 };
 

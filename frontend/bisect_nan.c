@@ -130,19 +130,10 @@ static void find_elements(const fx_tensor *tensor, int level, fx_nonfinite *out)
     out->value = fx_tensor_get(tensor, out->element);
 }
 
-/* A part of a tuple tells of the call that made it. */
-static const fx_node *maker_of(const looking *l, const fx_node *node)
-{
-    while (node->op && fx__op_schema_results(node->op) == 1 && node->n_inputs == 1 && !tensor_of(l, node->inputs[0]) &&
-           node->inputs[0]->opcode == FX_CALL_FUNCTION)
-        node = node->inputs[0];
-    return node;
-}
-
 static fx_status add(looking *l, const fx_node *node, const fx_tensor *tensor, int level)
 {
     fx_arena *arena = l->found->arena;
-    const fx_node *maker = maker_of(l, node);
+    const fx_node *maker = fx__bisect_maker(node);
     fx_nonfinite *it = &l->found->item[l->found->n++];
     it->is_nan = level == HAS_NAN;
     find_elements(tensor, level, it);

@@ -282,6 +282,9 @@ expect 1 verify --no-bisect --against precision=strict --ulp 0 fma.fx
 out 'first node not looked for'
 expect 2 verify --against precison=strict fma.fx
 err "did you mean 'precision'?"
+expect 0 verify --against cpu=x86-64-v3,threads=1 fma.fx
+expect 1 verify --against target=riscv64-unknown-linux-gnu fma.fx
+out 'cannot be run on this machine'
 expect 2 verify --against absent.onnx fma.fx
 err 'neither a file nor OPTION=VALUE'
 printf 'graph {\n%%x = placeholder "x" : f32[4, 8]\n%%y = call_function "torch.relu"(%%x)\n%%l = call_function "torch.log"(%%y)\n%%z = call_function "torch.mul"(%%l, 0.0)\n%%m = call_function "torch.clamp"(%%l, -inf, 1.0)\n%%n = call_function "torch.neg"(%%z)\n%%output = output((%%n, %%m))\n}\n' >nan.fx
