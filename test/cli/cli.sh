@@ -216,7 +216,7 @@ expect 1 ops Einsm
 err "did you mean 'Einsum'?"
 expect 0 ops Conv
 out 'conv2d('
-expect 0 ops Einsum
+expect 0 ops LpPool
 out 'translated into several operators'
 expect 0 show --list-options
 out '--format	FORMAT	'
