@@ -232,6 +232,22 @@ class GraphView {
       return !near && visible(...edge.box);
     }), p.edge, Math.max(1, 0.6 / this.view.k));
     stroke(marked, p.accent, Math.max(2, 1.2 / this.view.k));
+    if (this.view.k > 0.4) marked.forEach((edge) => this.paintSize(edge));
+  }
+
+  /* What flows along an edge of the chosen node. */
+  paintSize(edge) {
+    const pen = this.pen, p = this.palette, node = this.m.nodes[edge.from.node];
+    if (!node || !node.b) return;
+    const words = text.bytes(node.b), [ax, ay] = edge.points[edge.points.length - 2], [bx, by] = edge.points[edge.points.length - 1];
+    const w = this.width(words, FONT.sub) + 8, x = (ax + bx) / 2, y = (ay + by) / 2;
+    pen.fillStyle = p.ground;
+    pen.fillRect(x - w / 2, y - 8, w, 16);
+    pen.font = FONT.sub;
+    pen.fillStyle = p.ink;
+    pen.textAlign = "center";
+    pen.fillText(words, x, y + 4);
+    pen.textAlign = "start";
   }
 
   outline(item, chosen, found, dashed) {
@@ -412,7 +428,12 @@ class GraphView {
     });
     c.addEventListener("pointermove", (event) => {
       const [x, y] = place(event);
-      if (!drag) { c.style.cursor = this.at(x, y) ? "pointer" : ""; return; }
+      if (!drag) {
+        const item = this.at(x, y);
+        c.style.cursor = item ? "pointer" : "";
+        c.title = !item ? "" : item.node !== undefined ? this.m.nodes[item.node].n : this.m.pathOf(item.group).join(" / ");
+        return;
+      }
       const dx = x - drag.from[0], dy = y - drag.from[1];
       drag.moved = drag.moved || Math.abs(dx) + Math.abs(dy) > 4;
       if (!drag.moved) return;
