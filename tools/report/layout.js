@@ -5,7 +5,7 @@
  * edges and waypoints. */
 "use strict";
 
-const SPACE = { item: 26, way: 12, layer: 46, pad: 18, title: 26 };
+const SPACE = { item: 26, way: 12, layer: 46, port: 22, pad: 10, title: 26 };
 
 /* An order in which edges go forward, but for those that close a circle of modules. */
 function forwardOrder(n, edges) {
@@ -27,8 +27,9 @@ function forwardOrder(n, edges) {
   return order;
 }
 
-/* Layers of items; edges are turned so that they go down. */
-function assignLayers(n, edges) {
+/* Layers of items; edges are turned so that they go down. Ports (1: edges come in, -1: they go out) stand before and behind all. */
+function assignLayers(items, edges) {
+  const n = items.length;
   const order = forwardOrder(n, edges), rank = new Int32Array(n), layer = new Int32Array(n);
   order.forEach((v, i) => { rank[v] = i; });
   const down = edges.map(([a, b]) => (rank[a] < rank[b] ? [a, b] : [b, a]));
@@ -39,19 +40,21 @@ function assignLayers(n, edges) {
     const v = order[i];
     if (!ins[v].length && outs[v].length) layer[v] = Math.min(...outs[v].map((w) => layer[w])) - 1;
   }
+  const own = [...layer].filter((l, v) => !items[v].port), first = Math.min(...own), last = Math.max(...own);
+  items.forEach((item, v) => { if (item.port) layer[v] = item.port > 0 ? first - 1 : last + 1; });
   return { layer, down };
 }
 
 /* Cells: the items, then waypoints of edges that cross layers. */
 function makeCells(items, edges) {
-  const { layer, down } = assignLayers(items.length, edges);
-  const cells = items.map((item, i) => ({ item, layer: layer[i], w: item.w, h: item.h, up: [], down: [], x: 0, pos: 0 }));
+  const { layer, down } = assignLayers(items, edges);
+  const cells = items.map((item, i) => ({ item, solid: !item.port, layer: layer[i], w: item.w, h: item.h, up: [], down: [], x: 0, pos: 0 }));
   const chains = new Map();
   const routes = down.map(([a, b], i) => {
     if (!chains.has(a)) chains.set(a, []);
     const chain = chains.get(a), span = layer[b] - layer[a] - 1;
     for (let k = chain.length; k < span; k++) {
-      const way = { item: null, layer: layer[a] + 1 + k, w: 4, h: 0, up: [], down: [], x: 0, pos: 0 }, before = k ? chain[k - 1] : cells[a];
+      const way = { item: null, solid: false, layer: layer[a] + 1 + k, w: 4, h: 0, up: [], down: [], x: 0, pos: 0 }, before = k ? chain[k - 1] : cells[a];
       way.up.push(before);
       before.down.push(way);
       chain.push(way);
@@ -90,9 +93,9 @@ function placeRow(row, wanted) {
   const blocks = [];
   let offset = 0;
   row.forEach((cell, i) => {
-    if (i) offset += (row[i - 1].w + cell.w) / 2 + (row[i - 1].item && cell.item ? SPACE.item : SPACE.way);
+    if (i) offset += (row[i - 1].w + cell.w) / 2 + (row[i - 1].solid && cell.solid ? SPACE.item : SPACE.way);
     cell.shift = offset;
-    const weight = cell.item ? 1 : 3;
+    const weight = cell.solid ? 1 : 3;
     blocks.push({ from: i, to: i, weight, sum: weight * (wanted[i] - offset) });
     for (let k = blocks.length - 1; k > 0 && blocks[k - 1].sum / blocks[k - 1].weight > blocks[k].sum / blocks[k].weight; k--) {
       const b = blocks.pop(), a = blocks[k - 1];
@@ -106,7 +109,7 @@ function placeRow(row, wanted) {
 }
 
 /* How much an edge's end draws: waypoints keep long edges straight and leave items to their own neighbours. */
-const pull = (a, b) => (a.item && b.item ? 4 : a.item || b.item ? 1 : 8);
+const pull = (a, b) => (a.solid && b.solid ? 4 : a.solid || b.solid ? 1 : 8);
 
 function placeAcross(layers) {
   const wish = (cell, sides) => {
@@ -116,11 +119,11 @@ function placeAcross(layers) {
   };
   const towards = (row, sides) => placeRow(row, row.map((cell) => wish(cell, sides)));
   for (const row of layers) placeRow(row, row.map(() => 0));
-  for (let turn = 0; turn < 4; turn++) {
+  for (let turn = 0; turn < 3; turn++) {
     for (let l = 1; l < layers.length; l++) towards(layers[l], ["up"]);
     for (let l = layers.length - 2; l >= 0; l--) towards(layers[l], ["down"]);
   }
-  for (let turn = 0; turn < 6; turn++) {
+  for (let turn = 0; turn < 4; turn++) {
     for (let l = layers.length - 1; l >= 0; l--) towards(layers[l], ["up", "down"]);
     for (let l = 0; l < layers.length; l++) towards(layers[l], ["up", "down"]);
   }
@@ -137,20 +140,23 @@ function layoutLevel(items, edges) {
   placeAcross(layers);
   let left = Infinity, right = -Infinity, y = 0;
   for (const cell of cells) { left = Math.min(left, cell.x - cell.w / 2); right = Math.max(right, cell.x + cell.w / 2); }
-  for (const row of layers) {
+  let bottom = 0;
+  layers.forEach((row, l) => {
     const height = row.reduce((most, cell) => Math.max(most, cell.h), 0);
     for (const cell of row) {
       cell.y = y + height / 2;
       cell.half = height / 2;
       if (cell.item) { cell.item.x = cell.x - cell.w / 2 - left; cell.item.y = y + (height - cell.h) / 2; }
     }
-    y += height + SPACE.layer;
-  }
+    bottom = y + height;
+    const ports = (other) => other && other.some((cell) => cell.item && cell.item.port);
+    y = bottom + (ports(row) || ports(layers[l + 1]) ? SPACE.port : SPACE.layer);
+  });
   const points = routes.map(({ chain, turned }) => {
     const route = chain.flatMap((way) => [[way.x - left, way.y - way.half], [way.x - left, way.y + way.half]]);
     return turned ? route.reverse() : route;
   });
-  return { w: right - left, h: y - SPACE.layer, routes: points };
+  return { w: right - left, h: bottom, routes: points };
 }
 
 /* The whole drawing. parents: of groups, 0 is all. open(g): whether the module shows what is inside. boxes: by node index, {w, h, group};
@@ -188,36 +194,43 @@ function layoutGraph(parents, open, boxes, groupBox, uses) {
   for (const item of drawn) if (item) list(item);
   const depth = new Int32Array(count);
   for (let g = 1; g < count; g++) depth[g] = depth[parents[g]] + 1;
-  const edges = [], known = new Set();
-  items.forEach((row) => row.forEach((item, i) => { item.at = i; }));
-  const number = new Map();
-  let numbers = 0;
-  for (const item of listed) number.set(item, numbers++);
+  const edges = [], known = new Set(), number = new Map();
+  for (const item of listed) number.set(item, number.size);
+  /* Where edges from a source pass the border of a module, so that they go around what is inside. */
+  const ports = new Map(), port = (g, from, side) => {
+    const key = `${g} ${number.get(from)} ${side}`;
+    if (!ports.has(key)) {
+      ports.set(key, { port: side, w: 4, h: 0 });
+      items[g].push(ports.get(key));
+    }
+    return ports.get(key);
+  };
   for (const [from, to] of uses) {
-    const a = drawn[from], b = drawn[to];
-    if (!a || !b || a === b) continue;
-    const key = number.get(a) * numbers + number.get(b);
-    if (known.has(key)) continue;
+    const a = drawn[from], b = drawn[to], key = a && b ? number.get(a) * number.size + number.get(b) : -1;
+    if (!a || !b || a === b || known.has(key)) continue;
     known.add(key);
+    const edge = { from: a, to: b, parts: [] }, ins = [];
     let x = a, y = b;
     while (parentOf(x) !== parentOf(y)) {
-      if (depth[parentOf(x)] >= depth[parentOf(y)]) x = shown[parentOf(x)];
-      else y = shown[parentOf(y)];
+      const g = depth[parentOf(x)] >= depth[parentOf(y)] ? parentOf(x) : -1;
+      if (g >= 0) { edge.parts.push({ g, top: x, bottom: port(g, a, -1) }); x = shown[g]; }
+      else { ins.push({ g: parentOf(y), top: port(parentOf(y), a, 1), bottom: y }); y = shown[parentOf(y)]; }
     }
-    const edge = { from: a, to: b, level: parentOf(x), top: x, bottom: y, points: [] };
+    edge.parts.push({ g: parentOf(x), top: x, bottom: y }, ...ins.reverse());
+    for (const part of edge.parts) inner[part.g].push(part);
     edges.push(edge);
-    if (x !== y) inner[edge.level].push(edge);
   }
+  items.forEach((row) => row.forEach((item, i) => { item.at = i; }));
   for (let g = count - 1; g >= 0; g--) {
     if (g && !(shown[g] && shown[g].open)) continue;
     const seen = new Map(), pairs = [];
-    for (const edge of inner[g]) {
-      const key = edge.top.at * items[g].length + edge.bottom.at;
-      if (!seen.has(key)) { seen.set(key, pairs.length); pairs.push([edge.top.at, edge.bottom.at]); }
-      edge.pair = seen.get(key);
+    for (const part of inner[g]) {
+      const key = part.top.at * items[g].length + part.bottom.at;
+      if (!seen.has(key)) { seen.set(key, pairs.length); pairs.push([part.top.at, part.bottom.at]); }
+      part.pair = seen.get(key);
     }
     const size = layoutLevel(items[g], pairs);
-    for (const edge of inner[g]) edge.points = size.routes[edge.pair];
+    for (const part of inner[g]) part.points = size.routes[part.pair];
     const frame = g ? shown[g] : { w: 0, h: 0 };
     frame.w = Math.max(size.w, g ? groupBox(g).w - 2 * SPACE.pad : 0) + 2 * SPACE.pad;
     frame.h = size.h + 2 * SPACE.pad + SPACE.title;
@@ -231,10 +244,13 @@ function layoutGraph(parents, open, boxes, groupBox, uses) {
     for (const item of items[g]) { item.x += origin[g][0]; item.y += origin[g][1]; }
   }
   for (const edge of edges) {
-    const points = edge.points.map(([x, y]) => [x + origin[edge.level][0], y + origin[edge.level][1]]), above = [], below = [];
-    for (let item = edge.from; item !== edge.top;) { item = shown[parentOf(item)]; above.push([edge.from.x + edge.from.w / 2, item.y + item.h]); }
-    for (let item = edge.to; item !== edge.bottom;) { item = shown[parentOf(item)]; below.unshift([edge.to.x + edge.to.w / 2, item.y + SPACE.title]); }
-    edge.points = [[edge.from.x + edge.from.w / 2, edge.from.y + edge.from.h], ...above, ...points, ...below, [edge.to.x + edge.to.w / 2, edge.to.y]];
+    edge.points = [[edge.from.x + edge.from.w / 2, edge.from.y + edge.from.h]];
+    for (const { g, top, bottom, points } of edge.parts) {
+      if (top.port) edge.points.push([top.x + 2, shown[g].y], [top.x + 2, top.y]);
+      for (const [x, y] of points) edge.points.push([x + origin[g][0], y + origin[g][1]]);
+      if (bottom.port) edge.points.push([bottom.x + 2, bottom.y], [bottom.x + 2, shown[g].y + shown[g].h]);
+    }
+    edge.points.push([edge.to.x + edge.to.w / 2, edge.to.y]);
   }
   return { nodes: drawn, groups: shown.slice(1).filter((item) => item && item.x !== undefined), edges, w: shown[0].w, h: shown[0].h };
 }
