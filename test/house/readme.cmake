@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # README.md is true: its C program is docs/examples/quickstart.c to the letter, and its command-line session runs. So is the program
-# of docs/REWRITING.md, that of docs/TRACING.md, and the session of docs/DEBUGGING.md.
+# of docs/REWRITING.md, that of docs/TRACING.md, and the sessions of docs/DEBUGGING.md.
 # Run: cmake -DFXJIT=PROGRAM -DWORK=DIR -P readme.cmake
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 file(READ ${root}/README.md readme)
@@ -40,11 +40,14 @@ endforeach()
 
 file(REMOVE_RECURSE ${WORK}/out/dump)
 file(READ ${root}/docs/DEBUGGING.md debugging)
-string(REGEX MATCH "```sh\n(.*)\n```" session "${debugging}")
-set(session "${CMAKE_MATCH_1}")
+string(REPLACE ";" "@semicolon@" debugging "${debugging}") # it would part elements of the list
+string(REGEX MATCHALL "```sh\n[^`]*\n```" sessions "${debugging}")
+list(JOIN sessions "\n" session)
+string(REGEX REPLACE "```(sh\n)?" "" session "${session}")
+string(REPLACE "@semicolon@" ";" session "${session}")
 cmake_path(GET FXJIT PARENT_PATH folder)
 execute_process(COMMAND sh -ec "PATH=${folder}:$PATH\n${session}" WORKING_DIRECTORY ${WORK} OUTPUT_VARIABLE out ERROR_VARIABLE err
                 RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
-  message(SEND_ERROR "the session of docs/DEBUGGING.md ended with ${result}:\n${out}${err}")
+  message(SEND_ERROR "the sessions of docs/DEBUGGING.md ended with ${result}:\n${out}${err}")
 endif()
