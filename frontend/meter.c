@@ -37,7 +37,7 @@ static int32_t on_begin(fx_rt_profile *base, int32_t index)
     if (m->timing) {
         const fx_profile_options *o = m->options;
         bool wanted = !unit->left_out && (!o->before || o->before(o->user, index));
-        if (!wanted && !unit->holds) return 0;
+        if (!wanted && !unit->stays) return 0;
     }
     unit->begin = fx__ticks_now(&m->clock);
     return 1;
@@ -128,6 +128,7 @@ static int32_t add_meters(fx_meter *unit, int32_t next, int32_t parent, const fx
         int32_t self = next++;
         unit[self] = (fx_meter){.parent = parent, .min = UINT64_MAX};
         unit[self].holds = step->kind == FX_STEP_IF || step->kind == FX_STEP_LOOP;
+        unit[self].stays = step->kind != FX_STEP_RUN && step->kind != FX_STEP_CALL;
         next = add_meters(unit, next, self, &step->body[0]);
         next = add_meters(unit, next, self, &step->body[1]);
     }

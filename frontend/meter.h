@@ -10,6 +10,7 @@
 typedef struct fx_meter {
     int32_t parent; /* the IF or LOOP around it; -1: none */
     bool holds;     /* is one itself */
+    bool stays; /* cannot be left out */
     bool left_out;
     uint64_t begin; /* of the execution going on */
     uint64_t ticks; /* this run's */

@@ -138,8 +138,9 @@ static void find_left_out(profile_data *d)
         while (at < d->x->n_unit && !is_unit(&d->x->unit[at], d->o->leave_out[i])) at++;
         if (at == d->x->n_unit)
             tool_usage("profile", "--leave-out: there is no unit '%s'; fxjit profile --top 0 shows all", d->o->leave_out[i]);
-        if (d->x->unit[at].kind == FX_UNIT_IF || d->x->unit[at].kind == FX_UNIT_LOOP)
-            tool_usage("profile", "--leave-out: unit '%s' holds others, which can be left out", d->o->leave_out[i]);
+        if (d->x->unit[at].kind != FX_UNIT_RUN && d->x->unit[at].kind != FX_UNIT_CALL)
+            tool_usage("profile", "--leave-out: unit '%s' steers the run; only kernels and calls can be left out",
+                       d->o->leave_out[i]);
         d->leave_out[i] = at;
     }
 }

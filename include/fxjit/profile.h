@@ -20,7 +20,7 @@ typedef struct fx_profile_options {
     double seconds;  /* and more until so much time is spent on them */
     int32_t warm_up; /* runs before, which are not timed; 0: 3, -1: none */
     /* Units that timed runs do not execute, which leaves their outputs as they happen to be: for measuring what a run takes without
-     * them. An IF or LOOP cannot be left out, what is inside it can. */
+     * them. Only what runs a kernel or calls can be left out, inside an IF or LOOP, too. */
     const int32_t *leave_out;
     int32_t n_leave_out;
     int32_t traced_runs; /* of so many timed runs, the first ones, every event is kept */
@@ -68,7 +68,7 @@ typedef struct fx_profile {
 
 /* Runs code compiled with fx_compile_options.profile many times on the same inputs (which runs may change, as fx_run does; state is
  * the graph's own) and measures. FX_E_ARG: not compiled for profiling, no such unit, inputs do not fit; FX_E_UNSUPPORTED: LLVM
- * could not serve; otherwise as fx_run. context may be NULL. Several threads may profile at once, though they measure each other. */
+ * could not serve; otherwise as fx_run. context may be NULL. Several threads may profile at once; they measure each other, too. */
 FX_API fx_status fx_profile_run(const fx_compiled *compiled, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
                                 const fx_profile_options *options, FX_GIVES fx_profile **out);
 FX_API void fx_profile_free(FX_TAKES fx_profile *profile);
@@ -86,8 +86,8 @@ typedef struct fx_node_profile {
     double wall_us; /* median time of a run */
     void *memory;
 } fx_node_profile;
-/* Interprets the compiled graph's core graph `runs` times (0: 3) and measures every node. Inputs that the graph changes are changed;
- * fx_run's state is not. Fails as fx_interpreter_run does. One thread at a time for one compiled graph. */
+/* Interprets the compiled graph's core graph `runs` times (0: 3) and measures every node. Inputs that the graph changes are
+ * changed; fx_run's state is not. Fails as fx_interpreter_run does. One thread at a time for one compiled graph. */
 FX_API fx_status fx_profile_interpreter(const fx_compiled *compiled, const fx_tensor *inputs, int32_t n_inputs, int32_t runs,
                                         FX_GIVES fx_node_profile **out);
 FX_API void fx_node_profile_free(FX_TAKES fx_node_profile *profile);

@@ -51,7 +51,7 @@ struct fx_rt_call {
  * an IF or LOOP right behind it. The first thread calls begin and end; enter and leave are called by every thread that is given a
  * share of the unit, by each around all of its share, between the unit's begin and end. fx_profile_run (fxjit/profile.h) listens. */
 struct fx_rt_profile {
-    int32_t (*begin)(fx_rt_profile *profile, int32_t unit); /* 0: leave the unit out, unless it is an IF or a LOOP; no end follows */
+    int32_t (*begin)(fx_rt_profile *profile, int32_t unit); /* 0: leave it out, if it is a RUN or a CALL; no end follows */
     void (*end)(fx_rt_profile *profile, int32_t unit);
     void (*enter)(fx_rt_profile *profile, int32_t thread);
     void (*leave)(fx_rt_profile *profile, int32_t thread);

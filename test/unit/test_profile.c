@@ -18,8 +18,8 @@ enum { RUNS = 12 };
     IN("w1", "f32[256, 128]")                                                                                                      \
     IN("wb", "f32[256]")                                                                                                           \
     IN("w2", "f32[40, 256]")                                                                                                       \
-    CALL("a", "linear.default", "(%x, %w1, %wb)") CALL("g", "relu.default", "(%a)") CALL("h", "linear.default", "(%g, %w2)")       \
-        CALL("y", "_softmax.default", "(%h, 1, False)")
+    CALL("a", "linear.default", "(%x, %w1, %wb)")                                                                                  \
+    CALL("g", "relu.default", "(%a)") CALL("h", "linear.default", "(%g, %w2)") CALL("y", "_softmax.default", "(%h, 1, False)")
 static const char perceptron[] = PERCEPTRON("16"), wide[] = PERCEPTRON("160"); /* worth sharing */
 static const char lstm[] =
     IN("x", "f32[12, 4, 40]") IN("h", "f32[1, 4, 48]") IN("w1", "f32[192, 40]") IN("w2", "f32[192, 48]") IN("wb", "f32[192]")
@@ -149,6 +149,22 @@ START_TEST(units_are_left_out)
     ck_assert_int_eq(fx_profile_run(s.compiled, s.probe.context, s.probe.in, s.probe.n_in, &wrong, &p), FX_E_ARG);
     ck_assert_ptr_null(p);
     CHECK_DIAG(s.probe.context, "to leave out");
+    close_subject(&s);
+}
+END_TEST
+
+/* An assertion is a unit that steers the run; asked to be left out, it is measured all the same. */
+START_TEST(assertions_stay)
+{
+    subject s = open_subject(IN("x", "f32[8, 8]") CALL("s", "sum.default", "(%x)") CALL("t", "ge.Scalar", "(%s, -1000.0)")
+                                 CALL("c", "_assert_async.msg", "(%t, \"small\")") CALL("y", "neg.default", "(%x)"),
+                             1);
+    int32_t at = 0;
+    while (s.explanation->unit[at].kind != FX_UNIT_ASSERT) ck_assert_int_lt(++at, s.explanation->n_unit);
+    fx_profile *p = profile(&s, (fx_profile_options){.leave_out = &at, .n_leave_out = 1});
+    ck_assert_int_eq(p->unit[at].runs, RUNS);
+    ck_assert(p->unit[at].total_us < p->total_us);
+    fx_profile_free(p);
     close_subject(&s);
 }
 END_TEST
@@ -305,6 +321,6 @@ START_TEST(changes_in_place_take_place)
 }
 END_TEST
 
-FX_TESTS("profile", times_fit_into_each_other, turns_of_a_loop_are_counted, units_are_left_out, hooks_hear_of_timed_runs_only,
-         events_lie_inside_their_run, profiled_code_computes_the_same, nodes_are_interpreted_one_by_one,
-         changes_in_place_take_place)
+FX_TESTS("profile", times_fit_into_each_other, turns_of_a_loop_are_counted, units_are_left_out, assertions_stay,
+         hooks_hear_of_timed_runs_only, events_lie_inside_their_run, profiled_code_computes_the_same,
+         nodes_are_interpreted_one_by_one, changes_in_place_take_place)
