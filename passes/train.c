@@ -115,8 +115,8 @@ fx_status fx__train_values(fx_node *node, fx_train_values *out)
     fx_node *inverse = call(&w, "rsqrt", &sum, 1);
     out->result[0] = scaled(&w, binary(&w, "mul", centred, fx_node_attr(inverse)), &bound[at->weight], &bound[at->bias]);
     if (fx__op_of(node) == fx__op(FX_OP_native_batch_norm)) {
-        if (is_result(node, 1)) out->result[1] = reshaped(&w, mean, false);
-        if (is_result(node, 2)) out->result[2] = reshaped(&w, inverse, false);
+        if (is_result(node, 1)) out->result[1] = in_dtype(&w, reshaped(&w, mean, false), w.type->dtype);
+        if (is_result(node, 2)) out->result[2] = in_dtype(&w, reshaped(&w, inverse, false), w.type->dtype);
     }
     double momentum = bound[6].kind == FX_ATTR_FLOAT ? bound[6].u.f : (double)bound[6].u.i;
     if (bound[at->mean].kind == FX_ATTR_NODE) out->running[0] = moved(&w, bound[at->mean].u.node, mean, momentum);

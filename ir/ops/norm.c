@@ -149,6 +149,37 @@ static fx_node *decompose_functional(fx_graph *graph, const fx_call *call)
     return fx__check_insert(graph, call, FX_OP_batch_norm, args, 9);
 }
 
+/* ---- Rows that give the statistics, too ---- */
+
+static fx_node *nothing(fx_graph *graph, const fx_call *call)
+{
+    const fx_attr none = fx_none(), dtype = fx_dtype_attr(call->result[1].dtype);
+    return fx__check_insert(graph, call, FX_OP_zeros, (fx_attr[]){fx_ints(graph, &(int64_t){0}, 1), dtype, none, none, none}, 5);
+}
+
+/* In inference the statistics are empty; those of a batch are taken out by functionalise. */
+static fx_node *with_nothing(fx_graph *graph, const fx_call *call, double momentum, double eps)
+{
+    const fx_attr *a = call->arg;
+    const fx_attr args[] = {a[INPUT],       a[WEIGHT],          a[BIAS],       a[MEAN],       a[VAR],
+                            fx_bool(false), fx_float(momentum), fx_float(eps), fx_bool(false)};
+    fx_node *y = fx__check_insert(graph, call, FX_OP_batch_norm, args, 9), *empty = y ? nothing(graph, call) : NULL;
+    if (!empty) return NULL;
+    const fx_attr all = fx_list(graph, (fx_attr[]){fx_node_attr(y), fx_node_attr(empty), fx_node_attr(empty)}, 3);
+    return fx__check_insert(graph, call, FX_OP_tuple, &all, 1);
+}
+
+static fx_node *decompose_native(fx_graph *graph, const fx_call *call)
+{
+    if (fx__call_int(call, TRAINING)) return NULL;
+    return with_nothing(graph, call, fx__call_float(call, MOMENTUM), fx__call_float(call, EPS));
+}
+
+static fx_node *decompose_no_training(fx_graph *graph, const fx_call *call)
+{
+    return with_nothing(graph, call, fx__call_float(call, TRAINING), fx__call_float(call, MOMENTUM));
+}
+
 /* Statistics of the input's own: those of every channel of every image. */
 static fx_node *decompose_instance_norm(fx_graph *graph, const fx_call *call)
 {
@@ -215,7 +246,10 @@ const fx_op fx_op_native_batch_norm = {
     .shape = shape_native,
     .reference = fx__native_batch_norm_ref,
     .bound = fx__native_batch_norm_bound,
-    .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0)", "image"}, {NULL, NULL}},
+    .decompose = decompose_native,
+    .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], f32[3], f32[3], False, 0.1, 8.0)", "image"},
+                               {"(f32[4, 3, 5], f32[3], f32[3], None, None, True, 0.1, 0.5)", "the batch's statistics"},
+                               {NULL, NULL}},
 };
 
 const fx_op fx_op_native_batch_norm_no_training = {
@@ -229,6 +263,7 @@ const fx_op fx_op_native_batch_norm_no_training = {
     .shape = shape_no_training,
     .reference = fx__batch_norm_no_training_ref,
     .bound = fx__batch_norm_no_training_bound,
+    .decompose = decompose_no_training,
     .cases = (const fx_case[]){{"(f32[2, 3, 4, 5], f32[3], f32[3], f32[3], f32[3], 0.1, 8.0)", "image"}, {NULL, NULL}},
 };
 

@@ -351,8 +351,13 @@ def _embedding(b: Builder, m: nn.Embedding, input: Any) -> Any:
 
 @_row(nn.EmbeddingBag)
 def _embedding_bag(b: Builder, m: nn.EmbeddingBag, input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
-    """Bags of equal length, one per row: with offsets the lengths are data."""
-    _require(m.max_norm is None and m.padding_idx is None and offsets is None)
+    """Bags of equal length, one per row, or with offsets where each begins."""
+    _require(m.max_norm is None and m.padding_idx is None)
+    if offsets is not None:
+        mode = ("sum", "mean", "max").index(m.mode)
+        bags = b.call(aten.embedding_bag.padding_idx, b.attr("weight"), input, offsets, False, mode, False, per_sample_weights,
+                      m.include_last_offset, None)
+        return b.item(bags, 0)
     rows = b.call(aten.embedding.default, b.attr("weight"), input)
     if per_sample_weights is not None:
         rows = b.call(aten.mul.Tensor, rows, b.call(aten.unsqueeze.default, per_sample_weights, -1))
