@@ -322,6 +322,20 @@ static void build_entry(fx_entry_module *m, LLVMValueRef run, LLVMValueRef *out)
     LLVMBuildRet(e->builder, status);
 }
 
+/* Behind the table and the error word: how many steps are done, and whether to stop. Read and written by another thread meanwhile. */
+static void ask_whether_to_stop(fx_entry_module *m, int32_t done)
+{
+    fx_e *e = &m->e;
+    LLVMValueRef words = e_at_bytes(e, m->table, e_i64(e, ((int64_t)m->program->n_buf + 1) * 8));
+    LLVMValueRef store = LLVMBuildStore(e->builder, e_i32(e, done), words);
+    LLVMValueRef stop = LLVMBuildLoad2(e->builder, e->ty_i32, e_at_bytes(e, words, e_i64(e, 4)), "stop");
+    LLVMSetOrdering(store, LLVMAtomicOrderingMonotonic);
+    LLVMSetOrdering(stop, LLVMAtomicOrderingMonotonic);
+    LLVMSetAlignment(store, 4);
+    LLVMSetAlignment(stop, 4);
+    return_if_failed(m, stop);
+}
+
 static fx_status build_init(fx_entry_module *m)
 {
     fx_e *e = &m->e;
@@ -333,7 +347,10 @@ static fx_status build_init(fx_entry_module *m)
     m->consts = LLVMGetParam(fn, 0);
     m->table = LLVMGetParam(fn, 1);
     m->scratch = LLVMGetParam(fn, 2);
-    FX_TRY(fx__entry_steps(m, &m->program->init));
+    for (int32_t i = 0; i < m->program->init.n; i++) {
+        FX_TRY(fx__entry_steps(m, &(fx_block){.step = &m->program->init.step[i], .n = 1}));
+        ask_whether_to_stop(m, i + 1);
+    }
     m->table = NULL;
     LLVMBuildRet(e->builder, e_i32(e, FX_OK));
     return FX_OK;

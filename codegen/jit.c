@@ -9,6 +9,7 @@
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Orc.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,6 +43,13 @@ static fx_status check(fx_context *context, const char *what, LLVMErrorRef error
     fx_status status = fx__diag(context, FX_E_CODEGEN, NULL, "%s: %s", what, text);
     LLVMDisposeErrorMessage(text);
     return status;
+}
+
+static fx_status tell(const fx_jit *jit, const fx_codegen_options *options, int64_t done, int64_t total)
+{
+    int32_t percent = total > 0 ? (int32_t)(100 * done / total) : 100;
+    if (!options->progress || options->progress(options->progress_user, "init", percent)) return FX_OK;
+    return fx__diag(jit->context, FX_E_ARG, NULL, "compiling was cancelled during init");
 }
 
 /* ---- Symbols ------------------------------------------------------------------------------------------------------------ */
@@ -178,6 +186,7 @@ static fx_status compile_and_link(fx_jit *jit, const fx_codegen_options *options
     double start = now_ms();
     fx_status status = fx__object_kernels(jit->program, options, object);
     if (status == FX_OK) status = entry_object(jit, options, &object[n]);
+    if (status == FX_OK) status = tell(jit, options, 0, 1);
     double built = now_ms();
     jit->codegen_ms = built - start;
     for (int32_t i = 0; status == FX_OK && i < n; i++) hash_kernel(jit, i, object[i]);
@@ -197,16 +206,32 @@ static size_t buf_bytes(const fx_program *program, int32_t buf)
     return (size_t)fx__dim_hint(program->dims, fx__buf_elems(program, buf)) * fx_dtype_bytes(program->buf[buf].dtype);
 }
 
-static fx_status make_consts(fx_jit *jit)
+enum { CHUNK = 8 << 20 }; /* a few milliseconds */
+
+/* source NULL: zeros. */
+static fx_status fill(const fx_jit *jit, const fx_codegen_options *options, char *to, const char *source, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += CHUNK) {
+        size_t n = bytes - at < CHUNK ? bytes - at : CHUNK;
+        if (source)
+            memcpy(to + at, source + at, n);
+        else
+            memset(to + at, 0, n);
+        if (n == CHUNK) FX_TRY(tell(jit, options, 0, 1));
+    }
+    return FX_OK;
+}
+
+static fx_status make_consts(fx_jit *jit, const fx_codegen_options *options)
 {
     const fx_program *program = jit->program;
     jit->consts = fx__memory_alloc((size_t)program->const_bytes);
     if (!jit->consts) return fx__diag_oom(jit->context);
-    memset(jit->consts, 0, (size_t)program->const_bytes);
+    FX_TRY(fill(jit, options, jit->consts, NULL, (size_t)program->const_bytes));
     for (int32_t i = 0; i < program->n_buf; i++) {
         const fx_buf *buf = &program->buf[i];
         if (buf->role != FX_BUF_CONST || buf->parent >= 0 || !buf->data || buf->offset < 0) continue;
-        memcpy(jit->consts + buf->offset, buf->data, buf_bytes(program, i));
+        FX_TRY(fill(jit, options, jit->consts + buf->offset, buf->data, buf_bytes(program, i)));
     }
     return FX_OK;
 }
@@ -226,18 +251,63 @@ static fx_status fill_table(const fx_program *program, void **table, char *own)
     return FX_OK;
 }
 
-static fx_status run_init(fx_jit *jit, const char *symbol)
+/* What init gets, and the words behind its table: the error, how many steps are done, whether to stop. */
+typedef struct init_run {
+    init_fn init;
+    char *consts, *scratch;
+    void **table;
+    int32_t *words;
+    int32_t status;
+} init_run;
+
+static void *init_thread(void *user)
+{
+    init_run *run = user;
+    run->status = run->init(run->consts, run->table, run->scratch);
+    return NULL;
+}
+
+enum { TELL_MS = 10 };
+
+/* False: not yet. */
+static bool has_ended(pthread_t thread)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += TELL_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+/* In a thread of its own while this one tells of progress, if somebody listens. */
+static fx_status call_init(fx_jit *jit, const fx_codegen_options *options, init_run *run)
+{
+    pthread_t thread;
+    fx_status told = FX_OK;
+    if (!options->progress || pthread_create(&thread, NULL, init_thread, run) != 0) {
+        init_thread(run);
+        return (fx_status)run->status;
+    }
+    while (!has_ended(thread)) {
+        if (told == FX_OK) told = tell(jit, options, __atomic_load_n(&run->words[0], __ATOMIC_RELAXED), jit->program->init.n);
+        if (told != FX_OK) __atomic_store_n(&run->words[1], 1, __ATOMIC_RELAXED);
+    }
+    return told != FX_OK ? told : (fx_status)run->status;
+}
+
+static fx_status run_init(fx_jit *jit, const fx_codegen_options *options)
 {
     const fx_program *program = jit->program;
     size_t n = (size_t)program->n_buf;
-    void *address, **table = calloc(n + 1, sizeof *table); /* the error word of init's kernels is behind the table */
+    void *address, **table = calloc(n + 2, sizeof *table);
     char *own = calloc(n + 1, 1), *scratch = fx__memory_alloc((size_t)program->scratch_bytes);
     fx_status status = table && own && scratch ? fill_table(program, table, own) : FX_E_OOM;
-    if (status == FX_OK) status = look_up(jit, symbol, "_init", &address);
+    if (status == FX_OK) status = look_up(jit, fx__entry_symbol(options), "_init", &address);
     if (status == FX_OK) {
-        init_fn init;
-        memcpy(&init, &address, sizeof init);
-        status = (fx_status)init(jit->consts, table, scratch);
+        init_run run = {.consts = jit->consts, .table = table, .scratch = scratch, .words = (int32_t *)(void *)&table[n + 1]};
+        memcpy(&run.init, &address, sizeof run.init);
+        status = call_init(jit, options, &run);
         if (status == FX_OK && table[n]) status = fx__diag(jit->context, FX_E_INDEX, NULL, "an index of a constant lies outside");
     }
     for (size_t i = 0; table && own && i < n; i++) {
@@ -261,11 +331,13 @@ static void set_call(fx_jit *jit, const fx_codegen_options *options)
 static fx_status build(fx_jit *jit, const fx_codegen_options *options)
 {
     FX_TRY(fx__session_start(jit->context));
-    FX_TRY(make_consts(jit));
+    FX_TRY(make_consts(jit, options));
     set_call(jit, options);
     FX_TRY(compile_and_link(jit, options));
+    FX_TRY(tell(jit, options, 0, 1));
     double start = now_ms();
-    FX_TRY(run_init(jit, fx__entry_symbol(options)));
+    FX_TRY(run_init(jit, options));
+    FX_TRY(tell(jit, options, 1, 1));
     jit->init_ms = now_ms() - start;
     return FX_OK;
 }

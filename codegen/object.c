@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static fx_status fail(fx_context *context, const char *what, const char *how, char *problem)
@@ -68,9 +69,10 @@ typedef struct crew {
     const fx_program *program;
     const fx_codegen_options *options;
     LLVMMemoryBufferRef *out;
-    pthread_mutex_t lock; /* program, its context, status */
+    pthread_mutex_t lock; /* program, its context, and what is below */
+    pthread_cond_t changed;
     atomic_int next;
-    int32_t done;
+    int32_t done, working;
     fx_status status;
 } crew;
 
@@ -83,14 +85,9 @@ typedef struct worker {
 
 static void report(crew *c, fx_status status)
 {
-    const fx_codegen_options *options = c->options;
     if (status != FX_OK && c->status == FX_OK) c->status = status;
     c->done++;
-    if (!options->progress) return;
-    if (!options->progress(options->progress_user, "codegen", (int32_t)((int64_t)c->done * 100 / c->program->n_kernel)) &&
-        c->status == FX_OK) {
-        c->status = FX_E_ARG; /* cancelled */
-    }
+    pthread_cond_signal(&c->changed);
 }
 
 static void compile_one(crew *c, LLVMTargetMachineRef machine, int32_t index)
@@ -123,11 +120,48 @@ static bool has_failed(crew *c)
 static void *work(void *user)
 {
     worker *w = user;
+    crew *c = w->crew;
     for (;;) {
-        int32_t index = atomic_fetch_add(&w->crew->next, 1);
-        if (index >= w->crew->program->n_kernel || has_failed(w->crew)) return NULL;
-        compile_one(w->crew, w->machine, index);
+        int32_t index = atomic_fetch_add(&c->next, 1);
+        if (index >= c->program->n_kernel || has_failed(c)) break;
+        compile_one(c, w->machine, index);
     }
+    pthread_mutex_lock(&c->lock);
+    c->working--;
+    pthread_cond_signal(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+enum { TELL_MS = 10 };
+
+static void wait_a_while(crew *c)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += TELL_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&c->changed, &c->lock, &until);
+}
+
+/* The calling thread tells of progress while the others work, and once when they have ended; the lock is free while it does. */
+static void tell_while_they_work(crew *c)
+{
+    bool go_on = true, ended = false;
+    pthread_mutex_lock(&c->lock);
+    while (!ended) {
+        if (c->working > 0) wait_a_while(c);
+        ended = c->working == 0;
+        int32_t percent = (int32_t)((int64_t)c->done * 100 / c->program->n_kernel);
+        if (!go_on || c->status != FX_OK) continue;
+        pthread_mutex_unlock(&c->lock);
+        go_on = c->options->progress(c->options->progress_user, "codegen", percent);
+        pthread_mutex_lock(&c->lock);
+        if (!go_on && c->status == FX_OK)
+            c->status = fx__diag(c->program->context, FX_E_ARG, NULL, "compiling was cancelled during codegen");
+    }
+    pthread_mutex_unlock(&c->lock);
 }
 
 enum { MAX_WORKERS = 4 };
@@ -139,26 +173,45 @@ static int worker_count(const fx_program *program)
     return n < program->n_kernel ? n : program->n_kernel;
 }
 
+/* The calling thread works, too, unless it tells of progress; where no thread can be had, it works in any case. */
+static void run_workers(crew *c, worker *workers, int n)
+{
+    bool tells = c->options->progress != NULL;
+    c->working = n;
+    for (int i = tells ? 0 : 1; i < n; i++) {
+        workers[i].started = pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
+        if (workers[i].started) continue;
+        pthread_mutex_lock(&c->lock);
+        c->working--;
+        pthread_mutex_unlock(&c->lock);
+    }
+    bool any = false;
+    for (int i = 0; i < n; i++) any = any || workers[i].started;
+    if (!tells || !any) {
+        if (tells) c->working = 1;
+        work(&workers[0]);
+    }
+    if (tells) tell_while_they_work(c);
+    for (int i = 0; i < n; i++)
+        if (workers[i].started) pthread_join(workers[i].thread, NULL);
+}
+
 fx_status fx__object_kernels(const fx_program *program, const fx_codegen_options *options, LLVMMemoryBufferRef *out)
 {
     crew c = {.program = program, .options = options, .out = out};
     worker workers[MAX_WORKERS] = {0};
     int n = worker_count(program);
     pthread_mutex_init(&c.lock, NULL);
+    pthread_cond_init(&c.changed, NULL);
     for (int i = 0; i < n && c.status == FX_OK; i++) {
         workers[i].crew = &c;
         c.status = fx__session_machine(program->context, options->target, &workers[i].machine);
     }
-    if (c.status == FX_OK && n > 0) {
-        for (int i = 1; i < n; i++) workers[i].started = pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
-        work(&workers[0]);
-        for (int i = 1; i < n; i++) {
-            if (workers[i].started) pthread_join(workers[i].thread, NULL);
-        }
-    }
+    if (c.status == FX_OK && n > 0) run_workers(&c, workers, n);
     for (int i = 0; i < n; i++) {
         if (workers[i].machine) LLVMDisposeTargetMachine(workers[i].machine);
     }
+    pthread_cond_destroy(&c.changed);
     pthread_mutex_destroy(&c.lock);
     return c.status;
 }

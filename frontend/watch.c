@@ -7,17 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From within a pass. */
+static fx_status tick(void *user)
+{
+    fx_compiled *it = user;
+    fx_watch *w = it->watch;
+    if (w->cancelled || fx__compile_now_ms() - w->told_ms >= FX_WATCH_MS) return fx__watch_progress(it, w->phase, w->percent);
+    return FX_OK;
+}
+
 fx_status fx__watch_open(fx_compiled *it)
 {
     it->watch = calloc(1, sizeof *it->watch);
     if (!it->watch) return fx__diag_oom(it->context);
-    it->watch->ms = fx__compile_now_ms();
+    it->watch->ms = it->watch->told_ms = fx__compile_now_ms();
+    it->watch->phase = "graph";
+    it->watch->outer = fx__tick_set(it->context, it->options.progress ? (fx_tick){tick, it} : (fx_tick){0});
     return FX_OK;
 }
 
 void fx__watch_close(fx_compiled *it)
 {
     if (!it->watch) return;
+    fx__tick_set(it->context, it->watch->outer);
     free(it->watch->directory);
     fx_text_free(it->watch->last_graph);
     fx_text_free(it->watch->last_program);
@@ -25,9 +37,15 @@ void fx__watch_close(fx_compiled *it)
     it->watch = NULL;
 }
 
-fx_status fx__watch_progress(const fx_compiled *it, const char *phase, int32_t percent)
+fx_status fx__watch_progress(fx_compiled *it, const char *phase, int32_t percent)
 {
+    fx_watch *w = it->watch;
+    if (w->cancelled) return FX_E_ARG; /* said once */
+    w->phase = phase;
+    w->percent = percent;
+    w->told_ms = fx__compile_now_ms();
     if (!it->options.progress || it->options.progress(it->options.progress_user, phase, percent)) return FX_OK;
+    w->cancelled = true;
     return fx__diag(it->context, FX_E_ARG, NULL, "compiling was cancelled during %s", phase);
 }
 

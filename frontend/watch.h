@@ -12,6 +12,11 @@ typedef struct fx_watch {
     char *last_graph; /* texts of the last dumps, to tell what changed nothing */
     char *last_program;
     double ms;        /* when the last pass ended */
+    double told_ms;   /* when progress was told last */
+    const char *phase;
+    int32_t percent;
+    bool cancelled;
+    fx_tick outer; /* what the context's tick was */
     int32_t n_nodes;
     int32_t n_graph; /* graph passes told of */
 } fx_watch;
@@ -19,11 +24,13 @@ typedef struct fx_watch {
 /* environment.c: fills in what options leave open. FX_E_ARG: a variable has no such value. */
 fx_status fx__environment_options(fx_context *context, fx_compile_options *options);
 
-/* After it->options are set. FX_E_OOM. */
+/* How often progress is told from within a pass. */
+enum { FX_WATCH_MS = 10 };
+/* After it->options are set; until fx__watch_close, ticks of the context lead here. FX_E_OOM. */
 fx_status fx__watch_open(fx_compiled *it);
 void fx__watch_close(fx_compiled *it);
 /* FX_E_ARG, with the words "was cancelled": the callback said so. */
-fx_status fx__watch_progress(const fx_compiled *it, const char *phase, int32_t percent);
+fx_status fx__watch_progress(fx_compiled *it, const char *phase, int32_t percent);
 /* Hooks of fx_pass_options; user: the fx_compiled. */
 fx_status fx__watch_graph(void *user, const char *pass, fx_graph *graph);
 fx_status fx__watch_program(void *user, const char *pass, const fx_program *program);

@@ -73,6 +73,18 @@ void fx__free(fx_context *context, void *memory)
     context->allocator.free(context->allocator.user, block, bytes + BLOCK_HEADER);
 }
 
+fx_tick fx__tick_set(fx_context *context, fx_tick tick)
+{
+    fx_tick before = context->tick;
+    context->tick = tick;
+    return before;
+}
+
+fx_status fx__tick(fx_context *context)
+{
+    return context->tick.ask ? context->tick.ask(context->tick.user) : FX_OK;
+}
+
 const char *fx_version(void)
 {
     return FXJIT_VERSION;

@@ -25,6 +25,7 @@ struct fx_context {
     int32_t n_diags, cap_diags;
     fx_status status;
     bool oom_noted;
+    fx_tick tick; /* fx__tick asks it */
     fx_map effects; /* interned target -> itself: fx_context_add_side_effect */
 };
 

@@ -28,6 +28,15 @@ void fx__diag_rewind(fx_context *context, fx_diag_mark mark);
 void *fx__alloc(fx_context *context, size_t bytes); /* zeroed; NULL notes FX_E_OOM */
 void fx__free(fx_context *context, void *memory);
 
+/* Long work asks now and then, at least once for each node or kernel that it goes over, whether it is to go on: FX_OK, or the status
+ * with which it ends. Nothing asks while ask is NULL. Returns what was set before. */
+typedef struct fx_tick {
+    fx_status (*ask)(void *user);
+    void *user;
+} fx_tick;
+fx_tick fx__tick_set(fx_context *context, fx_tick tick);
+fx_status fx__tick(fx_context *context);
+
 /* Returns the status of a failing call from the function it stands in. */
 #define FX_TRY(call)                                                                                                             \
     do {                                                                                                                         \

@@ -269,15 +269,16 @@ static int32_t find_equal(const fx_program *program, char *const *texts, int32_t
 }
 
 /* first[k]: the first kernel with k's text. */
-static bool find_duplicates(fx_program *program, char **texts, int32_t *first)
+static fx_status find_duplicates(fx_program *program, char **texts, int32_t *first)
 {
     for (int32_t k = 0; k < program->n_kernel; k++) {
-        if (fx__kernel_normalise(program, program->kernel[k]) != FX_OK) return false;
+        FX_TRY(fx__tick(program->context));
+        FX_TRY(fx__kernel_normalise(program, program->kernel[k]));
         texts[k] = canonical_text(program, program->kernel[k]);
-        if (!texts[k]) return false;
+        if (!texts[k]) return FX_E_OOM;
         first[k] = find_equal(program, texts, k);
     }
-    return true;
+    return FX_OK;
 }
 
 fx_status fx__kir_dedup(fx_program *program)
@@ -285,8 +286,8 @@ fx_status fx__kir_dedup(fx_program *program)
     int32_t n = program->n_kernel;
     char **texts = fx__alloc(program->context, ((size_t)n + 1) * sizeof *texts);
     int32_t *first = fx__alloc(program->context, ((size_t)n + 1) * 2 * sizeof *first);
-    bool ok = texts && first && find_duplicates(program, texts, first);
-    if (ok) {
+    fx_status status = texts && first ? find_duplicates(program, texts, first) : FX_E_OOM;
+    if (status == FX_OK) {
         int32_t *map = first + n;
         memcpy(map, first, (size_t)n * sizeof *map);
         renumber_kernels(program, map);
@@ -296,7 +297,7 @@ fx_status fx__kir_dedup(fx_program *program)
     for (int32_t k = 0; texts && k < n; k++) fx_text_free(texts[k]);
     fx__free(program->context, texts);
     fx__free(program->context, first);
-    return ok ? FX_OK : FX_E_OOM;
+    return status;
 }
 
 /* ---- Tidy ------------------------------------------------------------------------------------------------------------------ */
@@ -407,6 +408,7 @@ fx_status fx__kir_tidy(fx_program *program)
     each_run_of_program(program, renumber_kernel, map);
     fx__free(program->context, map);
     for (int32_t k = 0; k < program->n_kernel; k++) {
+        FX_TRY(fx__tick(program->context));
         FX_TRY(fx__kernel_normalise(program, program->kernel[k]));
         drop_args(program, k);
         for (int axis = program->kernel[k]->n_axis - 1; axis >= program->kernel[k]->n_outer; axis--)

@@ -127,6 +127,7 @@ static fx_status propagate(fx_graph *graph, int depth)
     fx_status first = FX_OK;
     FX_EACH_NODE(node, graph)
     {
+        FX_TRY(fx__tick(graph->context));
         fx_status status = propagate_node(node, depth);
         if (first == FX_OK) first = status;
     }

@@ -237,6 +237,7 @@ static bool has_contract(const fx_kernel *kernel)
 static fx_status visit(fx_algo *algo, fx_block *block)
 {
     for (int32_t at = 0; at < block->n; at++) {
+        FX_TRY(fx__tick(algo->program->context));
         for (int b = 0; b < 2; b++) FX_TRY(visit(algo, &block->step[at].body[b]));
         if (block->step[at].kind != FX_STEP_RUN) continue;
         const fx_kernel *kernel = algo->program->kernel[block->step[at].kernel];
@@ -269,7 +270,10 @@ static fx_status reduce_untiled(fx_algo *algo, fx_block *block)
 fx_status fx__pass_algo(fx_program *program, const fx_pass_options *options)
 {
     fx_algo algo = {.program = program, .target = options->target};
-    for (int32_t i = 0; i < program->n_kernel; i++) FX_TRY(fx__kernel_collapse(program, program->kernel[i]));
+    for (int32_t i = 0; i < program->n_kernel; i++) {
+        FX_TRY(fx__tick(program->context));
+        FX_TRY(fx__kernel_collapse(program, program->kernel[i]));
+    }
     FX_TRY(visit(&algo, &program->steps));
     FX_TRY(reduce_untiled(&algo, &program->init));
     return fx__kir_tidy(program);

@@ -82,6 +82,7 @@ static fx_status merge_nodes(fx_graph *graph, const table *t, bool *out_modified
 {
     for (fx_node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        FX_TRY(fx__tick(graph->context));
         fx_node *earlier = is_candidate(node) ? find_or_add(t, node) : NULL;
         if (!earlier) continue;
         FX_TRY(fx__core_replace(node, earlier));

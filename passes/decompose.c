@@ -40,6 +40,7 @@ fx_status fx__pass_decompose(fx_graph *graph, void *user, bool *out_modified)
     *out_modified = false;
     for (fx_node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        FX_TRY(fx__tick(graph->context));
         if (node->opcode != FX_CALL_FUNCTION || !node->op || !node->op->decompose) continue;
         FX_TRY(decompose_node(node, &next, out_modified));
     }

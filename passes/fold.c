@@ -74,6 +74,7 @@ static fx_status fold(fx_graph *graph, const limits *most, bool *out_modified)
     if (!fx__module_ensure(graph)) return FX_E_OOM;
     for (fx_node *node = graph->first, *next; node; node = next) {
         next = node->next;
+        FX_TRY(fx__tick(graph->context));
         fx_tensor inputs[FOLD_INPUTS];
         if (!is_foldable(node, most, inputs)) continue;
         FX_TRY(fold_node(node, inputs));

@@ -400,6 +400,7 @@ static fx_status walk(state *s)
     for (fx_node *node = s->graph->first, *next; node; node = next) {
         next = node->next;
         if (node->erased) continue; /* with a tuple that was taken apart */
+        FX_TRY(fx__tick(s->graph->context));
         fx_graph_insert_before(s->graph, node);
         FX_TRY(visit(s, node));
     }

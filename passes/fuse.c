@@ -256,6 +256,7 @@ static fx_status sweep(fuser *f, bool *out_joined)
 {
     for (int32_t to = 0; to < f->program->steps.n; to++) {
         bool joined = false;
+        FX_TRY(fx__tick(f->program->context));
         FX_TRY(join_inputs(f, to, &joined));
         if (!joined) continue;
         *out_joined = true;
@@ -290,6 +291,7 @@ static fx_status drop_dead_stores(fx_program *program)
 {
     for (int32_t i = 0; i < program->steps.n; i++) {
         fx_step *step = &program->steps.step[i];
+        FX_TRY(fx__tick(program->context));
         if (step->kind != FX_STEP_RUN) continue;
         for (int a = program->kernel[step->kernel]->n_arg - 1; a >= 0; a--) {
             const fx_kernel *kernel = program->kernel[step->kernel];
@@ -308,6 +310,7 @@ static fx_status join_rows(const fuser *f)
     fx_program *program = f->program;
     for (int32_t at = 0; at + 2 < program->steps.n && !f->options->no_fusion; at++) {
         bool joined;
+        FX_TRY(fx__tick(program->context));
         FX_TRY(fx__fuse_rows(program, at, &joined));
     }
     return FX_OK;

@@ -201,6 +201,7 @@ static fx_status inline_level(fx_graph *graph, bool *out_found)
         next = node->next;
         if (node->opcode != FX_CALL_MODULE && !node->body) continue;
         *out_found = true;
+        FX_TRY(fx__tick(graph->context));
         fx_status status = inline_call(node);
         if (first == FX_OK) first = status;
     }

@@ -453,7 +453,8 @@ fx_status fx__lower_graph(const fx_graph *graph, bool force_calls, fx_program **
     FX_EACH_NODE(node, graph)
     {
         if (l.status != FX_OK && !inputs_are_lowered(&l, node)) continue;
-        fx_status status = lower_node(&l, node);
+        fx_status status = fx__tick(graph->context);
+        if (status == FX_OK) status = lower_node(&l, node);
         if (status != FX_OK) note(&l, status);
     }
     if (l.status != FX_OK) {

@@ -25,6 +25,7 @@ fx_status fx__pass_normalise(fx_graph *graph, void *user, bool *out_modified)
     fx_status first = FX_OK;
     FX_EACH_NODE(node, graph)
     {
+        FX_TRY(fx__tick(graph->context));
         fx_status status = FX_OK;
         if (node->opcode == FX_CALL_FUNCTION || node->opcode == FX_CALL_METHOD)
             status = normalise_node(node, out_modified);

@@ -256,6 +256,7 @@ static fx_status make_slices(placer *p)
     for (int32_t i = 0; i < program->steps.n; i++) {
         fx_step *step = &program->steps.step[i];
         fx_dim at[FX_RANK];
+        FX_TRY(fx__tick(program->context));
         if (step->kind != FX_STEP_RUN || !is_piece_copy(program->kernel[step->kernel], at)) continue;
         const fx_kernel *kernel = program->kernel[step->kernel];
         int store = kernel->access[kernel->stage[0].out[0].access].arg;
@@ -382,6 +383,7 @@ static fx_status share(placer *p, fx_step *step, int in, int out)
 static fx_status share_dying(placer *p)
 {
     for (int32_t now = 0; now < p->flat.n; now++) {
+        FX_TRY(fx__tick(p->program->context));
         fx_step *step = p->flat.step[now];
         const fx_kernel *kernel = step->kind == FX_STEP_RUN ? p->program->kernel[step->kernel] : NULL;
         bool done = false;

@@ -120,6 +120,7 @@ static bool graph_has(const fx_graph *graph, const fx_op *op)
 static fx_status apply_rule(fx_graph *graph, const fx_rule *rule, bool exact, bool *out_modified)
 {
     char text[RULE_TEXT];
+    FX_TRY(fx__tick(graph->context));
     const char *hole = strstr(rule->pattern, "%s");
     size_t before = hole ? (size_t)(hole - rule->pattern) : strlen(rule->pattern);
     snprintf(text, sizeof text, "%.*s%s%s", (int)before, rule->pattern, hole ? rule->inner : "", hole ? hole + 2 : "");

@@ -346,6 +346,7 @@ fx_status fx__pass_schedule(fx_program *program, const fx_pass_options *options)
     FX_TRY(fx__schedule_far_consts(program, options->target, program->arena, &far_consts));
     for (int32_t i = 0; i < program->n_kernel; i++) {
         fx_schedule s = {.program = program, .kernel = program->kernel[i], .target = options->target, .far_consts = far_consts};
+        FX_TRY(fx__tick(program->context));
         FX_TRY(fx__kernel_collapse(program, s.kernel));
         FX_TRY(choose(&s));
     }

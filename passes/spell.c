@@ -165,6 +165,11 @@ static void visit_all(walk *w)
 {
     for (fx_node *node = w->graph->first; node && w->status != FX_E_OOM; node = node->next) { /* an erased one keeps its next */
         if (node->erased) continue;
+        fx_status go_on = fx__tick(w->graph->context);
+        if (go_on != FX_OK) {
+            w->status = go_on;
+            return;
+        }
         if (node->opcode == FX_GET_ATTR && type_constant(node) != FX_OK) w->status = FX_E_OOM;
         if (node->opcode != FX_CALL_FUNCTION && node->opcode != FX_CALL_METHOD) continue;
         fx_status status = uses_failed(w, node) ? visit_after_failure(node) : visit(w, node);

@@ -200,4 +200,78 @@ START_TEST(decisions_are_logged)
 }
 END_TEST
 
-FX_TESTS("watch", every_form_is_dumped, each_compilation_has_a_folder, decisions_are_logged)
+/* ---- Progress -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct teller {
+    int calls, stop_at; /* the call that says no; -1: none */
+    bool after_no;
+    char phases[256];
+} teller;
+
+static bool tell(void *user, const char *phase, int32_t percent)
+{
+    teller *t = user;
+    ck_assert_int_ge(percent, 0);
+    ck_assert_int_le(percent, 100);
+    t->after_no = t->after_no || (t->stop_at >= 0 && t->calls > t->stop_at);
+    if (!strstr(t->phases, phase)) snprintf(t->phases + strlen(t->phases), sizeof t->phases - strlen(t->phases), "%s ", phase);
+    return t->calls++ != t->stop_at;
+}
+
+static int count_errors(const fx_context *context)
+{
+    int n = 0;
+    for (int32_t i = 0; i < fx_context_diag_count(context); i++) {
+        fx_severity severity;
+        fx_context_diag(context, i, &severity);
+        n += severity == FX_ERROR;
+    }
+    return n;
+}
+
+/* Cancels at the first call, the second, ... until one compilation is through. How many calls there are in code generation is a matter
+ * of time: there steps grow. */
+static int cancel_everywhere(const char *file)
+{
+    setup s = begin(file);
+    int stop_at = 0;
+    for (;; stop_at += 1 + stop_at / 16) {
+        teller t = {.stop_at = stop_at};
+        fx_status status = fx_compile(s.module, NULL, 0, &(fx_compile_options){.threads = 2, .progress = tell, .progress_user = &t},
+                                      &s.compiled);
+        if (status == FX_OK) break;
+        ck_assert_int_eq(status, FX_E_ARG);
+        ck_assert_ptr_null(s.compiled);
+        CHECK_DIAG(s.context, "compiling was cancelled during");
+        ck_assert_int_eq(count_errors(s.context), 1);
+        ck_assert(!t.after_no); /* nobody is asked again */
+        fx_context_clear(s.context);
+    }
+    fx_tensor out = {0}, in;
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 4, (int64_t[]){2, 3, 16, 16}, &in), FX_OK);
+    CHECK_OK(s.context, fx_run(s.compiled, s.context, &in, 1, &out, 1)); /* what was not cancelled is whole */
+    fx_tensor_release(&in);
+    fx_tensor_release(&out);
+    end(&s);
+    return stop_at;
+}
+
+START_TEST(every_call_may_cancel)
+{
+    ck_assert_int_gt(cancel_everywhere("convnet"), 20);
+}
+END_TEST
+
+START_TEST(all_phases_are_told)
+{
+    setup s = begin("convnet");
+    teller t = {.stop_at = -1};
+    compile(&s, &(fx_compile_options){.threads = 1, .progress = tell, .progress_user = &t});
+    ck_assert_str_eq(t.phases, "graph program codegen init ");
+    ck_assert_int_gt(t.calls, 20);
+    end(&s);
+}
+END_TEST
+
+FX_TESTS("watch", every_form_is_dumped, each_compilation_has_a_folder, decisions_are_logged, every_call_may_cancel,
+         all_phases_are_told)
