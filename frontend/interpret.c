@@ -52,7 +52,7 @@ static bool is_operator(const fx_node *node, int depth)
     if (node->opcode == FX_CALL_MODULE) return module && runs_inside(node, module->graph, depth);
     if (node->body) return runs_inside(node, node->body, depth);
     if (node->opcode != FX_CALL_FUNCTION && node->opcode != FX_CALL_METHOD) return true;
-    if (fx__in_place_kind(node) != FX_IN_PLACE_NONE) return true;
+    if (fx__in_place_kind(node) != FX_IN_PLACE_NONE) return !fx__in_place_flag(node) || op; /* else spelled, then written */
     bool is_index = op && op == fx__op(FX_OP_getitem) && node->args.n == 2 && fx__arg(node, 1)->kind != FX_ATTR_INT;
     return op && !is_index && fits(node, op);
 }

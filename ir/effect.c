@@ -2,6 +2,7 @@
 /* ir/effect.c: which nodes have effects beside their results, and the removal of nodes that have neither these nor users. */
 #include "ir/context.h"
 #include "ir/graph.h"
+#include "ir/in_place.h"
 #include "ir/op.h"
 #include <stdio.h>
 #include <string.h>
@@ -53,11 +54,7 @@ bool fx__node_is_in_place(const fx_node *node)
         packet = packet ? packet + 1 : target + 10;
         return is_in_place_name(packet, strcspn(packet, "."));
     }
-    for (int32_t i = 0; i < node->kwargs.n; i++)
-        if (strcmp(node->kwargs.keys[i], "inplace") == 0 && node->kwargs.u.items[i].kind == FX_ATTR_BOOL &&
-            node->kwargs.u.items[i].u.i)
-            return true;
-    return is_in_place_name(target, strlen(target));
+    return fx__in_place_flag(node) || is_in_place_name(target, strlen(target));
 }
 
 /* What fx_context_add_side_effect declared. */

@@ -20,6 +20,50 @@ static const fx_op *pure_operator(const char *name)
     return NULL;
 }
 
+/* ---- inplace=True ---------------------------------------------------------------------------------------------------------- */
+
+/* Where functions of torch.nn.functional take `inplace`, the last parameter of each; -1: they do not. */
+static int32_t flag_index(const fx_node *node)
+{
+    static const struct {
+        const char *name;
+        int32_t index;
+    } rows[] = {{"relu", 1},        {"relu6", 1},     {"silu", 1},       {"mish", 1},          {"hardswish", 1},
+                {"hardsigmoid", 1}, {"selu", 1},      {"elu", 2},        {"celu", 2},          {"leaky_relu", 2},
+                {"hardtanh", 3},    {"threshold", 3}, {"_threshold", 3}, {"dropout", 3},       {"dropout1d", 3},
+                {"dropout2d", 3},   {"dropout3d", 3}, {"rrelu", 4},      {"alpha_dropout", 3}, {"feature_alpha_dropout", 3}};
+    static const char prefix[] = "torch.nn.functional.";
+    size_t length = sizeof prefix - 1;
+    if (node->opcode != FX_CALL_FUNCTION || strncmp(node->target, prefix, length) != 0) return -1;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(node->target + length, rows[i].name) == 0) return rows[i].index;
+    return -1;
+}
+
+static bool is_true(const fx_attr *value)
+{
+    return (value->kind == FX_ATTR_BOOL || value->kind == FX_ATTR_INT) && value->u.i;
+}
+
+bool fx__in_place_flag(const fx_node *node)
+{
+    int32_t at = flag_index(node);
+    if (node->opcode != FX_CALL_FUNCTION) return false;
+    for (int32_t i = 0; i < node->kwargs.n; i++)
+        if (strcmp(node->kwargs.keys[i], "inplace") == 0) return is_true(&node->kwargs.u.items[i]);
+    return at >= 0 && at < node->args.n && is_true(fx__arg(node, at));
+}
+
+fx_attr fx__in_place_args(const fx_node *node)
+{
+    fx_attr args = node->args;
+    int32_t at = flag_index(node);
+    if (at >= 0 && at < args.n) args.n = at;
+    return args;
+}
+
+/* ---- The pure operator ----------------------------------------------------------------------------------------------------- */
+
 /* Without the underscore that ends the function's name: "aten.add_.Tensor" gives aten.add.Tensor, or else add. */
 static const fx_op *pure_function(const char *target)
 {
@@ -53,7 +97,8 @@ const fx_op *fx__in_place_op(const fx_node *node)
 {
     if (node->opcode == FX_CALL_METHOD) return pure_method(node->target);
     if (strncmp(node->target, "operator.", 9) == 0) return pure_operator(node->target + 9);
-    return node->op ? node->op : pure_function(node->target); /* with a row of its own: inplace=True */
+    if (node->op) return node->op; /* with a row of its own: inplace=True */
+    return fx__in_place_flag(node) ? NULL : pure_function(node->target);
 }
 
 fx_attr fx__in_place_kwargs(const fx_node *node)
@@ -92,6 +137,7 @@ fx_in_place_kind fx__in_place_kind(const fx_node *node)
     if (strcmp(node->target, node->opcode == FX_CALL_METHOD ? "__setitem__" : "operator.setitem") == 0) return FX_IN_PLACE_SETITEM;
     if (is_called(node, "zero")) return FX_IN_PLACE_ZERO;
     if (is_called(node, "detach") || is_called(node, "requires_grad")) return FX_IN_PLACE_NOTHING;
+    if (fx__op_is(node, FX_OP_functional_dropout)) return FX_IN_PLACE_NOTHING;
     bool copies = is_called(node, "copy") || is_called(node, "fill");
     return copies && node->args.n >= 2 ? FX_IN_PLACE_COPY : FX_IN_PLACE_CALL;
 }

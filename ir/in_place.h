@@ -17,8 +17,11 @@ typedef enum fx_in_place_kind {
 fx_in_place_kind fx__in_place_kind(const fx_node *node);
 /* The pure operator of a call that is FX_IN_PLACE_CALL: add of add_, operator.iadd, relu(inplace=True). NULL: there is none. */
 const fx_op *fx__in_place_op(const fx_node *node);
-/* The keyword arguments that the pure operator takes: without `inplace`. */
+/* The arguments that the pure operator takes: without `inplace`, by position (the last one) or keyword. */
+fx_attr fx__in_place_args(const fx_node *node);
 fx_attr fx__in_place_kwargs(const fx_node *node);
+/* Whether a function of torch.nn.functional is given inplace=True, by position or keyword. */
+bool fx__in_place_flag(const fx_node *node);
 /* The tensor that is changed; NULL: no tensor. */
 fx_node *fx__in_place_target(const fx_node *node);
 

@@ -141,6 +141,7 @@ static fx_status compute_call(fx_interp *it, fx_node *node, value *v)
     pure.opcode = FX_CALL_FUNCTION;
     pure.op = op;
     pure.target = op->target;
+    pure.args = fx__in_place_args(node);
     pure.kwargs = fx__in_place_kwargs(node);
     pure.result = NULL;
     pure.n_result = 0;

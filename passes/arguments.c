@@ -2,8 +2,9 @@
 /* Does:    gives every call all arguments of its schema by keyword, defaults filled in (torch.fx's NormalizeArgs).
  * Needs:   a linted graph.
  * Ensures: calls of operators of the table and of submodules have keyword arguments only, besides a method's object and what a call
- *          changes in place. What has no schema, or arguments that do not fit it, stays as it is, and so does inplace=True by
- * position. The graph is no core graph any more. Cost:    linear. */
+ *          changes in place. What has no schema, or arguments that do not fit it, stays as it is. The graph is no core graph any
+ *          more.
+ * Cost:    linear. */
 #include "passes/core.h"
 #include "passes/pass.h"
 #include <string.h>
@@ -23,15 +24,6 @@ static fx_status keep_object(fx_node *node, fx_attr *args, fx_attr *kwargs)
     return FX_OK;
 }
 
-/* By position it says nothing to those who look for keywords. */
-static bool names_in_place(const fx_node *node, const fx_attr *kwargs)
-{
-    for (int32_t i = 0; i < kwargs->n; i++)
-        if (strcmp(kwargs->keys[i], "inplace") == 0 && kwargs->u.items[i].kind == FX_ATTR_BOOL && kwargs->u.items[i].u.i)
-            return !fx__node_is_in_place(node);
-    return false;
-}
-
 static fx_status normalise_node(fx_node *node, bool *out_modified)
 {
     fx_attr args, kwargs;
@@ -43,7 +35,6 @@ static fx_status normalise_node(fx_node *node, bool *out_modified)
         fx__diag_rewind(context, mark);
         return FX_OK;
     }
-    if (names_in_place(node, &kwargs)) return FX_OK;
     FX_TRY(keep_object(node, &args, &kwargs));
     if (fx_attr_equal(&args, &node->args) && fx_attr_equal(&kwargs, &node->kwargs)) return FX_OK;
     *out_modified = true;

@@ -86,7 +86,8 @@ static fx_node *pure_call(fx_node *call)
         fx__diag_node(call, FX_E_UNSUPPORTED, "unsupported in-place operator");
         return NULL;
     }
-    fx_node_spec spec = {FX_CALL_FUNCTION, op->target, call->args, fx__in_place_kwargs(call), call->name, false, call->loc};
+    fx_node_spec spec = {FX_CALL_FUNCTION, op->target, fx__in_place_args(call), fx__in_place_kwargs(call), call->name, false,
+                         call->loc};
     fx_point point = fx_graph_insert_before(call->graph, call);
     fx_node *pure = fx_graph_create_node(call->graph, &spec);
     fx_graph_set_point(call->graph, point);

@@ -222,6 +222,30 @@ START_TEST(inputs_are_changed)
 }
 END_TEST
 
+/* inplace=True is the same by position and by keyword, with a row of its own or without. */
+START_TEST(functions_work_in_place)
+{
+    static const char *const functions[][2] = {{"relu", "%a"},      {"hardtanh", "%a, -1.0, 1.0"},
+                                               {"elu", "%a, 1.5"},  {"leaky_relu", "%a, 0.25"},
+                                               {"hardswish", "%a"}, {"dropout", "%a, 0.5, False"}};
+    for (size_t i = 0; i < 2 * sizeof functions / sizeof functions[0]; i++) {
+        char call[100], text[600];
+        const char *const *f = functions[i / 2];
+        snprintf(call, sizeof call, "%%f = call_function \"torch.nn.functional.%s\"(%s, %sTrue)\n", f[0], f[1],
+                 i % 2 ? "inplace=" : "");
+        snprintf(text, sizeof text, "%s%s%s", "graph {\n" IN("x", "[4]") METHOD("a", "sub_", "%x, 2.5"), call,
+                 CALL("y", "torch.add", "%a, %x") OUT("(%y, %f)"));
+        setup();
+        expected want = check_all(text, 0);
+        double first = i / 2 == 5 ? -1.5 : i / 2 == 0 ? 0 : fx_tensor_get(&want.v[0].out[1], 0);
+        ck_assert_double_eq(fx_tensor_get(&want.v[0].in[0], 0), first); /* the caller sees it */
+        ck_assert_double_eq(fx_tensor_get(&want.v[0].out[0], 0), 2 * first);
+        drop_expected(&want);
+        teardown();
+    }
+}
+END_TEST
+
 START_TEST(views_share_memory)
 {
     check_only("graph {\n" IN("x", "[4, 6]") METHOD("t", "transpose", "%x, 0, 1")
@@ -561,7 +585,8 @@ START_TEST(impossible_changes_are_refused)
 }
 END_TEST
 
-FX_TESTS("mutation", inputs_are_changed, views_share_memory, pieces_are_views, items_are_set, buffers_persist,
-         old_values_are_read_before_new_ones_are_written, running_statistics_follow_the_batches, a_cache_is_updated_in_place,
-         symbolic_sizes, states_are_independent, functions_take_the_state, prototypes_say_which_inputs_change,
-         aliases_of_changed_inputs, a_failing_run_changes_nothing, impossible_changes_are_refused)
+FX_TESTS("mutation", inputs_are_changed, functions_work_in_place, views_share_memory, pieces_are_views, items_are_set,
+         buffers_persist, old_values_are_read_before_new_ones_are_written, running_statistics_follow_the_batches,
+         a_cache_is_updated_in_place, symbolic_sizes, states_are_independent, functions_take_the_state,
+         prototypes_say_which_inputs_change, aliases_of_changed_inputs, a_failing_run_changes_nothing,
+         impossible_changes_are_refused)
