@@ -81,11 +81,27 @@ static void refuse_path(lint *l, const fx_node *node, const char *what)
         note(l, fx__diag_node(node, FX_E_NOT_FOUND, "module %s has no %s %s", module->name, what, node->target));
 }
 
+/* A fact of a module ("stride") is there, though no tensor: torch warns, too. */
+static bool warn_of_fact(lint *l, const fx_node *node)
+{
+    const char *dot = strrchr(node->target, '.'), *atom = dot ? dot + 1 : node->target;
+    size_t bytes = dot ? (size_t)(dot - node->target) : 0;
+    char *path = fx__arena_copy(l->arena, node->target, bytes);
+    const fx_module *owner = !dot || !path ? l->graph->module : fx_module_submodule(l->graph->module, path);
+    if (!path || !owner || !fx_module_attribute(owner, atom)) return false;
+    fx__diag_warn(l->graph->context, &node->loc,
+                  "node %s target %s %s of %s does not reference an nn.Module, nn.Parameter, or buffer, which is what 'get_attr' "
+                  "nodes typically target",
+                  node->name, node->target, atom, dot ? path : owner->name);
+    return true;
+}
+
 static void check_path(lint *l, const fx_node *node)
 {
     const fx_module *module = l->graph->module;
     if (!module) return;
-    if (node->opcode == FX_GET_ATTR && !fx_module_tensor(module, node->target) && !fx_module_submodule(module, node->target))
+    if (node->opcode == FX_GET_ATTR && !fx_module_tensor(module, node->target) && !fx_module_submodule(module, node->target) &&
+        !warn_of_fact(l, node))
         refuse_path(l, node, "tensor");
     if (node->opcode == FX_CALL_MODULE && !fx_module_submodule(module, node->target)) refuse_path(l, node, "submodule");
 }

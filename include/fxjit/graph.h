@@ -205,7 +205,8 @@ FX_API fx_node *fx_graph_output_node(const fx_graph *graph);            /* NULL:
 FX_API int32_t fx_graph_id_count(const fx_graph *graph);
 
 /* Checks every rule of torch.fx's lint (opcodes, targets, paths atom by atom, names, order, nodes of other graphs), that an output
- * is last, and the types that operators demand; all problems become diagnostics, the first one's status is returned. */
+ * is last, and the types that operators demand; all problems become diagnostics, the first one's status is returned. A get_attr
+ * that names a module's fact (fx_module_attribute) instead of a tensor is a warning, as in torch. */
 FX_API fx_status fx_graph_lint(const fx_graph *graph);
 /* Brings the nodes into an order in which every value stands before its users, moving as few as it must: nodes that can stay in
  * their order do, and the output goes last. FX_E_GRAPH when values depend on themselves: the circle is named, nothing is moved. */

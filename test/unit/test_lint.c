@@ -93,6 +93,30 @@ START_TEST(paths_must_exist)
 }
 END_TEST
 
+START_TEST(facts_of_modules_are_warned_of)
+{
+    context = fx_context_new();
+    fx_module *module = fx_module_new(context, "net"), *layer = fx_module_new(context, "layer");
+    g = fx_module_graph(module);
+    CHECK_OK(context, fx_module_set_attribute(layer, "stride", fx_int(2)));
+    CHECK_OK(context, fx_module_set_attribute(module, "scale", fx_float(0.5)));
+    CHECK_OK(context, fx_module_add_submodule(module, "layer", layer));
+    fx_graph_get_attr(g, "layer.stride");
+    fx_graph_get_attr(g, "scale");
+    fx_graph_output(g, fx_none());
+    fx_context_clear(context);
+    CHECK_OK(context, fx_graph_lint(g));
+    CHECK_DIAG(context,
+               "node layer_stride target layer.stride stride of layer does not reference an nn.Module, nn.Parameter, or buffer");
+    CHECK_DIAG(context, "node scale target scale scale of net does not");
+    fx_graph_insert_before(g, fx_graph_output_node(g));
+    fx_graph_get_attr(g, "layer.padding");
+    ck_assert_int_eq(fx_graph_lint(g), FX_E_NOT_FOUND);
+    fx_module_free(module);
+    fx_context_free(context);
+}
+END_TEST
+
 START_TEST(core_graphs_are_what_they_promise)
 {
     setup();
@@ -146,9 +170,13 @@ END_TEST
 /* A note beside the error, where a row is like the name; names that nothing is like, and short ones, get none. */
 START_TEST(the_nearest_operator_is_named)
 {
-    static const char *const nearest[][2] = {{"torch.ops.aten.rleu.default", "relu"}, {"torch.sofmax", "softmax"},
-                                             {"torch.ops.aten.layernorm.default", "layer_norm"}, {"matmull", "matmul"},
-                                             {"my.first", NULL}, {"x", NULL}, {"", NULL}};
+    static const char *const nearest[][2] = {{"torch.ops.aten.rleu.default", "relu"},
+                                             {"torch.sofmax", "softmax"},
+                                             {"torch.ops.aten.layernorm.default", "layer_norm"},
+                                             {"matmull", "matmul"},
+                                             {"my.first", NULL},
+                                             {"x", NULL},
+                                             {"", NULL}};
     for (size_t i = 0; i < sizeof nearest / sizeof nearest[0]; i++) {
         const fx_op *near = fx_op_nearest(nearest[i][0]);
         if (nearest[i][1])
@@ -166,5 +194,5 @@ START_TEST(the_nearest_operator_is_named)
 END_TEST
 
 FX_TESTS("lint", good_graphs_pass, broken_rules_are_all_found, wrong_types_are_found, paths_must_exist,
-         core_graphs_are_what_they_promise, dead_code_goes_and_effects_stay, unsupported_operators_are_gathered,
-         the_nearest_operator_is_named)
+         facts_of_modules_are_warned_of, core_graphs_are_what_they_promise, dead_code_goes_and_effects_stay,
+         unsupported_operators_are_gathered, the_nearest_operator_is_named)
