@@ -326,7 +326,7 @@ static void note_rival(void *state, const walk *w, int64_t index)
 
 static void rivals_cell(const cell *where, const fx_rt_bound *call, const int64_t *at, double sign)
 {
-    rivals r = {.t = {call, 0, 0, 1, 1}, .sign = sign, .where = fx__ref_load(call->results, at).i};
+    rivals r = {.t = {.call = call}, .sign = sign, .where = fx__ref_load(call->results, at).i};
     each_element(where, note_best, &r);
     each_element(where, note_rival, &r);
     fx__ref_set(call->errors, at, (double)r.farthest);
