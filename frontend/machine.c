@@ -37,7 +37,8 @@ static bool cache_at(int index, int *level, int64_t *bytes)
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/level", index);
     *level = read_line(path, text, sizeof text) && strcmp(kind, "Instruction") != 0 ? (int)strtol(text, NULL, 10) : 0;
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
-    *bytes = read_line(path, text, sizeof text) ? (int64_t)strtol(text, &unit, 10) << (*unit == 'M' ? 20 : 10) : 0;
+    *bytes = read_line(path, text, sizeof text) ? (int64_t)strtol(text, &unit, 10) : 0;
+    if (*bytes > 0) *bytes <<= *unit == 'M' ? 20 : 10;
     return true;
 }
 
