@@ -68,6 +68,7 @@ static fx_status check_mask(const fx_call *call, const fx_type *batch, fx_dim qu
     const fx_type *mask = fx__call_type(call, MASK);
     if (!mask) return FX_OK;
     fx_type scores = *batch, both;
+    scores.dtype = fx__call_type(call, QUERY)->dtype; /* for the message */
     scores.dim[scores.rank++] = queries;
     scores.dim[scores.rank++] = keys;
     bool good = fx__broadcast(call->dims, &scores, mask, &both) && both.rank == scores.rank;
