@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codegen/session.c: starts LLVM once per process: targets, the one global option we need, the fatal-error handler. All state
  * that is global to the process is here, and it is LLVM's own. */
+#include "codegen/names.h"
 #include "codegen/session.h"
 #include "ir/diag.h"
 #include <llvm-c/Core.h>
@@ -8,6 +9,8 @@
 #include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* LLVM aborts after this returns; instructions are gated by the target description so that it is never reached. */
@@ -54,6 +57,19 @@ static bool is_native(const char *triple)
     return same;
 }
 
+/* Names of older CPUs lack what our triples mean. */
+static const char *with_baseline(fx_context *context, const char *triple, const char *features)
+{
+    if (strncmp(triple, "x86_64", 6) != 0) return fx__intern(context, features);
+    size_t bytes = strlen(features) + sizeof ",+64bit,+sse2";
+    char *text = malloc(bytes);
+    if (!text) return NULL;
+    snprintf(text, bytes, "%s%s+64bit,+sse2", features, *features ? "," : "");
+    const char *kept = fx__intern(context, text);
+    free(text);
+    return kept;
+}
+
 fx_status fx__session_target(fx_context *context, const char *triple, const char *cpu, const char *features, fx_target *out)
 {
     FX_TRY(fx__session_start(context));
@@ -63,11 +79,11 @@ fx_status fx__session_target(fx_context *context, const char *triple, const char
     const char *use_cpu = cpu        ? fx__intern(context, cpu)
                           : host_cpu ? keep(context, LLVMGetHostCPUName())
                                      : fx__intern(context, "generic");
-    const char *use_features = features   ? fx__intern(context, features)
-                               : host_cpu ? keep(context, LLVMGetHostCPUFeatures())
-                                          : fx__intern(context, "");
+    const char *use_features = host_cpu && !features ? keep(context, LLVMGetHostCPUFeatures())
+                                                     : with_baseline(context, use_triple, features ? features : "");
     if (!use_cpu || !use_features) return FX_E_OOM;
-    return fx__target_describe(context, use_triple, use_cpu, use_features, out);
+    FX_TRY(fx__target_describe(context, use_triple, use_cpu, use_features, out));
+    return fx__names_check(context, use_triple, cpu, features);
 }
 
 fx_status fx__session_machine(fx_context *context, const fx_target *target, LLVMTargetMachineRef *out)

@@ -181,9 +181,25 @@ static fx_status interpret_instead(fx_compiled *it)
     return FX_OK;
 }
 
+/* Code for a processor that lacks its instructions would end the process. */
+static fx_status check_runs_here(const fx_compiled *it)
+{
+    fx_target host;
+    const fx_target *target = &it->target;
+    FX_TRY(fx__session_target(it->context, NULL, NULL, NULL, &host));
+    size_t arch = strcspn(host.triple, "-");
+    bool same_arch = strncmp(host.triple, target->triple, arch + 1) == 0;
+    bool lacks = target->vec_bytes > host.vec_bytes || target->vregs > host.vregs || (target->has_fma && !host.has_fma) ||
+                 (target->has_f16c && !host.has_f16c) || (target->has_bf16 && !host.has_bf16);
+    if (same_arch && !lacks) return FX_OK;
+    return fx__diag(it->context, FX_E_UNSUPPORTED, NULL, "code for \"%s\" of %s cannot run on this machine, which is \"%s\" of %s",
+                    target->cpu, target->triple, host.cpu, host.triple);
+}
+
 fx_status fx__compile_native(fx_compiled *it)
 {
     static const char *const phases[] = {"codegen", "link", "init"};
+    FX_TRY(check_runs_here(it));
     FX_TRY(fx__watch_progress(it, "codegen", 0));
     FX_TRY(fx__watch_before_codegen(it));
     compile_count++;

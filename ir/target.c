@@ -74,11 +74,28 @@ static int mentioned(const char *features, const char *name)
     return found;
 }
 
+/* What each feature rests on: LLVM takes it away together with that. */
+static const struct {
+    const char *name, *needs;
+} x86_needs[] = {
+    {"avx512bf16", "avx512bw"}, {"avx512bw", "avx512f"}, {"avx512vl", "avx512f"}, {"avx512f", "avx2"}, {"avx512f", "fma"},
+    {"avx512f", "f16c"},        {"avx2", "avx"},         {"fma", "avx"},          {"f16c", "avx"},     {"avx", "sse4.2"},
+    {"sse4.2", "sse4.1"},       {"sse4.1", "ssse3"},     {"ssse3", "sse3"},
+};
+
+static bool is_taken_away(const fx_target *target, const char *name)
+{
+    if (mentioned(target->features, name) < 0) return true;
+    for (size_t i = 0; i < sizeof x86_needs / sizeof x86_needs[0]; i++)
+        if (strcmp(x86_needs[i].name, name) == 0 && is_taken_away(target, x86_needs[i].needs)) return true;
+    return false;
+}
+
 /* What the feature string says; the CPU's row where it says nothing. */
 static bool has(const fx_target *target, const cpu_row *row, const char *name)
 {
-    int said = mentioned(target->features, name);
-    return said != 0 ? said > 0 : mentioned(row->features, name) > 0;
+    if (is_taken_away(target, name)) return false;
+    return mentioned(target->features, name) > 0 || mentioned(row->features, name) > 0;
 }
 
 static void describe_x86(fx_target *target, const cpu_row *row)

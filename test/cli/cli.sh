@@ -330,6 +330,16 @@ expect 0 compile -o "$work/weights.o" --threads 1 --weights file "$mlp"
 is_file "$work/weights.weights"
 expect 0 compile -o "$work/v3.o" --threads 1 --target x86_64-linux-gnu --cpu x86-64-v3 "$mlp"
 is_file "$work/v3.o"
+expect 0 compile -o "$work/old.o" --threads 1 --target x86_64-linux-gnu --cpu pentium4 "$mlp"
+expect 1 compile -o "$work/bad.o" --cpu nonsense --features=+nonsense,-sse2,avx2 "$mlp"
+err 'CPU "nonsense" is unknown to LLVM'
+err 'feature "+nonsense" is unknown'
+err 'feature "avx2" is unknown'
+err 'with "-sse2"'
+no_file "$work/bad.o"
+expect 1 run --target aarch64-linux-gnu "$mlp"
+err 'cannot run on this machine'
+expect 0 run --features=-avx "$mlp"
 expect 2 compile --weights elsewhere "$mlp"
 expect 1 compile -o "$work/no/such/folder/net.o" "$mlp"
 no_file "$work/no"

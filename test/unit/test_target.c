@@ -43,6 +43,8 @@ START_TEST(features_outweigh_the_name)
     ck_assert_int_eq(describe(triple, "unheard-of", "+avx512f,+avx2").vec_bytes, 32);
     ck_assert_int_eq(describe(triple, "sapphirerapids", "-avx512f").vec_bytes, 32);
     ck_assert_int_eq(describe(triple, "sapphirerapids", "+avx512fp16,-avx512f,+avx512f").vec_bytes, 64);
+    ck_assert_int_eq(describe(triple, "sapphirerapids", "-fma").vec_bytes, 32);
+    ck_assert_int_eq(describe(triple, "sapphirerapids", "-sse4.1").vec_bytes, 16); /* which takes away all that rests on it */
     ck_assert(describe(triple, "znver4", "").has_bf16 && !describe(triple, "znver4", "-avx512bf16").has_bf16);
 }
 END_TEST

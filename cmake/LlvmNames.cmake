@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes the CPUs and features that LLVM knows, as C: cmake -DLLC=llc -DOUTPUT=llvm_names.c -P LlvmNames.cmake. LLVM's C interface does
+# not tell them; it ignores an unknown name and may then abort.
+cmake_minimum_required(VERSION 3.25)
+set(x86_64_more_cpus)
+set(aarch64_more_cpus apple-m1 apple-m2 apple-m3 apple-latest apple-s4 apple-s5 cyclone grace) # second names, which llc does not list
+set(text "/* Made by cmake/LlvmNames.cmake. */\n#include \"codegen/names.h\"\n")
+foreach(arch x86_64 aarch64)
+  execute_process(COMMAND ${LLC} -mtriple=${arch} -mcpu=help INPUT_FILE /dev/null OUTPUT_VARIABLE out ERROR_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
+  string(APPEND help "${out}")
+  string(FIND "${help}" "Available features" middle)
+  string(SUBSTRING "${help}" 0 ${middle} cpus)
+  string(SUBSTRING "${help}" ${middle} -1 features)
+  foreach(kind cpus features)
+    string(REGEX MATCHALL "\n  [^ \n]+ +- " lines "${${kind}}")
+    set(rows "")
+    foreach(name IN LISTS ${arch}_more_${kind})
+      string(APPEND rows "\"${name}\", ")
+    endforeach()
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "\n  ([^ ]+) +- " "\\1" name "${line}")
+      string(APPEND rows "\"${name}\", ")
+    endforeach()
+    string(APPEND text "const char *const fx__names_${arch}_${kind}[] = {${rows}0};\n")
+  endforeach()
+endforeach()
+file(WRITE ${OUTPUT} "${text}")
