@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bisect_compare.c: fx_tensor_agrees: two tensors element by element, within bounds or units of the last place. */
 #include "fxjit/bisect.h"
+#include "runtime/ref.h"
 #include <math.h>
 #include <string.h>
-
-/* Differences that the bound of subnormal results cannot express. */
-#define TINY 1e-40
 
 static bool is_same_type(const fx_tensor *a, const fx_tensor *b)
 {
@@ -35,11 +33,10 @@ static double ulps(fx_dtype dtype, double actual, double expected)
     return fabs(actual - expected) / ldexp(1, place > smallest[dtype] ? place : smallest[dtype]);
 }
 
-/* The bound is the expected value's; the actual one has been rounded once more to its type. */
+/* The bound is the expected value's; the actual one has been rounded once more to its type, by half a unit of the last place. */
 static double last_rounding(fx_dtype dtype, double value)
 {
-    static const double steps[FX_DTYPE_COUNT] = {[FX_F16] = 0x1p-11, [FX_F32] = 0x1p-24, [FX_F64] = 0x1p-53, [FX_BF16] = 0x1p-8};
-    return steps[dtype] * fabs(value);
+    return fx__ref_eps(dtype) * fabs(value) + fx__ref_tiny(dtype) / 2;
 }
 
 static bool is_within(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound, double ulp, int64_t i)
@@ -48,10 +45,11 @@ static bool is_within(const fx_tensor *actual, const fx_tensor *expected, const 
     double a = fx_tensor_get(actual, i), b = fx_tensor_get(expected, i);
     if (!bound) return fx_dtype_is_float(actual->dtype) && ulps(actual->dtype, a, b) <= ulp;
     double limit = fx_tensor_get(bound, i);
-    return !(limit < (double)INFINITY) || (limit > 0 && fabs(a - b) <= limit + last_rounding(actual->dtype, b) + TINY);
+    return !(limit < (double)INFINITY) || (limit > 0 && fabs(a - b) <= limit + last_rounding(actual->dtype, b));
 }
 
-static void describe(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound, int64_t element, fx_difference *out)
+static void describe(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound, int64_t element,
+                     fx_difference *out)
 {
     int64_t rest = out->element = element;
     for (int32_t d = out->rank; d-- > 0; rest /= expected->dim[d]) out->position[d] = rest % expected->dim[d];

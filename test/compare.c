@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compare.h"
+#include "runtime/ref.h"
 #include <math.h>
 #include <string.h>
 
-static double rounding_step(fx_dtype dtype)
+/* Half a unit of the last place: the bound is the expected value's, and the actual one has been rounded once more. */
+static double last_rounding(fx_dtype dtype, double value)
 {
-    switch (dtype) {
-    case FX_F16:
-        return 0x1p-11;
-    case FX_BF16:
-        return 0x1p-8;
-    case FX_F32:
-        return 0x1p-24;
-    case FX_F64:
-        return 0x1p-53;
-    default:
-        return 0;
-    }
+    return fx__ref_eps(dtype) * fabs(value) + fx__ref_tiny(dtype) / 2;
 }
 
 /* An infinite bound says that nothing is known of this element, whatever it is. */
@@ -37,7 +28,7 @@ const char *fx_test_difference(const fx_tensor *expected, const fx_tensor *actua
     int64_t n = fx_tensor_elems(expected);
     for (int64_t i = 0; i < n; i++) {
         double e = fx_tensor_get(expected, i), a = fx_tensor_get(actual, i);
-        double b = bound ? fx_tensor_get(bound, i) + rounding_step(expected->dtype) * fabs(e) : 0;
+        double b = bound ? fx_tensor_get(bound, i) + last_rounding(expected->dtype, e) : 0;
         if (isnan(b)) b = INFINITY;
         if (equal(e, a, b)) continue;
         snprintf(text, sizeof text, "element %lld of %lld: expected %.9g, got %.9g, difference %.3g, bound %.3g", (long long)i,
