@@ -12,7 +12,7 @@ static fx_status tick(void *user)
 {
     fx_compiled *it = user;
     fx_watch *w = it->watch;
-    if (w->cancelled || fx__compile_now_ms() - w->told_ms >= FX_WATCH_MS) return fx__watch_progress(it, w->phase, w->percent);
+    if (w->cancelled || fx__compile_now_ms() - w->told_ms >= (double)FX_WATCH_MS) return fx__watch_progress(it, w->phase, w->percent);
     return FX_OK;
 }
 

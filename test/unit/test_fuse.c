@@ -104,6 +104,13 @@ START_TEST(operands_of_contractions_stay_loads)
                 "kernel relu(a: f32[8,12], out y: f32[8,12]) {\n for i:8 j:12\n y[i,j] = relu(a[i,j])\n}\n" GEMM
                 "run relu(%x, %t)\nrun gemm(%t, %w, %b, %u)\nwriteback %u -> %out\n",
                 2);
+    check_steps(
+        "program inputs 1 outputs 1\nbuf %x: f32[8,12] input 0\nbuf %w: f32[12] const\nbuf %t: f32[8,12] temp\n"
+        "buf %u: f32[8] temp\nbuf %out: f32[8] output 0\n"
+        "kernel relu(a: f32[8,12], out y: f32[8,12]) {\n for i:8 j:12\n y[i,j] = relu(a[i,j])\n}\n"
+        "kernel gemv(x: f32[8,12], w: f32[12], out y: f32[8]) {\n for i:8 ; k:12\n s = dot(x[i,k] * w[k]) over k\n y[i] = s\n}\n"
+        "run relu(%x, %t)\nrun gemv(%t, %w, %u)\nwriteback %u -> %out\n",
+        2); /* even when each element is loaded once */
 }
 END_TEST
 
