@@ -281,3 +281,18 @@ static error_t parse_json(int key, char *arg, struct argp_state *state)
     return 0;
 }
 const struct argp tool_argp_json = {.options = json_options, .parser = parse_json};
+
+error_t tool_one_model(const char *verb, int key, const char *arg, const char **model)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*model) tool_usage(verb, "one model at a time, not '%s' too", arg);
+        *model = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!*model) tool_usage(verb, "which model?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}

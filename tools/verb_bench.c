@@ -40,16 +40,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_EXPECT:
         o->expect = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("bench", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (!o->model) tool_usage("bench", "which model?");
         if (o->expect && !o->inputs) tool_usage("bench", "--expect needs --inputs");
-        return 0;
+        return tool_one_model("bench", key, arg, &o->model);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("bench", key, arg, &o->model);
     }
 }
 

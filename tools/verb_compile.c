@@ -35,15 +35,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_SYMBOL:
         o->emit.symbol = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("compile", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!o->model) tool_usage("compile", "which model?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("compile", key, arg, &o->model);
     }
 }
 

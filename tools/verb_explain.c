@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const parts[] = {"units",  "kernels", "pairs", "fallbacks", "copies",
-                                    "memory", "precision", "nodes", NULL};
+static const char *const parts[] = {"units", "kernels", "pairs", "fallbacks", "copies", "memory", "precision", "nodes", NULL};
 static const char *const stages[] = {"program", "llvm", "asm", NULL};
 enum { KEY_NODE = 768, KEY_KERNEL, KEY_ONLY, KEY_STAGE };
 
@@ -46,37 +45,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_STAGE:
         o->stage = tool_choice("explain", "stage", arg, stages);
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("explain", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (!o->model) tool_usage("explain", "which model?");
         if (o->stage >= 0 && o->common.json) tool_usage("explain", "--stage is text, not JSON");
-        return 0;
+        return tool_one_model("explain", key, arg, &o->model);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("explain", key, arg, &o->model);
     }
 }
 
 static const struct argp_child children[] = {
     {&tool_argp_compile, 0, NULL, 0}, {&tool_argp_input, 0, NULL, 0}, {&tool_argp_json, 0, NULL, 0}, {0}};
-static const struct argp argp = {options,
-                                 parse,
-                                 "MODEL",
-                                 "Tells what the compiler made of a model and why: units of a run with their kernels, nodes, tiles, "
-                                 "bytes, operations and expected times (of the target's description, nothing is measured); neighbours "
-                                 "that were not joined; nodes without compiled form; copies; the plan of memory; what the precision "
-                                 "setting allowed."
-                                 "\vExamples:\n"
-                                 "  fxjit explain resnet18.onnx\n"
-                                 "  fxjit explain --only pairs resnet18.onnx\n"
-                                 "  fxjit explain --node '*conv1*' resnet18.onnx\n"
-                                 "  fxjit explain --kernel k3 --stage asm mlp.onnx\n"
-                                 "  fxjit explain --json resnet18.onnx\n",
-                                 children,
-                                 NULL,
-                                 NULL};
+static const struct argp argp = {
+    options,
+    parse,
+    "MODEL",
+    "Tells what the compiler made of a model and why: units of a run with their kernels, nodes, tiles, "
+    "bytes, operations and expected times (of the target's description, nothing is measured); neighbours "
+    "that were not joined; nodes without compiled form; copies; the plan of memory; what the precision "
+    "setting allowed."
+    "\vExamples:\n"
+    "  fxjit explain resnet18.onnx\n"
+    "  fxjit explain --only pairs resnet18.onnx\n"
+    "  fxjit explain --node '*conv1*' resnet18.onnx\n"
+    "  fxjit explain --kernel k3 --stage asm mlp.onnx\n"
+    "  fxjit explain --json resnet18.onnx\n",
+    children,
+    NULL,
+    NULL};
 
 /* The code of every kernel that a chosen unit runs. */
 static fx_status print_code(const explain_options *o, const fx_compiled *compiled, const fx_explanation *e)

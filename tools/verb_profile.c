@@ -75,15 +75,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_LEAVE_OUT:
         add_left_out(o, arg);
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("profile", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!o->model) tool_usage("profile", "which model?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("profile", key, arg, &o->model);
     }
 }
 

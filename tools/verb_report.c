@@ -42,15 +42,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->measure = o->common.compile.profile = true;
         o->seconds = arg ? tool_number("report", "measure", arg, 0, 3600) : 1;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("report", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!o->model) tool_usage("report", "which model?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("report", key, arg, &o->model);
     }
 }
 

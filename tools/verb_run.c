@@ -13,7 +13,8 @@ typedef struct run_options {
     bool *changed; /* [inputs] */
 } run_options;
 
-static const struct argp_option options[] = {{"output-dir", 'o', "DIR", 0, "write every output, and every input that the model changes, to DIR/NAME.npy", 0}, {0}};
+static const struct argp_option options[] = {
+    {"output-dir", 'o', "DIR", 0, "write every output, and every input that the model changes, to DIR/NAME.npy", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -25,15 +26,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o':
         o->directory = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("run", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!o->model) tool_usage("run", "which model?");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("run", key, arg, &o->model);
     }
 }
 

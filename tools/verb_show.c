@@ -75,17 +75,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o':
         o->output = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->model) tool_usage("show", "one model at a time, not '%s' too", arg);
-        o->model = arg;
-        return 0;
     case ARGP_KEY_END:
-        if (!o->model) tool_usage("show", "which model?");
         if (o->stage != FX_STAGE_FX && o->format != FORMAT_TEXT) tool_usage("show", "--format is for --stage fx");
         if (o->times && !is_drawing(o->format)) tool_usage("show", "--times is for --format dot, svg and mermaid");
-        return 0;
+        return tool_one_model("show", key, arg, &o->model);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return tool_one_model("show", key, arg, &o->model);
     }
 }
 
