@@ -133,6 +133,11 @@ fx_status fx__diag_node(const fx_node *node, fx_status status, const char *forma
     return status;
 }
 
+fx_status fx__diag_no_data(const fx_node *node)
+{
+    return fx__diag_node(node, FX_E_ARG, "tensor \"%s\" has a type but no values: .fx text holds none, .fxm files do", node->target);
+}
+
 fx_status fx__diag_assertion(fx_context *context, const fx_node *node, const char *message)
 {
     note_status(context, FX_E_GUARD);

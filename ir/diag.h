@@ -9,6 +9,8 @@
 fx_status fx__diag(fx_context *context, fx_status status, const fx_loc *loc, const char *format, ...) FX_PRINTF(4, 5);
 /* The same about a node: appends operator, node name and source location. */
 fx_status fx__diag_node(const fx_node *node, fx_status status, const char *format, ...) FX_PRINTF(3, 4);
+/* A get_attr node whose tensor is a type without values, as .fx text has it: FX_E_ARG. */
+fx_status fx__diag_no_data(const fx_node *node);
 /* An assertion of the graph that did not hold: FX_E_GUARD, in a context that need not be the node's. node may be NULL. */
 fx_status fx__diag_assertion(fx_context *context, const fx_node *node, const char *message);
 /* A second location or an explanation for the error before. */

@@ -159,6 +159,7 @@ fx_status fx__interp_take_tensor(fx_interp *it, const fx_node *node, value *v)
 {
     const fx_tensor *tensor = find_tensor(it, node);
     if (!tensor) return fx__diag_node(node, FX_E_NOT_FOUND, "there is no tensor %s", node->target);
+    if (!tensor->data && fx_tensor_elems(tensor) > 0) return fx__diag_no_data(node);
     FX_TRY(fx__interp_value_new(it, v, 1));
     block *known = it->mutates ? known_block(it, tensor) : NULL;
     v->tensor[0] = *tensor;

@@ -128,6 +128,7 @@ static fx_status lower_get_attr(lowering *l, const fx_node *node)
         buf->index = l->lower.program->n_state++;
         return set_first(l, node, value);
     }
+    if (!tensor->data && fx_tensor_elems(tensor) > 0) return fx__diag_no_data(node);
     buf->index = number;
     buf->data = packed_data(l, tensor);
     return buf->data || fx_tensor_elems(tensor) == 0 ? set_first(l, node, value) : FX_E_OOM;

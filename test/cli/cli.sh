@@ -344,6 +344,13 @@ expect 2 compile --weights elsewhere "$mlp"
 expect 1 compile -o "$work/no/such/folder/net.o" "$mlp"
 no_file "$work/no"
 
+# ---- a graph whose tensors have no values
+printf 'module "m"\nparameter "w" : f32[8]\ngraph {\n%%x = placeholder "x" : f32[2, 8]\n%%w = get_attr "w" : f32[8]\n%%y = call_function "torch.add"(%%x, %%w)\n%%output = output(%%y)\n}\n' >"$work/bare.fx"
+for engine in compiled interpreter; do
+    expect 1 run --engine "$engine" "$work/bare.fx"
+    err 'tensor "w" has a type but no values'
+done
+
 # ---- convert
 expect 0 convert "$mlp" "$work/net.fxm"
 is_file "$work/net.fxm"
