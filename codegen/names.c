@@ -12,6 +12,17 @@ static bool knows(const char *const *names, const char *word, size_t bytes)
     return false;
 }
 
+static fx_status check_cpu(fx_context *context, const char *triple, const char *const *names, const char *cpu)
+{
+    int32_t n = 0;
+    while (names[n]) n++;
+    if (knows(names, cpu, strlen(cpu))) return FX_OK;
+    const char *near = fx_nearest_word(cpu, names, n);
+    fx__diag(context, FX_E_ARG, NULL, "CPU \"%s\" is unknown to LLVM for %s", cpu, triple);
+    if (near) fx__diag_note(context, NULL, "did you mean \"%s\"?", near);
+    return FX_E_ARG;
+}
+
 /* What calls between functions rely on: without it LLVM cannot place a value. */
 static bool is_baseline(const char *word, size_t bytes)
 {
@@ -35,8 +46,7 @@ fx_status fx__names_check(fx_context *context, const char *triple, const char *c
 {
     bool x86 = strncmp(triple, "x86_64", 6) == 0;
     fx_status status = FX_OK;
-    if (cpu && !knows(x86 ? fx__names_x86_64_cpus : fx__names_aarch64_cpus, cpu, strlen(cpu)))
-        status = fx__diag(context, FX_E_ARG, NULL, "CPU \"%s\" is unknown to LLVM for %s", cpu, triple);
+    if (cpu) status = check_cpu(context, triple, x86 ? fx__names_x86_64_cpus : fx__names_aarch64_cpus, cpu);
     for (const char *at = features ? features : ""; *at;) {
         size_t bytes = strcspn(at, ",");
         fx_status one =

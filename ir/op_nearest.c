@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/op_nearest.c: which operator a target was perhaps meant to be: the row whose name differs in the fewest letters. */
 #include "fxjit/compile.h"
+#include "ir/nearest.h"
 #include "ir/op.h"
 #include <string.h>
 
@@ -18,38 +19,14 @@ static void take_name(char out[LONGEST + 1], const char *target)
     out[length] = 0;
 }
 
-/* Letters to add, drop or replace; neighbours that changed places count once. */
-static int distance(const char *a, const char *b)
-{
-    int rows[3][LONGEST + 1], *before = rows[0], *above = rows[1], *row = rows[2];
-    size_t n = strlen(a), m = strlen(b);
-    if (n > LONGEST || m > LONGEST) return LONGEST;
-    for (size_t j = 0; j <= m; j++) above[j] = before[j] = (int)j;
-    for (size_t i = 1; i <= n; i++) {
-        row[0] = (int)i;
-        for (size_t j = 1; j <= m; j++) {
-            row[j] = above[j - 1] + (a[i - 1] != b[j - 1]);
-            if (above[j] + 1 < row[j]) row[j] = above[j] + 1;
-            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && before[j - 2] + 1 < row[j]) row[j] = before[j - 2] + 1;
-        }
-        int *oldest = before;
-        before = above;
-        above = row;
-        row = oldest;
-    }
-    return above[m];
-}
-
 const fx_op *fx_op_nearest(const char *target)
 {
     char name[LONGEST + 1];
     take_name(name, target);
     const fx_op *best = NULL;
-    int least = 1 + (int)strlen(name) / 3;
+    int least = 1 + (int)strlen(name) / 3; /* stricter than for words: there are hundreds of names */
     for (int32_t i = 0; i < fx_op_count() && strlen(name) > 2; i++) {
-        int d = distance(name, fx_op_name(fx_op_at(i)));
+        int d = fx__nearest_distance(name, fx_op_name(fx_op_at(i)));
         if (d >= least) continue;
         least = d;
         best = fx_op_at(i);

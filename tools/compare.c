@@ -49,12 +49,3 @@ tool_error tool_compare(const fx_tensor *actual, const fx_tensor *expected, doub
     e.expected = fx_tensor_get(expected, e.worst);
     return e;
 }
-
-double tool_ulp(fx_dtype dtype, double actual, double expected)
-{
-    static const int digits[FX_DTYPE_COUNT] = {[FX_F16] = 11, [FX_F32] = 24, [FX_F64] = 53, [FX_BF16] = 8};
-    int exponent;
-    if (!fx_dtype_is_float(dtype) || actual == expected) return 0;
-    (void)frexp(expected, &exponent);
-    return fabs(actual - expected) / ldexp(1, exponent - digits[dtype]);
-}

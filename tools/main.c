@@ -31,7 +31,7 @@ static int unknown_verb(const char *word)
 {
     const char *names[VERBS];
     for (int i = 0; i < VERBS; i++) names[i] = verbs[i].name;
-    const char *near = tool_nearest(word, names, VERBS);
+    const char *near = fx_nearest_word(word, names, VERBS);
     fprintf(stderr, "fxjit: unknown verb '%s'", word);
     if (near) fprintf(stderr, "; did you mean '%s'?", near);
     fprintf(stderr, "\nTry 'fxjit --help'.\n");

@@ -68,7 +68,7 @@ static void check_dims(const fx_module *module, const tool_options *o)
     for (int d = 0; d < o->n_dims; d++) {
         bool found = false;
         for (int i = 0; i < n; i++) found = found || strcmp(names[i], o->dims[d].name) == 0;
-        const char *near = found ? NULL : tool_nearest(o->dims[d].name, names, n);
+        const char *near = found ? NULL : fx_nearest_word(o->dims[d].name, names, n);
         if (near) tool_usage(o->verb, "--dim: the model has no symbol '%s'; did you mean '%s'?", o->dims[d].name, near);
         if (!found) tool_usage(o->verb, "--dim: the model has no symbol '%s'", o->dims[d].name);
     }
@@ -140,7 +140,7 @@ static int32_t input_index(const fx_module *module, const tool_options *o, const
         if (i < TOOL_LIST) names[i] = fx_module_input_name(module, i);
         if (strcmp(fx_module_input_name(module, i), name) == 0) return i;
     }
-    const char *near = tool_nearest(name, names, n < TOOL_LIST ? n : TOOL_LIST);
+    const char *near = fx_nearest_word(name, names, n < TOOL_LIST ? n : TOOL_LIST);
     if (near) tool_usage(o->verb, "--input: the model has no input '%s'; did you mean '%s'?", name, near);
     tool_usage(o->verb, "--input: the model has no input '%s'", name);
 }

@@ -20,38 +20,6 @@ void tool_usage(const char *verb, const char *format, ...)
 
 enum { LONGEST_WORD = 100, MAX_OPTIONS = 64 };
 
-/* Levenshtein's distance of words of at most LONGEST_WORD letters. */
-static int distance(const char *a, const char *b)
-{
-    int row[LONGEST_WORD + 1];
-    size_t n = strlen(a), m = strlen(b);
-    if (n > LONGEST_WORD || m > LONGEST_WORD) return LONGEST_WORD;
-    for (size_t j = 0; j <= m; j++) row[j] = (int)j;
-    for (size_t i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= m; j++) {
-            int replaced = diagonal + (a[i - 1] != b[j - 1]), shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return row[m];
-}
-
-const char *tool_nearest(const char *word, const char *const *names, int n)
-{
-    const char *best = NULL;
-    int least = 1 + (int)strlen(word) / 2;
-    for (int i = 0; i < n; i++) {
-        int d = distance(word, names[i]);
-        if (d >= least) continue;
-        least = d;
-        best = names[i];
-    }
-    return best;
-}
-
 /* The least number of changes that makes the word a part of the name. */
 static int distance_to_part(const char *word, const char *name)
 {
@@ -116,7 +84,7 @@ static bool is_known(const char *word, const char *const *names, int n)
 static void check_option(const char *verb, const char *word, const char *const *names, int n)
 {
     if (is_known(word, names, n)) return;
-    const char *near = tool_nearest(word, names, n);
+    const char *near = fx_nearest_word(word, names, n);
     if (near) tool_usage(verb, "unknown option '--%s'; did you mean '--%s'?", word, near);
     tool_usage(verb, "unknown option '--%s'", word);
 }
@@ -160,7 +128,7 @@ int tool_choice(const char *verb, const char *option, const char *text, const ch
         tool_list_values(words);
         exit(TOOL_OK);
     }
-    const char *near = tool_nearest(text, words, n);
+    const char *near = fx_nearest_word(text, words, n);
     if (near) tool_usage(verb, "--%s: '%s' is not among its values; did you mean '%s'?", option, text, near);
     tool_usage(verb, "--%s: '%s' is not among its values", option, text);
 }

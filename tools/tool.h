@@ -30,9 +30,7 @@ int tool_machine(int argc, char **argv);
 int tool_report(int argc, char **argv);
 int tool_profile(int argc, char **argv);
 
-/* The one of `names` that is nearest to `word`; NULL: none is near. */
-const char *tool_nearest(const char *word, const char *const *names, int n);
-/* The same for names that are long and perhaps meant in part: the one that nearly contains the word. Stars in the word are left out. */
+/* fx_nearest_word for names that are long and perhaps meant in part: the one that nearly contains the word. Stars in it are left out. */
 const char *tool_nearest_name(const char *word, const char *const *names, int n);
 /* "error: what 'word'; did you mean ...?" on stderr; near may be NULL. */
 void tool_complain(const char *what, const char *word, const char *near);
@@ -106,8 +104,6 @@ typedef struct tool_error {
     double actual, expected; /* there */
 } tool_error;
 tool_error tool_compare(const fx_tensor *actual, const fx_tensor *expected, double rtol, double atol);
-/* Distance in units of the last place of the type; 0 for integers. */
-double tool_ulp(fx_dtype dtype, double actual, double expected);
 
 /* ---- Output -------------------------------------------------------------------------------------------------------------------
  */

@@ -149,7 +149,7 @@ static int unknown_operator(const char *word)
         }
     for (int32_t i = 0; i < fx_op_count() && n < MOST; i++) names[n++] = fx_op_name(fx_op_at(i));
     for (int32_t i = 0; fx_onnx_op_at(i) && n < MOST; i++) names[n++] = fx_onnx_op_at(i);
-    tool_complain("there is no operator", word, tool_nearest(word, names, n));
+    tool_complain("there is no operator", word, fx_nearest_word(word, names, n));
     return TOOL_FAILED;
 }
 

@@ -22,9 +22,9 @@ typedef struct fx_difference {
     double actual, expected, bound;
     double ulp;              /* distance in units of the last place of the expected value; 0 for integers, infinite beside a NaN */
 } fx_difference;
-/* The first element that is further from the expected one than bound (f64, of the same dims) says, and half a unit of the last
- * place for its own rounding (nothing where the bound is 0); bound NULL: than `ulp` units of the
- * last place. Where the bound is infinite, and where both are NaN, nothing differs. True: all agree. *out may be NULL. */
+/* Whether all elements agree. They do within bound (f64, of the same dims) and half a unit of the last place for their own
+ * rounding, the latter not where the bound is 0; bound NULL: within `ulp` units of the last place. An element with an infinite
+ * bound agrees, and so do two NaN. *out, which may be NULL, is the first element that does not. Thread-safe. */
 FX_API bool fx_tensor_agrees(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound, double ulp, fx_difference *out);
 
 /* ---- A mismatch -------------------------------------------------------------------------------------------------------- */

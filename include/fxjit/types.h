@@ -93,6 +93,8 @@ typedef enum fx_status {
 
 /* The sentence of a status; "unknown status" otherwise. */
 FX_API const char *fx_status_text(fx_status status);
+/* The one of `names` [n] that differs from `word` in the fewest letters, for messages; NULL: none is like it. Thread-safe. */
+FX_API const char *fx_nearest_word(const char *word, const char *const *names, int32_t n);
 
 /* A tensor is a view: whoever made the memory owns it. Strides count elements and may be 0 (expanded) or negative (flipped).
  * A tensor of rank 0 has one element. A dimension may be 0. */
