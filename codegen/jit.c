@@ -49,7 +49,7 @@ static fx_status tell(const fx_jit *jit, const fx_codegen_options *options, int6
 {
     int32_t percent = total > 0 ? (int32_t)(100 * done / total) : 100;
     if (!options->progress || options->progress(options->progress_user, "init", percent)) return FX_OK;
-    return fx__diag(jit->context, FX_E_ARG, NULL, "compiling was cancelled during init");
+    return fx__diag(jit->context, FX_E_CANCELLED, NULL, "compiling was cancelled during init");
 }
 
 /* ---- Symbols ------------------------------------------------------------------------------------------------------------ */

@@ -159,7 +159,7 @@ static void tell_while_they_work(crew *c)
         go_on = c->options->progress(c->options->progress_user, "codegen", percent);
         pthread_mutex_lock(&c->lock);
         if (!go_on && c->status == FX_OK)
-            c->status = fx__diag(c->program->context, FX_E_ARG, NULL, "compiling was cancelled during codegen");
+            c->status = fx__diag(c->program->context, FX_E_CANCELLED, NULL, "compiling was cancelled during codegen");
     }
     pthread_mutex_unlock(&c->lock);
 }

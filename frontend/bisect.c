@@ -54,7 +54,7 @@ static fx_status try_whole(fx_bisection *b, FX_TAKES fx_module *module, bool *ou
     want_all(b);
     FX_TRY(fx__cut(module, &b->capture, b->keep, b->outs, &b->cut));
     *out_differs = b->cut.n_out > 0 && fx__trial_differs(&b->trial, &b->cut, false, NULL, &(fx_difference){0});
-    return fx__trial_progress(&b->trial, "comparing") ? FX_OK : FX_E_ARG;
+    return fx__trial_progress(&b->trial, "comparing") ? FX_OK : FX_E_CANCELLED;
 }
 
 /* The module as it is, when the interpreter can run it so: its own core form may be what is wrong. */
@@ -238,7 +238,7 @@ static fx_status find_remedies(fx_bisection *b)
     const char *text = "";
     if (b->rounding) side = NULL;
     for (size_t i = 0; side && text && i < sizeof variants / sizeof variants[0]; i++) {
-        if (!fx__trial_progress(&b->trial, "forms")) return FX_E_ARG;
+        if (!fx__trial_progress(&b->trial, "forms")) return FX_E_CANCELLED;
         if (!leaves_bounds(b, &variants[i].options))
             text = fx__arena_format(b->arena, "%s%s%s", text, *text ? ", " : "", variants[i].text);
     }

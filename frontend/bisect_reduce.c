@@ -41,7 +41,7 @@ static bool try_differs(reducing *r, const char *phase, const fx_node **out_node
     fx_cut cut;
     int32_t output = 0;
     if (r->status != FX_OK) return false;
-    if (!fx__trial_progress(r->trial, phase)) r->status = FX_E_ARG;
+    if (!fx__trial_progress(r->trial, phase)) r->status = FX_E_CANCELLED;
     if (r->status != FX_OK) return false;
     fx_diag_mark mark = fx__diag_mark(r->trial->context);
     fx_status status = fx__cut(r->module, r->capture, r->try_keep, r->try_outs, &cut);

@@ -180,7 +180,7 @@ static fx_status find(fx_trial *trial, watch *w, const fx_compile_options *optio
     int32_t lo = 0, hi = n; /* native code is wrong: stage n; stages before lo are right */
     while (lo < hi) {
         int32_t middle = lo + (hi - lo) / 2;
-        if (!fx__trial_progress(trial, "forms")) return FX_E_ARG;
+        if (!fx__trial_progress(trial, "forms")) return FX_E_CANCELLED;
         if (is_wrong(w, options, middle)) {
             hi = middle;
         } else {

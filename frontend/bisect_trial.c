@@ -13,7 +13,7 @@ bool fx__trial_progress(fx_trial *trial, const char *phase)
     const fx_bisect_options *options = trial->options;
     if (trial->cancelled || !options->progress || options->progress(options->progress_user, phase, trial->percent))
         return !trial->cancelled;
-    fx__diag(trial->context, FX_E_ARG, NULL, "the search was cancelled");
+    fx__diag(trial->context, FX_E_CANCELLED, NULL, "the search was cancelled");
     trial->cancelled = true;
     return false;
 }

@@ -40,13 +40,13 @@ void fx__watch_close(fx_compiled *it)
 fx_status fx__watch_progress(fx_compiled *it, const char *phase, int32_t percent)
 {
     fx_watch *w = it->watch;
-    if (w->cancelled) return FX_E_ARG; /* said once */
+    if (w->cancelled) return FX_E_CANCELLED; /* said once */
     w->phase = phase;
     w->percent = percent;
     w->told_ms = fx__compile_now_ms();
     if (!it->options.progress || it->options.progress(it->options.progress_user, phase, percent)) return FX_OK;
     w->cancelled = true;
-    return fx__diag(it->context, FX_E_ARG, NULL, "compiling was cancelled during %s", phase);
+    return fx__diag(it->context, FX_E_CANCELLED, NULL, "compiling was cancelled during %s", phase);
 }
 
 /* ---- Dumps of what passes leave ------------------------------------------------------------------------------------------------ */

@@ -29,7 +29,7 @@ enum { FX_WATCH_MS = 10 };
 /* After it->options are set; until fx__watch_close, ticks of the context lead here. FX_E_OOM. */
 fx_status fx__watch_open(fx_compiled *it);
 void fx__watch_close(fx_compiled *it);
-/* FX_E_ARG, with the words "was cancelled": the callback said so. */
+/* FX_E_CANCELLED: the callback said so. */
 fx_status fx__watch_progress(fx_compiled *it, const char *phase, int32_t percent);
 /* Hooks of fx_pass_options; user: the fx_compiled. */
 fx_status fx__watch_graph(void *user, const char *pass, fx_graph *graph);

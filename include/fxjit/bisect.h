@@ -42,7 +42,7 @@ typedef struct fx_bisect_options {
     const fx_compile_options *compile; /* what is examined; NULL: defaults */
     const fx_compile_options *against; /* held against this; NULL: against the interpreter, within the error bound that it derives */
     double ulp;              /* against other options: how far apart results may be; below 0: twice the derived bound */
-    fx_progress progress;    /* phase: "comparing", "first node", "fewer nodes", "forms". False ends the search: FX_E_ARG */
+    fx_progress progress;    /* phase: "comparing", "first node", "fewer nodes", "forms". False: FX_E_CANCELLED */
     void *progress_user;
 } fx_bisect_options;
 

@@ -76,7 +76,7 @@ typedef enum fx_precision { FX_PRECISION_DEFAULT, FX_PRECISION_STRICT, FX_PRECIS
 typedef enum fx_stage_form { FX_STAGE_FX, FX_STAGE_CORE, FX_STAGE_PROGRAM, FX_STAGE_LLVM, FX_STAGE_ASM, FX_STAGE_OBJ } fx_stage_form;
 
 /* Called on the calling thread during all of a compilation, every few hundredths of a second: phases "graph", "program", "codegen" and
- * "init", and how much of the phase is done in percent. Return false to cancel: FX_E_ARG. Kernels that are being generated are
+ * "init", and how much of the phase is done in percent. Return false to cancel: FX_E_CANCELLED. Kernels that are being generated are
  * finished first; fx_emit_object does not ask while LLVM writes its object. */
 typedef bool (*fx_progress)(void *user, const char *phase, int32_t percent);
 

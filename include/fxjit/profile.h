@@ -96,17 +96,18 @@ FX_API void fx_node_profile_free(FX_TAKES fx_node_profile *profile);
 
 enum { FX_MACHINE_LEVELS = 4, FX_MACHINE_NAME = 96 };
 
+typedef struct fx_machine_level {
+    const char *name;    /* "L1", "L2", "L3", "DRAM" */
+    int64_t bytes;       /* a core's share counts as whole; DRAM: all memory; 0: the machine has no such level */
+    double read_gbps[2]; /* reading what lies there: of all threads together */
+} fx_machine_level;
 /* What this machine does at best, measured by generated loops, with one thread ([0]) and with all of them ([1]). */
 typedef struct fx_machine {
     char cpu[FX_MACHINE_NAME]; /* as the system and LLVM call it */
     int32_t threads;           /* all */
     double clock_ghz;          /* of one core during the measurement */
     double gflops[2];          /* fused multiply-adds on f32 in registers */
-    struct {
-        const char *name;   /* "L1", "L2", "L3", "DRAM" */
-        int64_t bytes;      /* a core's share counts as whole; DRAM: all memory; 0: the machine has no such level */
-        double read_gbps[2]; /* reading what lies there: of all threads together */
-    } level[FX_MACHINE_LEVELS];
+    fx_machine_level level[FX_MACHINE_LEVELS];
     int64_t measured; /* when, in seconds since 1970 */
 } fx_machine;
 

@@ -83,7 +83,8 @@ FX_API bool fx_dtype_is_int(fx_dtype dtype);    /* i8..i64, u8..u64; not bool */
     X(E_INDEX, 11, "an index lies outside its dimension")                                                                        \
     X(E_ALIAS, 12, "input and output memory overlap")                                                                            \
     X(E_CODEGEN, 13, "code generation failed")                                                                                   \
-    X(E_INTERNAL, 14, "internal error")
+    X(E_INTERNAL, 14, "internal error")                                                                                          \
+    X(E_CANCELLED, 15, "cancelled by its progress callback")
 
 typedef enum fx_status {
 #define FX_STATUS_ENUM(name, value, text) FX_##name = value,

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import Error
+from .errors import Cancelled, Error
 from .module import Compiled, Module, load
+from .reports import Explanation, Machine, Mismatch, Nonfinite, Profile, machine
 from .tensors import Tensor, from_dlpack
 
-__all__ = ["Compiled", "Dim", "Error", "Module", "Tensor", "backend", "compile_fx", "export", "from_dlpack", "load", "operators",
-           "version"]
+__all__ = ["Cancelled", "Compiled", "Dim", "Error", "Explanation", "Machine", "Mismatch", "Module", "Nonfinite", "Profile", "Tensor",
+           "backend", "compile_fx", "export", "from_dlpack", "load", "machine", "operators", "version"]
 __version__ = "0.1.0"
 
 _NEEDS_TORCH = {"export": "exporter", "Dim": "exporter", "compile_fx": "torch_backend", "backend": "torch_backend"}

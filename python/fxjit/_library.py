@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Iterator
 
-RANK = 8  # FX_RANK
+RANK, PROFILE_THREADS, MACHINE_LEVELS, MACHINE_NAME = 8, 64, 4, 96  # FX_RANK, ...
 
 DTYPES = ("f16", "f32", "f64", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "bool")  # FX_DTYPE_MAP's order
 DTYPE_CODE = {name: code for code, name in enumerate(DTYPES)}
@@ -20,6 +20,13 @@ DTYPE_BYTES = dict(zip(DTYPES, (2, 4, 8, 2, 1, 2, 4, 8, 1, 2, 4, 8, 1)))
 
 PRECISIONS = {"default": 0, "strict": 1, "fast": 2}
 STAGES = {"fx": 0, "core": 1, "program": 2, "llvm": 3, "asm": 4}
+FORMS = dict(STAGES, obj=5)  # fx_stage_form
+LOG_LEVELS = ("none", "warning", "info", "debug")  # fx_log_level
+
+# fx_progress, fx_log, fx_dump
+Progress = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32)
+Log = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
+Dump = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 class Tensor(ctypes.Structure):
@@ -52,6 +59,79 @@ class CompileOptions(ctypes.Structure):
 class PythonOptions(ctypes.Structure):
     """fx_python_options."""
     _fields_ = [("root", ctypes.c_char_p), ("verbose", ctypes.c_bool), ("imports", ctypes.c_bool)]
+
+
+class ExplainFilter(ctypes.Structure):
+    """fx_explain_filter."""
+    _fields_ = [("node", ctypes.c_char_p), ("kernel", ctypes.c_char_p), ("parts", ctypes.c_uint32)]
+
+
+class ProfileOptions(ctypes.Structure):
+    """fx_profile_options."""
+    _fields_ = [("runs", ctypes.c_int32), ("seconds", ctypes.c_double), ("warm_up", ctypes.c_int32), ("leave_out", ctypes.c_void_p),
+                ("n_leave_out", ctypes.c_int32), ("traced_runs", ctypes.c_int32), ("before", ctypes.c_void_p),
+                ("after", ctypes.c_void_p), ("user", ctypes.c_void_p)]
+
+
+class UnitTime(ctypes.Structure):
+    """fx_unit_time."""
+    _fields_ = [("runs", ctypes.c_int64), ("median_us", ctypes.c_double), ("min_us", ctypes.c_double), ("max_us", ctypes.c_double),
+                ("total_us", ctypes.c_double), ("run_us", ctypes.c_double), ("own_us", ctypes.c_double),
+                ("busy_us", ctypes.c_double * PROFILE_THREADS), ("wait_us", ctypes.c_double), ("balance", ctypes.c_double)]
+
+
+class Profile(ctypes.Structure):
+    """fx_profile."""
+    _fields_ = [("unit", ctypes.POINTER(UnitTime)), ("n_unit", ctypes.c_int32), ("threads", ctypes.c_int32), ("runs", ctypes.c_int64),
+                ("wall_us", ctypes.c_double), ("wall_min_us", ctypes.c_double), ("wall_max_us", ctypes.c_double),
+                ("total_us", ctypes.c_double), ("units_us", ctypes.c_double), ("entry_us", ctypes.c_double),
+                ("wait_us", ctypes.c_double), ("event", ctypes.c_void_p), ("n_event", ctypes.c_int64), ("memory", ctypes.c_void_p)]
+
+
+class MachineLevel(ctypes.Structure):
+    """fx_machine_level."""
+    _fields_ = [("name", ctypes.c_char_p), ("bytes", ctypes.c_int64), ("read_gbps", ctypes.c_double * 2)]
+
+
+class Machine(ctypes.Structure):
+    """fx_machine."""
+    _fields_ = [("cpu", ctypes.c_char * MACHINE_NAME), ("threads", ctypes.c_int32), ("clock_ghz", ctypes.c_double),
+                ("gflops", ctypes.c_double * 2), ("level", MachineLevel * MACHINE_LEVELS), ("measured", ctypes.c_int64)]
+
+
+class Difference(ctypes.Structure):
+    """fx_difference."""
+    _fields_ = [("same_type", ctypes.c_bool), ("element", ctypes.c_int64), ("rank", ctypes.c_int32), ("position", ctypes.c_int64 * RANK),
+                ("dtype", ctypes.c_int), ("actual", ctypes.c_double), ("expected", ctypes.c_double), ("bound", ctypes.c_double),
+                ("ulp", ctypes.c_double)]
+
+
+class BisectOptions(ctypes.Structure):
+    """fx_bisect_options."""
+    _fields_ = [("compile", ctypes.POINTER(CompileOptions)), ("against", ctypes.POINTER(CompileOptions)), ("ulp", ctypes.c_double),
+                ("progress", ctypes.c_void_p), ("progress_user", ctypes.c_void_p)]
+
+
+class Mismatch(ctypes.Structure):
+    """fx_mismatch."""
+    _fields_ = [("form", ctypes.c_int), ("pass", ctypes.c_char_p), ("why", ctypes.c_char_p), ("node", ctypes.c_char_p),
+                ("op", ctypes.c_char_p), ("place", ctypes.c_char_p), ("kernel", ctypes.c_char_p), ("without", ctypes.c_char_p),
+                ("first_is_wrong", ctypes.c_bool), ("nodes", ctypes.POINTER(ctypes.c_char_p)), ("n_nodes", ctypes.c_int32),
+                ("at", Difference)]
+
+
+class Operand(ctypes.Structure):
+    """fx_operand."""
+    _fields_ = [("name", ctypes.c_char_p), ("dtype", ctypes.c_int), ("rank", ctypes.c_int32), ("dim", ctypes.c_int64 * RANK),
+                ("has_value", ctypes.c_bool), ("value", ctypes.c_double), ("least", ctypes.c_double), ("most", ctypes.c_double),
+                ("n_nan", ctypes.c_int64), ("n_inf", ctypes.c_int64)]
+
+
+class Nonfinite(ctypes.Structure):
+    """fx_nonfinite."""
+    _fields_ = [("node", ctypes.c_char_p), ("op", ctypes.c_char_p), ("place", ctypes.c_char_p), ("is_nan", ctypes.c_bool),
+                ("value", ctypes.c_double), ("element", ctypes.c_int64), ("rank", ctypes.c_int32), ("position", ctypes.c_int64 * RANK),
+                ("n", ctypes.c_int64), ("n_of", ctypes.c_int64), ("operand", ctypes.POINTER(Operand)), ("n_operand", ctypes.c_int32)]
 
 
 P, I32, I64, U64, TEXT, STATUS = (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_int)
@@ -109,6 +189,25 @@ _PROTOTYPES = {
     "fx_compiled_workspace_bytes": (ctypes.c_size_t, [P]),
     "fx_compiled_const_bytes": (ctypes.c_size_t, [P]),
     "fx_compiled_prototype": (TEXT, [P]),
+    "fx_explain": (STATUS, [P, _OUT]),
+    "fx_explanation_free": (None, [P]),
+    "fx_explanation_to_string": (P, [P, ctypes.POINTER(ExplainFilter)]),
+    "fx_explanation_to_json": (P, [P, ctypes.POINTER(ExplainFilter)]),
+    "fx_explain_kernel": (STATUS, [P, I32, ctypes.c_int, _OUT]),
+    "fx_profile_run": (STATUS, [P, P, _TENSORS, I32, ctypes.POINTER(ProfileOptions), ctypes.POINTER(ctypes.POINTER(Profile))]),
+    "fx_profile_free": (None, [ctypes.POINTER(Profile)]),
+    "fx_machine_measure": (STATUS, [P, ctypes.POINTER(Machine)]),
+    "fx_machine_read": (STATUS, [P, ctypes.POINTER(Machine)]),
+    "fx_machine_write": (STATUS, [P, ctypes.POINTER(Machine)]),
+    "fx_bisect": (STATUS, [P, _TENSORS, I32, ctypes.POINTER(BisectOptions), _OUT]),
+    "fx_bisect_form_name": (TEXT, [ctypes.c_int]),
+    "fx_bisection_mismatch": (ctypes.POINTER(Mismatch), [P]),
+    "fx_bisection_save": (STATUS, [P, TEXT]),
+    "fx_bisection_free": (None, [P]),
+    "fx_find_nonfinite": (STATUS, [P, _TENSORS, I32, _OPTIONS, ctypes.c_bool, _OUT]),
+    "fx_nonfinites_count": (I32, [P]),
+    "fx_nonfinites_get": (ctypes.POINTER(Nonfinite), [P, I32]),
+    "fx_nonfinites_free": (None, [P]),
     "fx_op_count": (I32, []),
     "fx_op_at": (P, [I32]),
     "fx_op_find": (P, [TEXT]),

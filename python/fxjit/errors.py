@@ -9,7 +9,7 @@ import warnings
 from ._library import lib
 
 STATUSES = ("OK", "E_ARG", "E_OOM", "E_IO", "E_FORMAT", "E_TYPE", "E_SHAPE", "E_UNSUPPORTED", "E_NOT_FOUND", "E_GRAPH", "E_GUARD",
-            "E_INDEX", "E_ALIAS", "E_CODEGEN", "E_INTERNAL")
+            "E_INDEX", "E_ALIAS", "E_CODEGEN", "E_INTERNAL", "E_CANCELLED")
 _SEVERITIES = ("note", "warning", "error")
 
 
@@ -19,6 +19,10 @@ class Error(RuntimeError):
     def __init__(self, status: str, diagnostics: list[str], message: str | None = None):
         self.status, self.diagnostics = status, diagnostics
         super().__init__(message or "\n".join(diagnostics) or f"fxjit: {status}")
+
+
+class Cancelled(Error):
+    """A progress callback said False. What it raises instead reaches the caller as it is."""
 
 
 class Context:
@@ -58,4 +62,5 @@ class Context:
         name = STATUSES[status] if 0 <= status < len(STATUSES) else str(status)
         messages = self.messages()
         self.clear()
-        raise Error(name, messages, "\n".join(messages) or f"fxjit: {lib().fx_status_text(status).decode()}")
+        kind = Cancelled if name == "E_CANCELLED" else Error
+        raise kind(name, messages, "\n".join(messages) or f"fxjit: {lib().fx_status_text(status).decode()}")

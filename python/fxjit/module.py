@@ -12,10 +12,11 @@ import weakref
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from . import _library as c
-from .errors import Context, Error
+from . import reports
+from .errors import STATUSES, Context, Error
+from .options import WATCHING, Held, Options, choice
 from .tensors import Tensor, adopt, borrow, borrow_all, is_torch, new, present
 
-_ProgressFunction = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32)
 _per_thread = threading.local()
 
 
@@ -26,25 +27,6 @@ def _run_context() -> Context:
     return _per_thread.context
 
 
-# ---- Options ------------------------------------------------------------------------------------------------------------------
-
-OPTIONS = ("threads", "precision", "target_triple", "target_cpu", "target_features", "fusion", "in_place", "verify", "progress")
-
-
-class Options:
-    """fx_compile_options from keywords, with what it points to."""
-
-    def __init__(self, *, threads: int = 0, precision: str = "default", target_triple: str | None = None,
-                 target_cpu: str | None = None, target_features: str | None = None, fusion: bool = True, in_place: bool = True,
-                 verify: bool = False, progress: Callable[[str, int], bool] | None = None):
-        if precision not in c.PRECISIONS:
-            raise Error("E_ARG", [], f"precision is {precision!r}; expected one of {', '.join(c.PRECISIONS)}")
-        self._progress = _ProgressFunction(lambda _user, phase, done: bool(progress(phase.decode(), done))) if progress else None
-        texts = [text.encode() if text is not None else None for text in (target_triple, target_cpu, target_features)]
-        self.struct = c.CompileOptions(threads, c.PRECISIONS[precision], *texts, not fusion, not in_place, verify, False, False, False,
-                                       ctypes.cast(self._progress, ctypes.c_void_p) if self._progress else None, None)
-
-
 # ---- Owners -------------------------------------------------------------------------------------------------------------------
 
 
@@ -53,7 +35,7 @@ class _Owner:
     weights that it borrowed."""
 
     def __init__(self, context: Context, handle: int, alive: Any):
-        self._finalizer = weakref.finalize(self, _free_module, context, handle, alive)
+        self.context, self._finalizer = context, weakref.finalize(self, _free_module, context, handle, alive)
 
 
 def _free_module(context: Context, handle: int, alive: Any) -> None:
@@ -76,7 +58,7 @@ class Compiled:
 
     def __init__(self, module: "Module", handle: int):
         self._handle, owner = handle, module._owner
-        self._finalizer = weakref.finalize(self, _free_compiled, handle, owner)
+        self._context, self._finalizer = owner.context, weakref.finalize(self, _free_compiled, handle, owner)
         self._n_inputs, self._n_outputs = len(module.inputs), len(module.outputs)
         self._known: dict[tuple, list] = {}  # shapes of inputs -> (dtype, shape) of the outputs
         self._lock = threading.Lock() if self.state else contextlib.nullcontext()  # runs that share a state follow each other
@@ -146,6 +128,32 @@ class Compiled:
     def prototype(self) -> str:
         """The C prototype of the typed entry."""
         return c.lib().fx_compiled_prototype(self._handle).decode()
+
+    def explain(self, node: str | None = None, kernel: str | None = None) -> reports.Explanation:
+        """What the code consists of, and why: a dictionary, and `fxjit explain`'s text when printed. Of all nodes or of those whose
+        name matches ("conv*"), of all kernels or of one ("k3")."""
+        return reports.explain(self._handle, self._context, node, kernel)
+
+    def kernel_text(self, kernel: int | str, stage: str = "asm") -> str:
+        """One kernel, by index or name ("k3"): "program", "llvm" or "asm"."""
+        index, out = int(kernel[1:]) if isinstance(kernel, str) and kernel[1:].isdigit() else kernel, c.P()
+        if not isinstance(index, int):
+            raise Error("E_ARG", [], f"kernel is {kernel!r}; expected an index or a name such as 'k3'")
+        form = c.STAGES[choice("stage", stage, ("program", "llvm", "asm"))]
+        with self._context.lock:
+            self._context.clear()
+            self._context.check(c.lib().fx_explain_kernel(self._handle, index, form, ctypes.byref(out)))
+            return c.text(out.value)
+
+    def profile(self, *inputs: Any, runs: int = 10, seconds: float = 0.0, warm_up: int = 3) -> reports.Profile:
+        """Measured times of every unit over at least so many runs and seconds with these inputs, which runs may change; for code
+        compiled with profile=True."""
+        given, alive = borrow_all(inputs)
+        about, context = self.explain(), _run_context()
+        with self._lock:
+            found = reports.profile_run(self._handle, context, about, given, len(alive), runs, seconds, warm_up)
+        del alive
+        return found
 
 
 # ---- Modules ------------------------------------------------------------------------------------------------------------------
@@ -254,7 +262,7 @@ class Module:
             raise Error("E_ARG", [], f"stage is {stage!r}; expected one of {', '.join(c.STAGES)}")
         given, alive = borrow_all(example_inputs or [])
         out, size, chosen = c.P(), ctypes.c_size_t(), Options(**options)
-        with self._context.lock:
+        with self._context.lock, chosen.working():
             self._context.clear()
             status = c.lib().fx_compile_text(self._handle, given if example_inputs is not None else None, len(alive),
                                              ctypes.byref(chosen.struct), c.STAGES[stage], ctypes.byref(out), ctypes.byref(size))
@@ -264,12 +272,24 @@ class Module:
     # -- Doing
 
     def compile(self, example_inputs: Sequence[Any] | None = None, **options: Any) -> Compiled:
-        """Native code for inputs like the examples (not needed when the graph has its types). Options: threads (0: as many as
-        cores), precision ("default", "strict", "fast"), target_triple, target_cpu, target_features, fusion, in_place, verify,
-        progress (a function of phase and percent that returns False to cancel)."""
+        """Native code for inputs like the examples (not needed when the graph has its types). Options:
+
+        threads             0: as many as cores
+        precision           "default", "strict" (every node rounds on its own) or "fast"
+        target_triple, target_cpu, target_features; fusion, in_place (both True)
+        verify              check every form after every pass
+        profile             `Compiled.profile` measures the code
+        perf_map, gdb       perf and gdb show kernels by name
+        progress            function(phase, percent), called on this thread; False cancels: fxjit.Cancelled
+        log                 "warning", "info", "debug" (to sys.stderr), function(level, line), or a logging.Logger; log_level: for
+                            the last two, "info" or the logger's own unless it is given
+        dump                a new folder for numbered files, or function(form, pass, text), text being bytes for "obj"
+        dump_forms          of "fx", "core", "program", "llvm", "asm", "obj"; all unless it is given
+
+        What a callback raises ends the compilation and reaches the caller, as does KeyboardInterrupt."""
         given, alive = borrow_all(example_inputs or [])
         out, chosen = c.P(), Options(**options)
-        with self._context.lock:
+        with self._context.lock, chosen.working():
             self._context.clear()
             self._context.check(c.lib().fx_compile(self._handle, given if example_inputs is not None else None, len(alive),
                                                    ctypes.byref(chosen.struct), ctypes.byref(out)))
@@ -288,11 +308,42 @@ class Module:
         results = [present(adopt(out[index]), as_torch) for index in range(n_outputs)]
         return results[0] if len(results) == 1 else tuple(results)
 
+    def bisect(self, *inputs: Any, against: Mapping[str, Any] | None = None, ulp: float = -1.0,
+               progress: Callable[[str, int], Any] | None = None, **options: Any) -> reports.Mismatch | None:
+        """Where compiled code with these options differs from the interpreter by more than rounding explains, or from code with the
+        options `against` by more than `ulp` units of the last place (below 0: than rounding explains): the first form, pass and
+        node that are wrong, and the smallest graph that shows it. None: nothing differs. Takes dozens of compilations; progress
+        and KeyboardInterrupt as for `compile`."""
+        given, alive = borrow_all(inputs)
+        held, mine, other, out = Held(), Options(**options), Options(**against) if against is not None else None, c.P()
+        tell = held.progress(progress)
+        chosen = c.BisectOptions(ctypes.pointer(mine.struct), ctypes.pointer(other.struct) if other else None, ulp,
+                                 ctypes.cast(tell, ctypes.c_void_p), None)
+        with self._context.lock, held.working():
+            self._context.clear()
+            status = c.lib().fx_bisect(self._handle, given, len(alive), ctypes.byref(chosen), ctypes.byref(out))
+            if status == STATUSES.index("E_NOT_FOUND") and not self._context.messages(("error",)):
+                self._context.clear()
+                return None
+            self._context.check(status)
+            return reports.mismatch(out, self._context, self._owner)
+
+    def find_nonfinite(self, *inputs: Any, engine: str = "compiled", **options: Any) -> list[reports.Nonfinite]:
+        """The nodes in which NaN and infinity arise, in the order of execution, with engine "compiled" or "interpreter"."""
+        given, alive = borrow_all(inputs)
+        chosen, out = Options(**options), c.P()
+        compiled = choice("engine", engine, ("compiled", "interpreter")) == "compiled"
+        with self._context.lock, chosen.working():
+            self._context.clear()
+            self._context.check(c.lib().fx_find_nonfinite(self._handle, given, len(alive), ctypes.byref(chosen.struct), compiled,
+                                                          ctypes.byref(out)))
+            return reports.nonfinites(out)
+
     def run(self, *inputs: Any, **options: Any) -> Any:
         """Compiles for inputs of these types at the first time, then runs."""
         structs, alive = borrow_all(inputs)
         shapes = tuple((structs[i].dtype, *structs[i].dim[:structs[i].rank]) for i in range(len(inputs)))
-        key = shapes, tuple(sorted(options.items(), key=lambda item: item[0]))
+        key = shapes, tuple(sorted((name, value) for name, value in options.items() if name not in WATCHING))
         if key not in self._cache:
             self._cache[key] = self.compile(inputs, **options)
         return self._cache[key](*inputs)

@@ -18,7 +18,8 @@ from torch import nn
 from . import mixed
 from .errors import Error
 from .exporter import Dynamic, describe
-from .module import OPTIONS, Module, from_graph
+from .module import Module, from_graph
+from .options import OPTIONS
 from .specialise import Specialised, expand, leaves_of, specialise
 from .tensors import is_torch
 
@@ -147,6 +148,20 @@ class CompiledFunction:
     def compiled(self) -> Any:
         """The first variant's native code."""
         return self._first.compiled
+
+    def _code(self) -> Any:
+        if self.compiled is None:
+            raise Error("E_UNSUPPORTED", self.fallbacks, "torch runs a part of this graph: " + "; ".join(self.fallbacks))
+        return self.compiled
+
+    def explain(self, node: str | None = None, kernel: str | None = None) -> Any:
+        """Compiled.explain of the first variant: what its code consists of, and why."""
+        return self._code().explain(node, kernel)
+
+    def profile(self, *args: Any, runs: int = 10, seconds: float = 0.0, warm_up: int = 3, **kwargs: Any) -> Any:
+        """Compiled.profile of the first variant, compiled with profile=True, with the arguments of a call."""
+        tensors, _ = leaves_of(self._convention.values(args, kwargs))
+        return self._code().profile(*tensors, runs=runs, seconds=seconds, warm_up=warm_up)
 
     @property
     def fallbacks(self) -> list[str]:

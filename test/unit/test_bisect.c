@@ -168,7 +168,7 @@ START_TEST(a_search_can_be_cancelled)
         begin(&f);
         f.options.progress = count_down;
         f.options.progress_user = &left;
-        ck_assert_int_eq(fx_bisect(f.module, f.in, 2, &f.options, &found), FX_E_ARG);
+        ck_assert_int_eq(fx_bisect(f.module, f.in, 2, &f.options, &found), FX_E_CANCELLED);
         CHECK_DIAG(f.context, "the search was cancelled");
         end(&f);
     }
