@@ -39,7 +39,12 @@ bool fx__drawing_time(const fx_drawing *d, const fx_node *node, char text[32])
 
 /* ---- The walk ---------------------------------------------------------------------------------------------------------------- */
 
-/* Lists are made from their ends, so that they come in order. */
+static bool is_shown(const fx_drawing *d, const fx_node *node)
+{
+    return !d->options || !d->options->shown || d->options->shown[node->id];
+}
+
+/* Lists are made from their ends, so that they come in order; groups without anything shown are in none. */
 static bool sort_nodes(fx_drawing *d, fx_arena *arena)
 {
     int32_t n = fx_groups_count(d->groups);
@@ -48,16 +53,18 @@ static bool sort_nodes(fx_drawing *d, fx_arena *arena)
     d->child = FX_NEW_ARRAY(arena, int32_t, n);
     d->sibling = FX_NEW_ARRAY(arena, int32_t, n);
     if (!d->first || !d->next || !d->child || !d->sibling) return false;
-    for (int32_t g = 0; g < n; g++) d->child[g] = -1;
-    for (int32_t g = n - 1; g > 0; g--) {
-        int32_t parent = fx_groups_parent(d->groups, g);
-        d->sibling[g] = d->child[parent];
-        d->child[parent] = g;
-    }
     for (fx_node *node = d->graph->last; node; node = node->prev) {
         int32_t g = fx_groups_of(d->groups, node);
+        if (!is_shown(d, node)) continue;
         d->next[node->id] = d->first[g];
         d->first[g] = node;
+    }
+    for (int32_t g = 0; g < n; g++) d->child[g] = -1;
+    for (int32_t g = n - 1; g > 0; g--) { /* children are behind their parents */
+        int32_t parent = fx_groups_parent(d->groups, g);
+        if (!d->first[g] && d->child[g] < 0) continue;
+        d->sibling[g] = d->child[parent];
+        d->child[parent] = g;
     }
     return true;
 }
@@ -89,7 +96,8 @@ char *fx__drawing_make(const fx_graph *graph, const fx_draw_options *options, co
     fx__text_append(&d.text, "%s", words->head);
     if (!d.text.failed) walk(&d, words);
     FX_EACH_NODE(node, graph)
-    for (int32_t i = 0; i < node->n_inputs; i++) words->edge(&d, node->inputs[i], node);
+    for (int32_t i = 0; i < node->n_inputs; i++)
+        if (is_shown(&d, node->inputs[i]) && is_shown(&d, node)) words->edge(&d, node->inputs[i], node);
     fx__text_append(&d.text, "%s", words->tail);
     fx_groups_free(d.groups);
     fx__arena_free(arena);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_explain.c: `fxjit explain`: what the compiler made of a model, and why. */
-#include "fxjit/inspect.h"
-#include "tool.h"
-#include <stdlib.h>
-#include <string.h>
+#include "part.h"
 
 static const char *const parts[] = {"units", "kernels", "pairs", "fallbacks", "copies", "memory", "precision", "nodes", NULL};
 static const char *const stages[] = {"program", "llvm", "asm", NULL};
@@ -73,65 +70,6 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* The code of every kernel that a chosen unit runs. */
-static fx_status print_code(const explain_options *o, const fx_compiled *compiled, const fx_explanation *e)
-{
-    static const fx_stage_form forms[] = {FX_STAGE_PROGRAM, FX_STAGE_LLVM, FX_STAGE_ASM};
-    for (int32_t k = 0; k < e->n_kernel; k++) {
-        bool wanted = false;
-        for (int32_t i = 0; i < e->n_unit; i++) wanted = wanted || (e->unit[i].kernel == k && fx_explain_wants(e, &o->filter, i));
-        char *text;
-        if (!wanted) continue;
-        fx_status status = fx_explain_kernel(compiled, k, forms[o->stage], &text);
-        if (status != FX_OK) return status;
-        fputs(text, stdout);
-        fx_text_free(text);
-    }
-    return FX_OK;
-}
-
-static bool chooses_any(const explain_options *o, const fx_explanation *e)
-{
-    if (!o->filter.node && !o->filter.kernel) return true;
-    for (int32_t i = 0; i < e->n_unit; i++)
-        if (fx_explain_wants(e, &o->filter, i)) return true;
-    return false;
-}
-
-/* A node that no unit computes has a reason for it. NULL: no such node. */
-static const char *why_elsewhere(const fx_explanation *e, const char *name)
-{
-    for (int32_t i = 0; i < e->n_elsewhere; i++)
-        if (strcmp(fx_node_name(e->elsewhere[i].node), name) == 0) return e->elsewhere[i].what;
-    return NULL;
-}
-
-/* Names of nodes or of kernels, whichever were asked for. */
-static int collect_names(const explain_options *o, const fx_explanation *e, const char **names)
-{
-    int n = 0;
-    for (int32_t i = 0; o->filter.node && i < e->n_unit; i++)
-        for (int32_t k = 0; k < e->unit[i].n_nodes; k++, n++)
-            if (names) names[n] = fx_node_name(e->unit[i].nodes[k]);
-    for (int32_t i = 0; !o->filter.node && i < e->n_kernel; i++, n++)
-        if (names) names[n] = e->kernel[i].name;
-    return n;
-}
-
-static int none_chosen(const explain_options *o, const fx_explanation *e)
-{
-    const char *word = o->filter.node ? o->filter.node : o->filter.kernel, *what = why_elsewhere(e, word);
-    int n = collect_names(o, e, NULL);
-    const char **names = calloc((size_t)n + 1, sizeof *names);
-    if (names) collect_names(o, e, names);
-    if (what)
-        fprintf(stderr, "error: no unit computes '%s': it is of the kind \"%s\"\n", word, what);
-    else
-        tool_complain("no unit has a node or kernel", word, names ? tool_nearest_name(word, names, n) : NULL);
-    free(names);
-    return TOOL_FAILED;
-}
-
 static fx_status print_explanation(const explain_options *o, const fx_explanation *e)
 {
     char *text = o->common.json ? fx_explanation_to_json(e, &o->filter) : fx_explanation_to_string(e, &o->filter);
@@ -144,14 +82,15 @@ static fx_status print_explanation(const explain_options *o, const fx_explanatio
 
 static int explain(fx_context *context, const explain_options *o, const fx_compiled *compiled)
 {
+    static const fx_stage_form forms[] = {FX_STAGE_PROGRAM, FX_STAGE_LLVM, FX_STAGE_ASM};
     fx_explanation *e;
     fx_status status = fx_explain(compiled, &e);
     if (status != FX_OK) return tool_fail(context, status, o->common.json);
     int result = TOOL_OK;
-    if (!chooses_any(o, e)) {
-        result = none_chosen(o, e);
+    if (!part_has_units(e, &o->filter)) {
+        result = TOOL_FAILED;
     } else {
-        status = o->stage >= 0 ? print_code(o, compiled, e) : print_explanation(o, e);
+        status = o->stage >= 0 ? part_print_kernels(stdout, compiled, e, &o->filter, forms[o->stage]) : print_explanation(o, e);
         if (status != FX_OK) result = tool_fail(context, status, o->common.json);
     }
     fx_explanation_free(e);

@@ -4,6 +4,7 @@
 #include "fxjit/draw.h"
 #include "fxjit/source.h"
 #include "page.h"
+#include "part.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,11 +31,11 @@ enum {
     FORMAT_JSON,
     FORMAT_HTML
 };
-enum { KEY_STAGE = 512, KEY_FORMAT, KEY_TIMES };
+enum { KEY_STAGE = 512, KEY_FORMAT, KEY_TIMES, KEY_NODE };
 
 typedef struct show_options {
     tool_options common;
-    const char *model, *output;
+    const char *model, *output, *node;
     int stage, format;
     bool times;
 } show_options;
@@ -48,12 +49,23 @@ static const struct argp_option options[] = {
      0},
     {"times", KEY_TIMES, NULL, 0,
      "with dot, svg or mermaid: the compiled graph, with the time expected of the step that computes a node", 0},
+    {"node", KEY_NODE, "GLOB", 0,
+     "a part: nodes of such a name (or place in its file), what they read and who reads them; of program, llvm and asm the kernels "
+     "that "
+     "compute them: conv*",
+     0},
     {"output", 'o', "FILE", 0, "write to FILE instead of standard output", 0},
     {0}};
 
 static bool is_drawing(int format)
 {
     return format == FORMAT_DOT || format == FORMAT_SVG || format == FORMAT_MERMAID;
+}
+
+static bool has_parts(const show_options *o)
+{
+    bool lines = o->format == FORMAT_TEXT || o->format == FORMAT_TABLE || o->format == FORMAT_FX;
+    return o->stage == FX_STAGE_FX ? lines || is_drawing(o->format) : o->stage != FX_STAGE_OBJ;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -72,11 +84,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_TIMES:
         o->times = true;
         return 0;
+    case KEY_NODE:
+        o->node = arg;
+        return 0;
     case 'o':
         o->output = arg;
         return 0;
     case ARGP_KEY_END:
         if (o->stage != FX_STAGE_FX && o->format != FORMAT_TEXT) tool_usage("show", "--format is for --stage fx");
+        if (o->node && !has_parts(o))
+            tool_usage("show",
+                       "--node is for --format text, table, fx, dot, svg and mermaid, and for --stage core, program, llvm and asm");
         if (o->times && !is_drawing(o->format)) tool_usage("show", "--times is for --format dot, svg and mermaid");
         return tool_one_model("show", key, arg, &o->model);
     default:
@@ -94,6 +112,7 @@ static const struct argp argp = {options,
                                  "  fxjit show --format svg -o graph.svg resnet18.onnx\n"
                                  "  fxjit show --format svg --times -o times.svg resnet18.onnx\n"
                                  "  fxjit show --format html -o graph.html resnet18.onnx\n"
+                                 "  fxjit show --node '*conv1*' resnet18.onnx\n"
                                  "  fxjit show --format python resnet18.onnx\n"
                                  "  fxjit show --stage program mlp.fx\n"
                                  "  fxjit show --stage asm --threads 1 --cpu x86-64-v3 mlp.onnx\n",
@@ -199,16 +218,20 @@ static double *expected_times(const fx_explanation *code, const fx_graph *graph)
     return us;
 }
 
-static char *draw_compiled(const fx_compiled *compiled, int format)
+static char *drawing(const fx_graph *graph, int format, const fx_draw_options *options_of)
+{
+    return format == FORMAT_MERMAID ? fx_graph_to_mermaid(graph, options_of) : fx_graph_to_dot_with(graph, options_of);
+}
+
+static char *draw_compiled(const fx_compiled *compiled, const show_options *o)
 {
     fx_explanation *code = NULL;
     if (fx_explain(compiled, &code) != FX_OK) return NULL;
     const fx_graph *graph = code->n_elsewhere ? fx_node_graph(code->elsewhere[0].node) : NULL; /* its output is one of them */
     double *us = graph ? expected_times(code, graph) : NULL;
-    fx_draw_options options_of = {.us = us};
-    char *text = !us                        ? NULL
-                 : format == FORMAT_MERMAID ? fx_graph_to_mermaid(graph, &options_of)
-                                            : fx_graph_to_dot_with(graph, &options_of);
+    bool *shown = us && o->node ? part_of_graph(graph, o->node) : NULL;
+    char *text = us && (shown || !o->node) ? drawing(graph, o->format, &(fx_draw_options){us, shown}) : NULL;
+    free(shown);
     free(us);
     fx_explanation_free(code);
     return text;
@@ -222,7 +245,7 @@ static char *text_with_times(fx_context *context, fx_module *module, show_option
     tool_progress_begin(&o->common);
     if (status == FX_OK) status = fx_compile(module, inputs.tensor, inputs.n, &o->common.compile, &compiled);
     tool_progress_end();
-    char *text = status == FX_OK ? draw_compiled(compiled, o->format) : NULL;
+    char *text = status == FX_OK ? draw_compiled(compiled, o) : NULL;
     fx_compiled_free(compiled);
     tool_tensors_free(&inputs);
     return text;
@@ -248,9 +271,8 @@ static char *graph_text(fx_module *module, int format)
         return fx_graph_to_table(graph);
     case FORMAT_DOT:
     case FORMAT_SVG:
-        return fx_graph_to_dot_with(graph, NULL);
     case FORMAT_MERMAID:
-        return fx_graph_to_mermaid(graph, NULL);
+        return drawing(graph, format, NULL);
     case FORMAT_JSON:
         return fx_module_to_json(module);
     case FORMAT_FX:
@@ -258,6 +280,25 @@ static char *graph_text(fx_module *module, int format)
     default:
         return fx_graph_to_string(graph);
     }
+}
+
+static char *part_drawing(const fx_graph *graph, const show_options *o)
+{
+    bool *shown = part_of_graph(graph, o->node);
+    char *text = shown ? drawing(graph, o->format, &(fx_draw_options){.shown = shown}) : NULL;
+    free(shown);
+    return text;
+}
+
+static int show_lines(const fx_graph *graph, part_form form, const show_options *o)
+{
+    bool *shown = part_of_graph(graph, o->node);
+    if (!shown) return TOOL_FAILED;
+    char *text = part_of_text(graph, shown, form);
+    int result = text ? write_text(o->output, text, strlen(text)) : tool_fail(NULL, FX_E_OOM, false);
+    free(text);
+    free(shown);
+    return result;
 }
 
 static int show_page(const fx_module *module, const show_options *o)
@@ -275,8 +316,12 @@ static int show_page(const fx_module *module, const show_options *o)
 static int show_graph(fx_context *context, fx_module *module, show_options *o)
 {
     if (o->format == FORMAT_HTML) return show_page(module, o);
-    char *text = o->times ? text_with_times(context, module, o) : graph_text(module, o->format);
-    if (!text) return tool_fail(context, fx_context_status(context), false);
+    const fx_graph *graph = fx_module_graph(module);
+    if (o->node && !is_drawing(o->format))
+        return show_lines(graph, o->format == FORMAT_TABLE ? PART_TABLE : o->format == FORMAT_FX ? PART_FX : PART_TEXT, o);
+    char *text = o->times ? text_with_times(context, module, o) : o->node ? part_drawing(graph, o) : graph_text(module, o->format);
+    if (!text)
+        return o->node && fx_context_status(context) == FX_OK ? TOOL_FAILED : tool_fail(context, fx_context_status(context), false);
     int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
     fx_text_free(text);
     bool ended = o->format == FORMAT_SVG || (o->format >= FORMAT_STATS && o->format <= FORMAT_MERMAID);
@@ -284,18 +329,65 @@ static int show_graph(fx_context *context, fx_module *module, show_options *o)
     return result;
 }
 
+/* The .fx text of the core graph, of which only a part is wanted. */
+static int show_core_part(fx_context *context, const char *text, size_t bytes, const show_options *o)
+{
+    fx_graph *graph;
+    fx_status status = fx_graph_parse(context, "core", text, bytes, &graph);
+    if (status != FX_OK) return tool_fail(context, status, false);
+    int result = show_lines(graph, PART_FX, o);
+    fx_graph_free(graph);
+    return result;
+}
+
+static int show_form(fx_context *context, fx_module *module, const tool_tensors *inputs, const show_options *o)
+{
+    char *text;
+    size_t bytes;
+    fx_status status =
+        fx_compile_text(module, inputs->tensor, inputs->n, &o->common.compile, (fx_stage_form)o->stage, &text, &bytes);
+    tool_progress_end();
+    if (status != FX_OK) return tool_fail(context, status, false);
+    int result = o->node ? show_core_part(context, text, bytes, o) : write_text(o->output, text, bytes);
+    fx_text_free(text);
+    return result;
+}
+
+static int write_kernels(fx_context *context, const fx_compiled *compiled, const fx_explanation *code, const show_options *o)
+{
+    const fx_explain_filter filter = {.node = o->node};
+    char *text = NULL;
+    size_t bytes = 0;
+    if (!part_has_units(code, &filter)) return TOOL_FAILED;
+    FILE *out = open_memstream(&text, &bytes);
+    fx_status status = out ? part_print_kernels(out, compiled, code, &filter, (fx_stage_form)o->stage) : FX_E_OOM;
+    if (out && fclose(out) != 0 && status == FX_OK) status = FX_E_OOM;
+    int result = status == FX_OK ? write_text(o->output, text, bytes) : tool_fail(context, status, false);
+    free(text);
+    return result;
+}
+
+static int show_kernels(fx_context *context, fx_module *module, const tool_tensors *inputs, const show_options *o)
+{
+    fx_compiled *compiled = NULL;
+    fx_explanation *code = NULL;
+    fx_status status = fx_compile(module, inputs->tensor, inputs->n, &o->common.compile, &compiled);
+    if (status == FX_OK) status = fx_explain(compiled, &code);
+    tool_progress_end();
+    int result = status == FX_OK ? write_kernels(context, compiled, code, o) : tool_fail(context, status, false);
+    fx_explanation_free(code);
+    fx_compiled_free(compiled);
+    return result;
+}
+
 static int show_stage(fx_context *context, fx_module *module, show_options *o)
 {
     tool_tensors inputs = {0};
-    char *text = NULL;
-    size_t bytes = 0;
     fx_status status = tool_has_types(module) ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
     tool_progress_begin(&o->common);
-    if (status == FX_OK)
-        status = fx_compile_text(module, inputs.tensor, inputs.n, &o->common.compile, (fx_stage_form)o->stage, &text, &bytes);
-    tool_progress_end();
-    int result = status == FX_OK ? write_text(o->output, text, bytes) : tool_fail(context, status, false);
-    fx_text_free(text);
+    int result = status != FX_OK                        ? tool_fail(context, status, false)
+                 : o->node && o->stage != FX_STAGE_CORE ? show_kernels(context, module, &inputs, o)
+                                                        : show_form(context, module, &inputs, o);
     tool_tensors_free(&inputs);
     return result;
 }

@@ -26,6 +26,7 @@ FX_API int32_t fx_groups_of(const fx_groups *groups, const fx_node *node);  /* 0
 /* What a drawing may show beside the graph; all zero: nothing. */
 typedef struct fx_draw_options {
     const double *us; /* [fx_graph_id_count] microseconds by fx_node_id; negative: not known. NULL: of no node */
+    const bool *shown; /* [fx_graph_id_count]: nodes to draw, with the arrows between them; NULL: all */
 } fx_draw_options;
 /* Boxes are nodes with name, target, constant arguments and time, arrows are uses with the value's type and size, clusters are
  * groups. The text belongs to the caller (fx_text_free); NULL when memory ends. options NULL: all zero.

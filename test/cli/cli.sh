@@ -124,6 +124,48 @@ expect 0 show --stage obj -o "$work/mlp.obj" "$mlp"
 is_file "$work/mlp.obj"
 expect 2 show --stage programm "$mlp"
 err "did you mean 'program'?"
+# a part: what matches, what it reads, who reads it
+lines() {
+    checks=$((checks + 1))
+    [ "$(grep -c -- "$1" "$work/out")" = "$2" ] || fail "$last: \`$1\` is not in $2 lines"
+}
+expect 0 show --node '_Relu*' "$mlp"
+lines '^    %' 3
+lines '^    \.\.\.$' 3
+expect 0 show --node '/out/Gemm' --format table "$mlp"
+lines '^call_' 3
+lines '^get_attr' 2
+expect 0 show --node out_bias --format fx "$mlp"
+lines '^  %' 2
+expect 0 show --node '_Relu*' --stage core "$mlp"
+lines '^  %' 3
+expect 0 show --node '_Relu*' --format dot "$mlp"
+lines ' -> ' 2
+lines 'fillcolor' 3
+lines 'subgraph' 2
+expect 0 show --node output0 --format dot "$mlp"
+lines 'subgraph' 1
+expect 0 show --node 'output0' --format mermaid --times "$mlp"
+lines '-->' 2
+for stage in program llvm asm; do
+    expect 0 show --node '_Relu*' --stage $stage "$mlp"
+    lines '^[#;] k[0-9]*: ' 1
+    lines '_hidden_Gemm_output_0 + _Relu_output_0' 1
+done
+expect 0 show --node '*' --stage asm -o "$work/part.s" "$mlp"
+is_file "$work/part.s"
+expect 1 show --node 'Relux' "$mlp"
+err "no node is called 'Relux'; did you mean '_Relu_output_0'?"
+expect 1 show --node 'Relux' --stage core "$mlp"
+err "did you mean '_Relu_output_0'?"
+expect 1 show --node 'Relux' --stage asm "$mlp"
+err "did you mean '_Relu_output_0'?"
+expect 1 show --node hidden_weight --stage asm "$mlp"
+err 'it is of the kind "constant"'
+expect 1 show --node 'Relux' --format dot --times "$mlp"
+err "did you mean '_Relu_output_0'?"
+expect 2 show --node 'Relu' --format python "$mlp"
+expect 2 show --node 'Relu' --stage obj "$mlp"
 expect 2 show --stage program --format dot "$mlp"
 expect 1 show -o "$work/no/such/folder/x" "$mlp"
 err 'no/such/folder'
