@@ -119,6 +119,15 @@ long tool_number(const char *verb, const char *option, const char *text, long lo
     return value;
 }
 
+double tool_duration(const char *verb, const char *option, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0 && value <= 3600))
+        tool_usage(verb, "--%s: '%s' is no number from 0 to 3600", option, text);
+    return value;
+}
+
 int tool_choice(const char *verb, const char *option, const char *text, const char *const *words)
 {
     int n = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* page_graph.c: nodes of graphs as JSON of the page: name, opcode, target, group, inputs, types, bytes, place in the source,
  * arguments. */
+#include "fxjit/analysis.h"
 #include "fxjit/draw.h"
 #include "page.h"
 #include <stdlib.h>
@@ -142,12 +143,14 @@ static json_t *arguments_of(const fx_node *node)
 static json_t *node_json(const page_nodes *nodes, const fx_node *node, int32_t group)
 {
     double bytes = 0;
+    int64_t flop = 0, moved;
+    if (!fx_node_work(node, &flop, &moved)) flop = 0;
     json_t *inputs = json_array(), *types = types_of(node, &bytes);
     for (int32_t i = 0; i < fx_node_input_count(node); i++)
         json_array_append_new(inputs, json_integer(page_nodes_find(nodes, fx_node_input(node, i))));
-    return json_pack("{s:o, s:i, s:o, s:i, s:o, s:o, s:f, s:o*, s:o*}", "n", page_text(fx_node_name(node)), "o",
+    return json_pack("{s:o, s:i, s:o, s:i, s:o, s:o, s:f, s:I, s:o*, s:o*}", "n", page_text(fx_node_name(node)), "o",
                      (int)fx_node_opcode(node), "t", page_text(fx_node_target(node)), "g", (int)group, "i", inputs, "y", types, "b",
-                     bytes, "l", place_of(node), "a", arguments_of(node));
+                     bytes, "f", (json_int_t)flop, "l", place_of(node), "a", arguments_of(node));
 }
 
 /* Groups of a graph become groups of the page; those of an inner graph lie in a group of their own. Returns the number of group 0.

@@ -67,6 +67,7 @@ extern const struct argp tool_argp_input;   /* --input --dim --seed */
 extern const struct argp tool_argp_engine;  /* --engine */
 extern const struct argp tool_argp_json;    /* --json */
 long tool_number(const char *verb, const char *option, const char *text, long lo, long hi);
+double tool_duration(const char *verb, const char *option, const char *text); /* 0 to 3600, with decimals */
 /* A verb's argument MODEL: exactly one must be given. For what its parser has no option for. */
 error_t tool_one_model(const char *verb, int key, const char *arg, const char **model);
 /* Index of `text` in `words` (NULL-terminated); a usage error when it is none of them. */

@@ -24,15 +24,12 @@ static const struct argp_option options[] = {{"seconds", KEY_SECONDS, "S", 0, "t
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     bench_options *o = state->input;
-    char *end;
     switch (key) {
     case ARGP_KEY_INIT:
         for (int i = 0; i < 4; i++) state->child_inputs[i] = &o->common;
         return 0;
     case KEY_SECONDS:
-        o->seconds = strtod(arg, &end);
-        if (*end || end == arg || !(o->seconds >= 0 && o->seconds <= 3600))
-            tool_usage("bench", "--seconds: '%s' is no number from 0 to 3600", arg);
+        o->seconds = tool_duration("bench", "seconds", arg);
         return 0;
     case KEY_INPUTS:
         o->inputs = arg;

@@ -29,14 +29,6 @@ static const struct argp_option options[] = {
     {"leave-out", KEY_LEAVE_OUT, "UNIT", 0, "measure what a run takes without a unit, by number (#7) or label; may be repeated", 0},
     {0}};
 
-static void parse_seconds(profile_options *o, const char *arg)
-{
-    char *end;
-    o->seconds = strtod(arg, &end);
-    if (*end || end == arg || !(o->seconds >= 0 && o->seconds <= 3600))
-        tool_usage("profile", "--seconds: '%s' is no number from 0 to 3600", arg);
-}
-
 static void add_left_out(profile_options *o, const char *arg)
 {
     if (o->n_leave_out == PROFILE_LEFT_OUT) tool_usage("profile", "more than %d times --leave-out", PROFILE_LEFT_OUT);
@@ -55,7 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->runs = (int32_t)tool_number("profile", "runs", arg, 1, 1000000);
         return 0;
     case KEY_SECONDS:
-        parse_seconds(o, arg);
+        o->seconds = tool_duration("profile", "seconds", arg);
         return 0;
     case KEY_INPUTS:
         o->inputs = arg;

@@ -8,7 +8,7 @@ typedef struct report_options {
     tool_options common;
     const char *model, *output, *node;
     bool no_code, measure;
-    long seconds;
+    double seconds;
 } report_options;
 
 enum { KEY_NO_CODE = 512, KEY_MEASURE, KEY_NODE };
@@ -40,7 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_MEASURE:
         o->measure = o->common.compile.profile = true;
-        o->seconds = arg ? tool_number("report", "measure", arg, 0, 3600) : 1;
+        o->seconds = arg ? tool_duration("report", "measure", arg) : 1;
         return 0;
     default:
         return tool_one_model("report", key, arg, &o->model);
@@ -104,7 +104,7 @@ static fx_status add_times(json_t *page, const fx_compiled *compiled, fx_context
                            const report_options *o)
 {
     fx_profile *profile = NULL;
-    fx_profile_options how = {.seconds = (double)o->seconds};
+    fx_profile_options how = {.seconds = o->seconds};
     fx_status status = fx_profile_run(compiled, context, inputs->tensor, inputs->n, &how, &profile);
     if (status == FX_OK) page_add_times(page, profile);
     fx_profile_free(profile);

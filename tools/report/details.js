@@ -15,13 +15,13 @@ class Details {
     return el("dl", { class: "facts" }, known.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
   }
 
-  link(what, words) {
-    return el("button", { type: "button", class: "link", onclick: () => this.choose(what) }, words);
+  link(what, words, title) {
+    return el("button", { type: "button", class: "link", title, onclick: () => this.choose(what) }, words);
   }
 
   nodeList(title, nodes) {
     if (!nodes.length) return [];
-    const line = (index) => el("li", {}, this.link({ node: index }, this.m.nodes[index].n), el("span", {}, this.m.nodes[index].y.join(", ")));
+    const line = (index) => el("li", {}, this.link({ node: index }, nodeTitle(this.m.nodes[index]), this.m.nodes[index].n), el("span", {}, this.m.nodes[index].y.join(", ")));
     return [el("h3", {}, title), el("ul", { class: "list" }, nodes.slice(0, 60).map(line)), nodes.length > 60 ? el("p", { class: "sub" }, `and ${nodes.length - 60} more`) : null];
   }
 
@@ -38,7 +38,7 @@ class Details {
       el("h3", {}, "The model"), this.facts([["Nodes", String(m.nodes.length)], ["Steps", m.hasCode && String(m.steps.length)], ["Kernels", m.hasCode && `${m.kernels.filter((kernel) => kernel.units.length).length}, and ${m.kernels.filter((kernel) => !kernel.units.length).length} when compiling`],
         ["Work of a run", m.flop && text.flop(m.flop)], ["Expected", m.hasCode && `${text.us(m.expected)}, one thread`],
         ["Measured", m.measured && `${text.us(m.measured.wall)}, ${text.count(m.measured.threads, "thread")}, ${m.measured.runs} runs`],
-        ["outside of steps", m.measured && text.us(m.measured.entry)],
+        ["Outside of steps", m.measured && text.us(m.measured.entry)],
         ["Workspace", m.hasCode && text.bytes(m.workspace)], ["Constants", m.hasCode && text.bytes(m.const)], ["State", m.state > 0 && text.bytes(m.state)],
         ["Precision", m.precision], ["Target", m.target], ["Made by", m.tool]]),
       slow.length ? [el("h3", {}, "Longest steps"), el("ul", { class: "list" }, slow.map((unit) => el("li", {}, this.link({ unit: unit.index }, unit.title), el("span", {}, text.us(unit.us)))))] : [],
@@ -49,7 +49,7 @@ class Details {
     const m = this.m, node = m.nodes[index], units = node.units.map((u) => m.units[u]).filter((unit) => unit.leaf);
     return [el("h2", {}, node.n), el("p", { class: "sub" }, node.op === node.n ? OPCODES[node.o] : node.t),
       el("h3", {}, "Node"), this.facts([["Shape", node.y.join(", ")], ["Size", node.b > 0 && text.bytes(node.b)], ["Arguments", node.a && el("code", {}, node.a)],
-        ["Module", node.path.length && this.link({ group: node.g }, node.path.join(" / "))], ["Source", node.l], ["Code", node.w]]),
+        ["Module", node.path.length && this.link({ group: node.g }, pathText(node.path))], ["Source", node.l], ["Time", node.own > 0 && `${text.us(node.own)}, ${text.percent(node.own / m.us)}${node.unit && node.unit.nodes.length > 1 ? " (the step's, shared by operations)" : ""}`], ["Code", node.w]]),
       ...this.nodeList("Inputs", node.i), ...this.nodeList("Used by", node.users),
       ...units.flatMap((unit) => this.unitFacts(unit)), ...this.pairs(node),
       ...(node.unit && node.unit.kernel >= 0 ? this.kernelTexts(m.kernels[node.unit.kernel]) : [])];
@@ -59,7 +59,7 @@ class Details {
     const m = this.m, times = unit.times, kernel = m.kernels[unit.kernel], read = (list) => list.map((b) => m.buffers[b]);
     const buffers = (title, list) => (list.length ? [el("h3", {}, title), el("ul", { class: "list" }, list.map((b) => el("li", {}, this.link({ buffer: b.index }, b.name), el("span", {}, `${b.kind} ${b.type}`))))] : []);
     return [el("h3", {}, unit.init ? "Computed when compiling" : `Step ${unit.index}`),
-      this.facts([["Nodes", unit.label.length < 200 && unit.label], ["Kernel", kernel && this.link({ kernel: unit.kernel }, kernel.name)], ["Called because", unit.why],
+      this.facts([["Nodes", unit.nodes.length > 1 && unit.title], ["Kernel", kernel && this.link({ kernel: unit.kernel }, kernel.name)], ["Called because", unit.why],
         ["Measured", times && `${text.us(times.median)} (least ${text.us(times.min)}, most ${text.us(times.max)})`], ["Balance", times && m.measured.threads > 1 && unit.chunks > 1 && `${text.percent(times.balance)} of the busiest thread, ${text.us(times.wait)} of waiting`],
         ["Expected", `${text.us(unit.expected)}, one thread`],
         ["Turns", unit.turns > 1 && String(unit.turns)], ["Work", unit.flop > 0 && text.flop(unit.flop)],
@@ -73,7 +73,7 @@ class Details {
     if (!node.pairs.length) return [];
     const other = (p) => (p.from === node.index ? p.to : p.from);
     return [el("h3", {}, "Neighbours"), node.pairs.map((p) => el("div", { class: "why" },
-      el("span", { class: `tag ${p.joined ? "good" : "bad"}` }, p.joined ? "joined" : "apart"), " ", p.from === node.index ? "with its user " : "with its input ", this.link({ node: other(p) }, this.m.nodes[other(p)].n),
+      el("span", { class: `tag ${p.joined ? "good" : "bad"}` }, p.joined ? "joined" : "apart"), " ", p.from === node.index ? "with its user " : "with its input ", this.link({ node: other(p) }, nodeTitle(this.m.nodes[other(p)]), this.m.nodes[other(p)].n),
       el("p", {}, `${p.reason}${p.saved ? ` (${text.bytes(p.saved)} of traffic)` : ""}`)))];
   }
 
@@ -121,7 +121,7 @@ class Details {
   group(index) {
     const m = this.m, group = m.groups[index], inside = m.nodes.filter((node) => node.g === index).map((node) => node.index);
     const below = m.groups.filter((g) => g.parent === index);
-    return [el("h2", {}, m.pathOf(index).join(" / ")), el("p", { class: "sub" }, "module"), el("h3", {}, "Module"),
+    return [el("h2", {}, pathText(m.pathOf(index))), el("p", { class: "sub" }, "module"), el("h3", {}, "Module"),
       this.facts([["Nodes", String(group.nodes)], ["Time of its steps", group.us > 0 && `${text.us(group.us)}, ${text.percent(group.us / m.us)}`]]),
       below.length ? [el("h3", {}, "Modules inside"), el("ul", { class: "list" }, below.map((g) => el("li", {}, this.link({ group: g.index }, g.name), el("span", {}, text.count(g.nodes, "node")))))] : [],
       ...this.nodeList("Nodes", inside)];

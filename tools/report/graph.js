@@ -38,10 +38,24 @@ class GraphView {
     this.listen();
   }
 
-  /* Modules start closed, the outermost ones open, when all nodes at once would be too many to read. */
+  /* When all nodes at once would be too many to read, modules start closed; the outer ones open, level by level, while few enough
+   * boxes are seen. */
   reading() {
-    const many = this.m.nodes.filter((node) => node.o !== GET_ATTR).length > 60;
-    if (many) this.closeAll();
+    const m = this.m, most = 48, within = m.groups.map(() => 0), depth = m.groups.map(() => 0), frames = m.groups.filter((group) => group.index && group.frame === group.index);
+    if (m.nodes.filter((node) => !node.constant).length <= 60) return;
+    this.closeAll();
+    for (const node of m.nodes) if (!node.constant) within[node.frame]++;
+    for (const group of frames) {
+      const over = m.groups[group.parent].frame;
+      within[over]++;
+      depth[group.index] = depth[over] + 1;
+    }
+    for (let level = 1, seen = within[0]; ; level++) {
+      const row = frames.filter((group) => depth[group.index] === level);
+      seen += row.reduce((total, group) => total + within[group.index] - 1, 0);
+      if (!row.length || seen > most) break;
+      for (const group of row) this.closed.delete(group.index);
+    }
   }
 
   closeAll() {
@@ -76,7 +90,7 @@ class GraphView {
   }
 
   boxOf(node) {
-    if (node.o === GET_ATTR && !this.weights) return undefined;
+    if (node.constant && !this.weights) return undefined;
     node.title = this.lines(node).map((words, i) => this.cut(words, i ? FONT.sub : FONT.name, 250));
     const w = Math.max(this.width(node.title[0], FONT.name), this.width(node.title[1], FONT.sub));
     return { w: Math.ceil(Math.max(w + 24, 70)), h: 42, group: node.frame };
@@ -84,9 +98,9 @@ class GraphView {
 
   groupBox(g) {
     const group = this.m.groups[g];
-    const sub = [text.count(group.nodes, "node"), this.m.us > 0 && group.us > 0 ? text.percent(group.us / this.m.us) : ""].filter(Boolean).join(" · ");
+    const sub = [text.count(group.nodes, "node"), this.m.us > 0 && group.us > 0 ? `${text.percent(group.us / this.m.us)} of time` : ""].filter(Boolean).join(" · ");
     group.title = [this.cut(group.name, FONT.name, 240), sub];
-    return { w: Math.ceil(Math.max(this.width(group.title[0], FONT.name) + 46, this.width(sub, FONT.sub) + 28, 90)), h: 46 };
+    return { w: Math.ceil(Math.max(this.width(group.title[0], FONT.name) + 46, this.width(sub, FONT.sub) + 26, 90)), h: 50 };
   }
 
   layout() {
@@ -127,6 +141,17 @@ class GraphView {
     return this.most > 0 ? Math.sqrt(Math.min(1, us / this.most)) : 0;
   }
 
+  /* Of a closed module: its colours, each as wide as the time in it. */
+  groupStrip(g) {
+    const group = this.m.groups[g], widths = new Map();
+    if (this.colour === "time" || this.colour === "op" || !(group.us > 0)) return [];
+    for (const [unit, us] of group.by) {
+      const colour = this.colour === "bound" ? this.palette.bound[unit.bound] || this.palette.paper : unit.kernel >= 0 ? this.palette.kernel(unit.kernel) : this.palette.paper;
+      widths.set(colour, (widths.get(colour) || 0) + us / group.us);
+    }
+    return [...widths].sort((a, b) => b[1] - a[1]);
+  }
+
   groupColour(g) {
     if (this.colour !== "time") return this.palette.sunk;
     const total = this.m.us;
@@ -137,12 +162,12 @@ class GraphView {
     const p = this.palette, swatch = (colour, words) => el("span", {}, el("i", { class: "swatch", style: `background:${colour}` }), words);
     const box = document.getElementById("legend");
     box.replaceChildren();
-    if (this.colour === "kernel") box.append("Nodes of one colour run in the same kernel", swatch(p.paper, "needs no code of its own"));
-    if (this.colour === "op") box.append("Nodes of one colour are the same operator");
+    if (this.colour === "kernel") box.append("One colour, one kernel; a closed module shows its kernels' shares of its time.", swatch(p.sunk, "reference kernel"), swatch(p.paper, "no code of its own"));
+    if (this.colour === "op") box.append("Nodes of one colour are the same operator.");
     if (this.colour === "time") {
       this.heat(0);
-      box.append("0", el("i", { class: "ramp", style: `background:linear-gradient(90deg,${p.heat(0)},${p.heat(1)})` }),
-        `${text.us(this.most)} a step, ${this.m.measured ? "measured" : "expected"}`);
+      box.append("Time of the step that computes the node:", "0", el("i", { class: "ramp", style: `background:linear-gradient(90deg,${p.heat(0)},${p.heat(1)})` }),
+        `${text.us(this.most)}, ${this.m.measured ? "measured" : "expected"}; closed modules by their share of the run`);
     }
     if (this.colour === "bound") for (const [name, colour] of Object.entries(p.bound)) box.append(swatch(colour, `bound by ${name}`));
   }
@@ -172,6 +197,7 @@ class GraphView {
     const visible = (l, t, r, b) => l <= this.seen[2] && r >= this.seen[0] && t <= this.seen[3] && b >= this.seen[1];
     for (const item of this.drawing.groups) if (item.open && visible(item.x, item.y, item.x + item.w, item.y + item.h)) this.paintFrame(item);
     this.paintEdges(visible);
+    this.holds = new Set([...this.found].map((index) => this.drawing.nodes[index]));
     for (const item of this.items) {
       if (item.open || !visible(item.x, item.y, item.x + item.w, item.y + item.h)) continue;
       if (item.node === undefined) this.paintClosed(item);
@@ -266,7 +292,7 @@ class GraphView {
     pen.fillStyle = this.nodeColour(node);
     pen.fill();
     const together = this.unitChosen !== undefined && node.unit && node.unit.index === this.unitChosen;
-    this.outline(item, chosen, this.found.has(node.index) || together, node.o === GET_ATTR);
+    this.outline(item, chosen, this.found.has(node.index) || together, node.constant);
     if (this.view.k < 0.3) return;
     pen.textAlign = "center";
     pen.font = FONT.name;
@@ -287,32 +313,46 @@ class GraphView {
     pen.roundRect(item.x, item.y, item.w, item.h, 7);
     pen.fillStyle = this.groupColour(item.group);
     pen.fill();
-    this.outline(item, this.isChosen(item), [...this.found].some((i) => this.drawing.nodes[i] === item), false);
+    let left = item.x;
+    pen.save();
+    pen.clip();
+    for (const [colour, share] of this.groupStrip(item.group)) {
+      pen.fillStyle = colour;
+      pen.fillRect(left, item.y + item.h - 6, item.w * share + 0.5, 6);
+      left += item.w * share;
+    }
+    pen.restore();
+    pen.beginPath();
+    pen.roundRect(item.x, item.y, item.w, item.h, 7);
+    this.outline(item, this.isChosen(item), this.holds.has(item), false);
     if (this.view.k < 0.3) return;
     pen.font = FONT.name;
     pen.fillStyle = p.ink;
     pen.fillText(`+  ${group.title[0]}`, item.x + 12, item.y + 20);
     pen.font = FONT.sub;
-    pen.fillText(group.title[1], item.x + 14, item.y + 36);
+    pen.fillText(group.title[1], item.x + 12, item.y + 36);
   }
 
   /* ---- Zoom ---- */
 
-  fit() {
-    const { w, h } = this.drawing, [width, height] = this.size;
-    const k = Math.min(1.2, (width - 40) / w, (height - 90) / h), least = Math.min(0.75, (width - 40) / w);
-    this.view.k = Math.max(k, least, 0.02);
-    this.view.x = (width - w * this.view.k) / 2;
-    this.view.y = h * this.view.k < height - 60 ? (height - 60 - h * this.view.k) / 2 : 16;
+  place(k) {
+    const { w, h } = this.drawing, [width, height] = this.size, room = 20, first = this.drawing.nodes.find((item) => item);
+    this.view.k = k;
+    this.view.x = w * k <= width - room || !first ? (width - w * k) / 2 : Math.min(room, Math.max(width - room - w * k, width / 2 - (first.x + first.w / 2) * k));
+    this.view.y = h * k <= height - room ? (height - h * k) / 2 : room;
     this.draw();
+  }
+
+  /* As large as words need to be read, even if the rest has to be scrolled to. */
+  fit() {
+    const { w, h } = this.drawing, [width, height] = this.size, large = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const all = Math.min((width - 40) / w, (height - 40) / h);
+    this.place(Math.min(1.2 * large, Math.max(all, Math.min(large, Math.max(0.7 * large, (width - 40) / w)))));
   }
 
   whole() {
     const { w, h } = this.drawing, [width, height] = this.size;
-    this.view.k = Math.max(0.01, Math.min(1.2, (width - 40) / w, (height - 90) / h));
-    this.view.x = (width - w * this.view.k) / 2;
-    this.view.y = (height - 60 - h * this.view.k) / 2;
-    this.draw();
+    this.place(Math.max(0.01, Math.min(1.2, (width - 40) / w, (height - 40) / h)));
   }
 
   zoom(factor, at = [this.size[0] / 2, this.size[1] / 2]) {
@@ -353,7 +393,7 @@ class GraphView {
     if (group <= 0 || this.m.groups[group].frame !== group) return;
     if (!this.closed.delete(group)) this.closed.add(group);
     this.again({ group });
-    this.host.spoken(`${this.m.pathOf(group).join(" / ")} ${this.closed.has(group) ? "collapsed" : "expanded"}`);
+    this.host.spoken(`${pathText(this.m.pathOf(group))} ${this.closed.has(group) ? "collapsed" : "expanded"}`);
   }
 
   all(close) {
@@ -368,7 +408,7 @@ class GraphView {
     let changed = false;
     const node = this.m.nodes[index];
     for (let g = node.g; g > 0; g = this.m.groups[g].parent) changed = this.closed.delete(g) || changed;
-    if (node.o === GET_ATTR && !this.weights) document.getElementById("weights").checked = this.weights = changed = true;
+    if (node.constant && !this.weights) document.getElementById("weights").checked = this.weights = changed = true;
     if (changed) this.layout();
   }
 
@@ -414,6 +454,11 @@ class GraphView {
     if (edge < 30) this.toggle(item.group);
   }
 
+  hint(node) {
+    return [node.n, node.t, node.y.join(", "), node.unit && `step ${node.unit.index}, ${text.us(node.unit.us)} ${node.unit.times ? "measured" : "expected"}, bound by ${node.unit.bound}`,
+      node.w].filter(Boolean).join("\n");
+  }
+
   listen() {
     const c = this.canvas;
     let drag = null;
@@ -431,7 +476,7 @@ class GraphView {
       if (!drag) {
         const item = this.at(x, y);
         c.style.cursor = item ? "pointer" : "";
-        c.title = !item ? "" : item.node !== undefined ? this.m.nodes[item.node].n : this.m.pathOf(item.group).join(" / ");
+        c.title = !item ? "" : item.node !== undefined ? this.hint(this.m.nodes[item.node]) : pathText(this.m.pathOf(item.group));
         return;
       }
       const dx = x - drag.from[0], dy = y - drag.from[1];

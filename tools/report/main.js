@@ -20,6 +20,7 @@ class Page {
     this.header();
     this.makeTabs();
     this.controls();
+    this.followSize();
     this.theme(this.storedTheme());
     this.graph.resize();
     this.graph.layout();
@@ -47,9 +48,10 @@ class Page {
     if (names.length === 1) host.hidden = true;
     names.forEach((name) => host.append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `view-${name}`, onclick: () => this.open(name) }, VIEWS[name])));
     host.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], at = names.indexOf(this.view);
-      if (!step) return;
-      this.open(names[(at + step + names.length) % names.length]);
+      const at = names.indexOf(this.view), to = { ArrowRight: at + 1, ArrowLeft: at - 1 + names.length, Home: 0, End: names.length - 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      this.open(names[to % names.length]);
       document.getElementById(`tab-${this.view}`).focus();
     });
     this.open("graph");
@@ -112,7 +114,8 @@ class Page {
     const by = (id) => document.getElementById(id), g = this.graph, search = by("search"), colour = by("colour");
     search.addEventListener("input", () => this.search(search.value));
     search.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
+      const step = { Enter: event.shiftKey ? -1 : 1, ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step) { this.step(step); event.preventDefault(); }
       if (event.key === "Escape") { search.value = ""; this.search(""); by("graph").focus(); }
       event.stopPropagation();
     });
@@ -145,8 +148,21 @@ class Page {
     document.getElementById("theme").textContent = name === "dark" ? "Light" : "Dark";
     this.graph.theme(name === "dark");
     this.graph.legend();
-    for (const view of [...this.drawn]) if (view !== "graph") this.drawn.delete(view);
+    this.drawAgain();
+  }
+
+  drawAgain() {
+    this.drawn = new Set(["graph"]);
     if (this.view !== "graph") this.open(this.view);
+  }
+
+  /* Plots are drawn for the width that they have, so that their words keep their size. */
+  followSize() {
+    let width = innerWidth, waiting = 0;
+    addEventListener("resize", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => { if (innerWidth !== width) { width = innerWidth; this.drawAgain(); } }, 150);
+    });
   }
 
   toggleTheme() {

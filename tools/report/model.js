@@ -43,20 +43,32 @@ function shortName(name, path) {
 
 const shortTarget = (target) => target.replace(/^torch\.ops\./, "").replace(/^aten\./, "").replace(/\.default$/, "");
 
-/* "layers.0 / up: MatMul + Add + gelu": the module around all of its nodes, then what they do. */
+/* Exporters say a part of the path again in the next one: "layer1", "layer1.0" is layer1.0. */
+const pathText = (path) => path.filter((word, i) => !(path[i + 1] || "").startsWith(`${word}.`)).join(".");
+
+/* "layers.0.up: MatMul": what people call the node. */
+const nodeTitle = (node) => [pathText(node.path), node.short === node.path[node.path.length - 1] ? "" : node.short].filter(Boolean).join(": ");
+
+/* "layers.0.up: MatMul + Add + gelu": the module around all of its nodes, then what they do. */
 function unitTitle(m, unit) {
-  const nodes = unit.nodes.map((index) => m.nodes[index]).filter((node) => node);
-  if (!nodes.length) return unit.label;
+  const role = unit.role && unit.role !== "compute" ? ` (${unit.role})` : "", nodes = unit.nodes.map((index) => m.nodes[index]).filter((node) => node);
+  if (!nodes.length) return unit.label + role;
   let path = nodes[0].path;
   for (const node of nodes) { let n = 0; while (n < path.length && path[n] === node.path[n]) n++; path = path.slice(0, n); }
   const names = nodes.map((node) => shortName(node.n, node.path)), most = 5;
-  return (path.length ? `${path.join(" / ")}: ` : "") + names.slice(0, most).join(" + ") + (names.length > most ? ` + ${names.length - most} more` : "");
+  return (path.length ? `${pathText(path)}: ` : "") + names.slice(0, most).join(" + ") + (names.length > most ? ` + ${names.length - most} more` : "") + role;
+}
+
+/* Weights, and what follows from weights alone: computed once, when compiling. */
+function markConstants(m) {
+  for (const node of m.nodes)
+    node.constant = node.o === GET_ATTR || (node.o !== PLACEHOLDER && node.o !== OUTPUT && node.i.length > 0 && !node.unit && node.i.every((input) => m.nodes[input].constant));
 }
 
 /* A module with a single node is no frame: the node stands in the frame around it, under the module's name. */
 function flatten(m) {
   const below = m.groups.map(() => 0), calls = m.groups.map(() => []);
-  for (const node of m.nodes) if (node.o !== GET_ATTR) { for (let g = node.g; g >= 0; g = m.groups[g].parent) below[g]++; calls[node.g].push(node); }
+  for (const node of m.nodes) if (!node.constant) { for (let g = node.g; g >= 0; g = m.groups[g].parent) below[g]++; calls[node.g].push(node); }
   for (const group of m.groups) {
     const over = group.index ? m.groups[group.parent].frame : 0;
     group.frame = group.index && below[group.index] <= 1 ? over : group.index;
@@ -65,21 +77,35 @@ function flatten(m) {
   for (const node of m.nodes) node.frame = m.groups[node.g].frame;
 }
 
+/* A step's time belongs to its nodes by their operations; so modules add up to the whole. */
+function shareTime(m, unit) {
+  const nodes = unit.nodes.map((index) => m.nodes[index]), work = (node) => node.f + 1, all = nodes.reduce((total, node) => total + work(node), 0);
+  for (const node of nodes) {
+    const us = unit.us * work(node) / all;
+    node.own += us;
+    for (let g = node.g; g >= 0; g = m.groups[g].parent) {
+      const group = m.groups[g];
+      group.us += us;
+      group.by.set(unit, (group.by.get(unit) || 0) + us);
+    }
+  }
+}
+
 function makeModel(data) {
   const m = { ...data };
-  m.groups = data.groups.map(([parent, name], index) => ({ parent, name, index, nodes: 0, us: 0 }));
+  m.groups = data.groups.map(([parent, name], index) => ({ parent, name, index, nodes: 0, us: 0, by: new Map() }));
   m.pathOf = (group) => {
     const path = [];
     for (let g = group; g > 0; g = m.groups[g].parent) path.unshift(m.groups[g].name);
     return path;
   };
   const paths = m.groups.map((g) => m.pathOf(g.index));
-  m.nodes = data.nodes.map((node, index) => ({ ...node, index, users: [], units: [], pairs: [], us: 0, path: paths[node.g] }));
+  m.nodes = data.nodes.map((node, index) => ({ ...node, index, users: [], units: [], pairs: [], us: 0, own: 0, path: paths[node.g] }));
   for (const node of m.nodes) {
     node.short = shortName(node.n, node.path);
     node.op = node.o === PLACEHOLDER ? "input" : node.o === GET_ATTR ? "weight" : node.o === OUTPUT ? "output" : shortTarget(node.t);
     for (const input of node.i) m.nodes[input].users.push(node.index);
-    node.words = `${node.n}\n${node.t}\n${node.y.join(" ")}\n${node.path.join("/")}\n${node.l || ""}`.toLowerCase();
+    node.words = `${node.n}\n${node.t}\n${node.y.join(" ")}\n${pathText(node.path)}\n${node.path.join("/")}\n${node.l || ""}`.toLowerCase();
   }
   const measured = data.measured;
   m.units = (data.units || []).map((unit, index) => ({ ...unit, index, times: (measured && measured.units[index]) || null }));
@@ -90,8 +116,6 @@ function makeModel(data) {
     unit.leaf = unit.kind === "RUN" || unit.kind === "CALL";
     for (const node of unit.nodes) m.nodes[node].units.push(unit.index);
   }
-  flatten(m);
-  for (const unit of m.units) unit.title = unitTitle(m, unit);
   const main = m.units.filter((unit) => unit.leaf && !unit.init);
   m.steps = main;
   m.us = main.reduce((sum, unit) => sum + unit.us, 0);
@@ -101,13 +125,12 @@ function makeModel(data) {
     node.unit = node.units.map((u) => m.units[u]).find((unit) => unit.leaf && !unit.init) || null;
     node.us = node.unit ? node.unit.us : 0;
     if (node.unit && node.unit.kernel >= 0) node.words += `\n${m.kernels[node.unit.kernel].name}`;
-    for (let g = node.g; g >= 0; g = m.groups[g].parent) m.groups[g].nodes += node.o === GET_ATTR ? 0 : 1;
   }
-  for (const unit of main) {
-    const around = new Set();
-    for (const node of unit.nodes) for (let g = m.nodes[node].g; g >= 0; g = m.groups[g].parent) around.add(g);
-    for (const g of around) m.groups[g].us += unit.us;
-  }
+  markConstants(m);
+  flatten(m);
+  for (const unit of m.units) unit.title = unitTitle(m, unit);
+  for (const node of m.nodes) for (let g = node.g; g >= 0 && !node.constant; g = m.groups[g].parent) m.groups[g].nodes++;
+  for (const unit of main) shareTime(m, unit);
   (data.pairs || []).forEach((pair) => { m.nodes[pair.from].pairs.push(pair); m.nodes[pair.to].pairs.push(pair); });
   return m;
 }
