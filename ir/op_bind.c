@@ -32,11 +32,28 @@ static void fail(binding *b, fx_status status, const char *format, ...)
 
 /* ---- Which value goes to which parameter --------------------------------------------------------------------------------- */
 
+/* What a parameter that is a keyword elsewhere holds in a bound call: no integer is among the flags, so that the last size of
+ * x.expand(2, 3) is none. */
+static bool holds_bound(const fx_param *param, const fx_attr *value)
+{
+    if (param->kind != FX_PARAM_BOOL && param->kind != FX_PARAM_DTYPE) return true;
+    if (value->kind == FX_ATTR_NONE) return param->optional;
+    return value->kind == (param->kind == FX_PARAM_BOOL ? FX_ATTR_BOOL : FX_ATTR_DTYPE);
+}
+
 /* A call that is bound already gives every parameter by position, also those that are keywords elsewhere. */
+static bool is_bound(const binding *b)
+{
+    if (b->node->args.n != b->n || b->node->kwargs.n != 0) return false;
+    for (int32_t i = 0; i < b->n; i++)
+        if (b->param[i].keyword_only && !holds_bound(&b->param[i], &b->node->args.u.items[i])) return false;
+    return true;
+}
+
 static int32_t count_positional(const binding *b)
 {
     int32_t n = 0;
-    if (b->node->args.n == b->n && b->node->kwargs.n == 0) return b->n;
+    if (is_bound(b)) return b->n;
     while (n < b->n && !b->param[n].keyword_only) n++;
     return n;
 }

@@ -48,19 +48,23 @@ int32_t fx__spell_dim(const fx_node *node, int64_t dim, int32_t rank);
 /* Whether the function's name, without module, overload and what follows an underscore, is this. */
 bool fx__spell_is_called(const fx_node *node, const char *name);
 
+/* log(exp(self) + exp(other)); equal infinities have no difference. */
+#define FX_SPELL_LOGADDEXP                                                                                                         \
+    "where(logical_and(eq(self, other), isinf(self)), self, add(maximum(self, other), log1p(exp(neg(abs(sub(self, other)))))))"
+
 #define FX_SPELL_BUILDERS(X)                                                                                                       \
     /* passes/spell_build.c */                                                                                                     \
-    X(interpolate) X(index) X(to) X(movedim) X(reverse) X(variance)                                                                \
-    /* passes/spell_shape.c: moving elements */                                                                                    \
-    X(join) X(at_least) X(meshgrid) X(broadcast) X(tensor_split) X(interleave) X(rot90) X(sum_to_size) X(index_fill)               \
-    /* passes/spell_stride.c: every so many elements */                                                                            \
-    X(diagonal) X(diag_embed) X(diag) X(block_diag) X(as_strided) X(unfold)                                                                      \
-    /* passes/spell_linear.c: products */                                                                                          \
-    X(inner) X(chain) X(power) X(tensordot) X(kron) X(cross) X(bilinear)                                                           \
-    /* passes/spell_reduce.c: losses over classes, order statistics, norms */                                                      \
-    X(nll) X(cross_entropy) X(kth) X(quantile) X(renorm) X(nan_to_num)                                                                         \
-    /* passes/spell_image.c: windows and images */                                                                                 \
-    X(upsample) X(lp_pool) X(conv_padding) X(grid_sample) X(affine_grid) X(local_response)
+    X(interpolate)                                                                                                                 \
+    X(index) X(to) X(movedim) X(reverse) X(variance) /* passes/spell_shape.c: moving elements */                                   \
+        X(join) X(at_least) X(meshgrid) X(broadcast) X(tensor_split) X(interleave) X(rot90) X(sum_to_size) X(index_fill)           \
+            X(take_along) /* passes/spell_stride.c: every so many elements */                                                      \
+        X(diagonal) X(diag_embed) X(diag) X(block_diag) X(as_strided) X(unfold) /* passes/spell_linear.c: products */              \
+        X(inner) X(chain) X(power) X(tensordot) X(kron) X(cross) X(bilinear)                                                       \
+            X(linalg_norm) /* passes/spell_reduce.c: losses over classes, order statistics, norms */                               \
+        X(nll) X(cross_entropy) X(kth) X(quantile) X(renorm)                                                                       \
+            X(nan_to_num)       /* passes/spell_special.c: formulas for all magnitudes */                                          \
+        X(erfc) X(logcumsumexp) /* passes/spell_image.c: windows and images */                                                     \
+        X(upsample) X(lp_pool) X(conv_padding) X(grid_sample) X(affine_grid) X(local_response)
 #define FX_SPELL_BUILDER(name) fx_spelled fx__spell_build_##name(fx_node *node, const fx_attr *arg, fx_attr *out);
 FX_SPELL_BUILDERS(FX_SPELL_BUILDER)
 

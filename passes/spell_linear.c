@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/spell_linear.c: products of tensors that are matrix products once their dims are in order. */
 #include "passes/spell.h"
+#include <math.h>
+#include <string.h>
 
 #define EVALUATE(node, names, expression, out, ...) fx__spell_evaluate(node, names, (fx_attr[]){__VA_ARGS__}, expression, out)
 
@@ -182,4 +184,44 @@ fx_spelled fx__spell_build_bilinear(fx_node *node, const fx_attr *arg, fx_attr *
                                out, arg[0], arg[1], arg[2]);
     if (done != FX_SPELL_DONE || arg[3].kind == FX_ATTR_NONE) return done;
     return EVALUATE(node, "x bias", "add(x, bias)", out, *out, arg[3]);
+}
+
+/* ---- Norms ---------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Sums of magnitudes along one dim, and of those the largest or smallest. */
+static fx_spelled sums_norm(fx_node *node, const fx_attr *x, const fx_attr *dims, double order, bool keepdim, fx_attr *out)
+{
+    bool is_largest = order > 0, is_along_rows = isinf(order);
+    fx_attr summed = dims->u.items[is_along_rows], other = dims->u.items[!is_along_rows];
+    fx_spelled done = EVALUATE(node, "x summed other",
+                               is_largest ? "amax(sum(abs(x), [summed], True), [other], True)"
+                                          : "amin(sum(abs(x), [summed], True), [other], True)",
+                               out, *x, summed, other);
+    if (done != FX_SPELL_DONE || keepdim) return done;
+    return EVALUATE(node, "x dims", "squeeze(x, dims)", out, *out, *dims);
+}
+
+static fx_spelled matrix_norm(fx_node *node, const fx_attr *arg, fx_attr dims, fx_attr *out)
+{
+    const fx_attr *order = &arg[1];
+    double p = order->kind == FX_ATTR_INT ? (double)order->u.i : order->kind == FX_ATTR_FLOAT ? order->u.f : 0;
+    bool keepdim = arg[3].u.i;
+    if (order->kind == FX_ATTR_STR && strcmp(order->u.s, "fro") == 0)
+        return EVALUATE(node, "x dims keep", "norm(x, 2, dims, keep)", out, arg[0], dims, fx_bool(keepdim));
+    if (isinf(p) || fabs(p) == 1) return sums_norm(node, &arg[0], &dims, p, keepdim, out);
+    return fx__spell_fail(node, "a norm of a matrix that needs its singular values");
+}
+
+/* linalg.norm: with an order, two dims are a matrix; linalg.matrix_norm. */
+fx_spelled fx__spell_build_linalg_norm(fx_node *node, const fx_attr *arg, fx_attr *out)
+{
+    const fx_type *type = fx__spell_type(node, &arg[0]);
+    bool has_order = arg[1].kind != FX_ATTR_NONE, is_given = is_list(&arg[2]);
+    if (!type) return FX_SPELL_FAILED;
+    if (has_order && !is_given && type->rank > 2) return fx__spell_fail(node, "its dims are not given");
+    if (has_order && (is_given ? arg[2].n : type->rank) == 2)
+        return matrix_norm(node, arg, is_given ? arg[2] : fx_ints(node->graph, (const int64_t[]){0, 1}, 2), out);
+    if (arg[1].kind == FX_ATTR_STR) return fx__spell_fail(node, "a norm of a matrix, which has two dims");
+    return EVALUATE(node, "x p dims keep", "norm(x, p, dims, keep)", out, arg[0], has_order ? arg[1] : fx_int(2), arg[2], arg[3]);
 }

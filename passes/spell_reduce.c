@@ -106,13 +106,17 @@ static fx_spelled take_kth(fx_node *node, fx_attr x, int32_t dim, int64_t k, boo
     return FX_SPELL_DONE;
 }
 
-/* A median of what holds NaN is NaN. */
+/* A median of what holds NaN is NaN, and stands where the first one does. */
 static fx_spelled spread_nan(fx_node *node, fx_attr x, int32_t dim, bool keepdim, fx_attr pair[2])
 {
     const fx_type *type = fx__spell_type(node, &x);
     if (!type || !fx_dtype_is_float(type->dtype)) return type ? FX_SPELL_DONE : FX_SPELL_FAILED;
-    return EVALUATE(node, "x dim keep value", "where(any(isnan(x), [dim], keep), sum(x, [dim], keep), value)", &pair[0], x,
-                    fx_int(dim), fx_bool(keepdim), pair[0]);
+    const fx_attr values[] = {x, fx_int(dim), fx_bool(keepdim), pair[0], pair[1]};
+    const char *names = "x dim keep value place";
+    fx_spelled done =
+        fx__spell_evaluate(node, names, values, "where(any(isnan(x), [dim], keep), argmax(x, dim, keep), place)", &pair[1]);
+    if (done != FX_SPELL_DONE) return done;
+    return fx__spell_evaluate(node, names, values, "where(any(isnan(x), [dim], keep), sum(x, [dim], keep), value)", &pair[0]);
 }
 
 /* kthvalue(k, dim), median(dim), median() */
@@ -123,14 +127,15 @@ fx_spelled fx__spell_build_kth(fx_node *node, const fx_attr *arg, fx_attr *out)
     bool is_median = fx__spell_is_called(node, "median");
     bool is_whole = is_median && (node->args.n + node->kwargs.n == 1);
     if (!type) return FX_SPELL_FAILED;
-    if (is_whole && EVALUATE(node, "x", "reshape(x, [-1])", &x, x) != FX_SPELL_DONE) return FX_SPELL_FAILED;
-    if (is_whole) type = fx__spell_type(node, &x);
+    bool is_scalar = type->rank == 0; /* as of one element, whose dim goes again */
+    if ((is_whole || is_scalar) && EVALUATE(node, "x", "reshape(x, [-1])", &x, x) != FX_SPELL_DONE) return FX_SPELL_FAILED;
+    type = fx__spell_type(node, &x);
     int32_t dim = is_whole ? 0 : fx__spell_dim(node, arg[is_median ? 1 : 2].u.i, type->rank);
     if (dim < 0) return FX_SPELL_FAILED;
-    if (type->rank == 0 || !fx_dim_is_const(type->dim[dim]) || type->dim[dim] < 1)
+    if (!fx_dim_is_const(type->dim[dim]) || type->dim[dim] < 1)
         return fx__spell_fail(node, "the number of elements is not constant, or 0");
     int64_t n = type->dim[dim], k = is_median ? (n - 1) / 2 : arg[1].u.i - 1;
-    bool keepdim = !is_whole && arg[is_median ? 2 : 3].u.i;
+    bool keepdim = !is_whole && !is_scalar && arg[is_median ? 2 : 3].u.i;
     if (k < 0 || k >= n) return fx__spell_fail(node, "k is larger than the number of elements");
     if (take_kth(node, x, dim, k, keepdim, pair) != FX_SPELL_DONE) return FX_SPELL_FAILED;
     if (is_median && spread_nan(node, x, dim, keepdim, pair) != FX_SPELL_DONE) return FX_SPELL_FAILED;

@@ -219,10 +219,29 @@ fx_spelled fx__spell_build_index_fill(fx_node *node, const fx_attr *arg, fx_attr
     int32_t dim = type ? fx__spell_dim(node, arg[1].u.i, type->rank) : -1;
     int64_t sizes[FX_RANK];
     if (dim < 0) return FX_SPELL_FAILED;
+    if (type->rank == 0) return fx__spell_fail(node, "a tensor of 0 dims");
     for (int32_t d = dim; d < type->rank; d++) sizes[d - dim] = d == dim ? -1 : 1;
     return EVALUATE(
         node, "x index value n sizes",
         "masked_fill(x, reshape(any(eq(unsqueeze(arange(n), 1), where(lt(index, 0), add(index, n), index)), [1]), sizes), "
         "value)",
         out, arg[0], arg[2], arg[3], fx_dim_attr(type->dim[dim]), fx_ints(node->graph, sizes, type->rank - dim));
+}
+
+/* Sizes that both have together, except along the dim, where each keeps its own. */
+fx_spelled fx__spell_build_take_along(fx_node *node, const fx_attr *arg, fx_attr *out)
+{
+    const fx_type *type = fx__spell_type(node, &arg[0]), *places = fx__spell_type(node, &arg[1]);
+    int32_t dim = type ? fx__spell_dim(node, arg[2].u.i, type->rank) : -1;
+    fx_type a, b, both;
+    if (dim < 0 || !places) return FX_SPELL_FAILED;
+    if (type->rank != places->rank || type->rank == 0) return fx__spell_fail(node, "its tensors differ in their number of dims");
+    a = *type, b = *places;
+    a.dim[dim] = b.dim[dim] = 1;
+    if (!fx__broadcast(node->graph->dims, &a, &b, &both)) return fx__spell_fail(node, "shapes do not broadcast");
+    both.dim[dim] = type->dim[dim];
+    fx_attr sizes = fx__core_dims(node->graph, &both);
+    both.dim[dim] = places->dim[dim];
+    return EVALUATE(node, "x places d sizes of_places", "gather(expand(x, sizes), d, expand(places, of_places))", out, arg[0],
+                    arg[1], fx_int(dim), sizes, fx__core_dims(node->graph, &both));
 }

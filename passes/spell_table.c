@@ -8,6 +8,11 @@
 #define LARGEST(keepdim) "masked_fill(amax(self, dim, " #keepdim "), isinf(amax(self, dim, " #keepdim ")), 0)"
 /* Below zero, or the zero that divides to below zero. */
 #define SIGNED(x) "logical_or(lt(" #x ", 0), lt(reciprocal(" #x "), 0))"
+/* Magnitudes, so that no square overflows. */
+#define LARGER "maximum(abs(self), abs(other))"
+#define SMALLER "minimum(abs(self), abs(other))"
+/* |self| in the type that both have together, floats at least. */
+#define MAGNITUDE "add(abs(div(self, 1)), zeros_like(other))"
 #define CENTRED "sub(self, mean(self, [1], True))"
 #define DISTANCE(a, b) "norm(add(sub(" #a ", " #b "), eps), p, [-1])"
 #define EUCLID(a, b) "norm(add(sub(" #a ", " #b "), 1e-06), 2, [-1])"
@@ -140,21 +145,20 @@ const fx_spelling fx__spell_table[] = {
     {"any:median", "(Tensor self) -> Tensor", NULL, NULL, fx__spell_build_kth},
     {"any:searchsorted torch.ops.aten.searchsorted.Tensor",
      "(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False) -> Tensor",
-     "cast(sum(logical_not(if(right, gt(unsqueeze(sorted_sequence, -2), unsqueeze(self, -1)), ge(unsqueeze(sorted_sequence, -2), "
-     "unsqueeze(self, -1)))), [-1]), if(out_int32, i32, i64))",
+     "cast(sum(logical_or(if(right, le(unsqueeze(sorted_sequence, -2), unsqueeze(self, -1)), lt(unsqueeze(sorted_sequence, -2), "
+     "unsqueeze(self, -1))), unsqueeze(ne(self, self), -1)), [-1]), if(out_int32, i32, i64))",
      NULL, NULL},
     {"any:bucketize torch.ops.aten.bucketize.Tensor",
      "(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
-     "cast(sum(logical_not(if(right, gt(boundaries, unsqueeze(self, -1)), ge(boundaries, unsqueeze(self, -1)))), [-1]), "
-     "if(out_int32, i32, i64))",
+     "cast(sum(logical_or(if(right, le(boundaries, unsqueeze(self, -1)), lt(boundaries, unsqueeze(self, -1))), "
+     "unsqueeze(ne(self, self), -1)), [-1]), if(out_int32, i32, i64))",
      NULL, NULL},
     {"any:isin torch.ops.aten.isin.Tensor_Tensor",
      "(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",
      "if(invert, logical_not(any(eq(unsqueeze(elements, -1), reshape(test_elements, [-1])), -1)), any(eq(unsqueeze(elements, -1), "
      "reshape(test_elements, [-1])), -1))",
      NULL, NULL},
-    {"any:logcumsumexp", "(Tensor self, int dim) -> Tensor",
-     "add(log(cumsum(exp(sub(self, amax(self, [dim], True))), dim)), amax(self, [dim], True))", NULL, NULL},
+    {"any:logcumsumexp", "(Tensor self, int dim) -> Tensor", NULL, NULL, fx__spell_build_logcumsumexp},
     {"any:diff", "(Tensor self, int n=1, int dim=-1) -> Tensor", "sub(slice(self, dim, 1), slice(self, dim, 0, -1))", "n=1", NULL},
     {"any:trapezoid any:trapz torch.ops.aten.trapezoid.dx torch.ops.aten.trapz.dx",
      "(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor",
@@ -162,7 +166,7 @@ const fx_spelling fx__spell_table[] = {
     {"any:renorm", "(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor", NULL, NULL, fx__spell_build_renorm},
     {"any:cov", "(Tensor self) -> Tensor", "div(matmul(" CENTRED ", transpose(" CENTRED ", 0, 1)), sub(size(self, 1), 1))", NULL,
      NULL},
-    {"any:take_along_dim", "(Tensor self, Tensor indices, int dim) -> Tensor", "gather(self, dim, indices)", NULL, NULL},
+    {"any:take_along_dim", "(Tensor self, Tensor indices, int dim) -> Tensor", NULL, NULL, fx__spell_build_take_along},
     {"any:take_along_dim", "(Tensor self, Tensor indices) -> Tensor", "gather(reshape(self, [-1]), 0, reshape(indices, [-1]))",
      NULL, NULL},
     {"torch.nn.functional.softmin", "(Tensor input, int dim, int _stacklevel=3, ScalarType? dtype=None) -> Tensor",
@@ -183,7 +187,9 @@ const fx_spelling fx__spell_table[] = {
     {"any:block_diag", "(Tensor[] tensors) -> Tensor", NULL, NULL, fx__spell_build_block_diag},
     {"any:tensordot", "(Tensor a, Tensor b, Layout dims=2) -> Tensor", NULL, NULL, fx__spell_build_tensordot},
     {"any:kron", "(Tensor self, Tensor other) -> Tensor", NULL, NULL, fx__spell_build_kron},
-    {"any:cross torch.linalg.cross", "(Tensor self, Tensor other, int? dim=None) -> Tensor", NULL, NULL, fx__spell_build_cross},
+    {"any:cross", "(Tensor self, Tensor other, int? dim=None) -> Tensor", NULL, NULL, fx__spell_build_cross},
+    {"torch.linalg.cross torch.ops.aten.linalg_cross.default", "(Tensor self, Tensor other, *, int dim=-1) -> Tensor", NULL, NULL,
+     fx__spell_build_cross},
     {"any:bilinear F:bilinear", "(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor", NULL, NULL,
      fx__spell_build_bilinear},
     {"torch.cdist torch.ops.aten.cdist.default", "(Tensor x1, Tensor x2, float p=2.0, Layout compute_mode=None) -> Tensor",
@@ -194,22 +200,27 @@ const fx_spelling fx__spell_table[] = {
     {"method:__rpow__", "(Tensor self, TensorOrScalar other) -> Tensor", "pow(other, self)", NULL, NULL},
     {"method:__rmatmul__", "(Tensor self, Tensor other) -> Tensor", "matmul(other, self)", NULL, NULL},
     {"operator.pos torch.positive method:positive", "(Tensor self) -> Tensor", "self", NULL, NULL},
-    {"torch.logaddexp method:logaddexp", "(Tensor self, Tensor other) -> Tensor",
-     "add(maximum(self, other), log1p(exp(neg(abs(sub(self, other))))))", NULL, NULL},
+    {"torch.logaddexp method:logaddexp", "(Tensor self, Tensor other) -> Tensor", FX_SPELL_LOGADDEXP, NULL, NULL},
     {"any:absolute", "(Tensor self) -> Tensor", "abs(self)", NULL, NULL},
     {"any:logaddexp2", "(Tensor self, Tensor other) -> Tensor",
-     "add(maximum(self, other), mul(log1p(exp2(neg(abs(sub(self, other))))), 1.4426950408889634))", NULL, NULL},
+     "where(logical_and(eq(self, other), isinf(self)), self, add(maximum(self, other), mul(log1p(exp2(neg(abs(sub(self, "
+     "other))))), "
+     "1.4426950408889634)))",
+     NULL, NULL},
     {"any:frac", "(Tensor self) -> Tensor", "sub(self, trunc(self))", NULL, NULL},
     {"any:logit torch.special.logit", "(Tensor self, float? eps=None) -> Tensor",
      "if(eps, log(div(clamp(self, eps, sub(1, eps)), rsub(clamp(self, eps, sub(1, eps)), 1))), log(div(self, rsub(self, 1))))",
      NULL, NULL},
     {"any:deg2rad", "(Tensor self) -> Tensor", "mul(self, 0.017453292519943295)", NULL, NULL},
     {"any:rad2deg", "(Tensor self) -> Tensor", "mul(self, 57.29577951308232)", NULL, NULL},
-    {"any:hypot", "(Tensor self, Tensor other) -> Tensor", "sqrt(add(mul(self, self), mul(other, other)))", NULL, NULL},
+    {"any:hypot", "(Tensor self, Tensor other) -> Tensor",
+     "where(logical_or(isinf(self), isinf(other)), 1e999, where(eq(" LARGER ", 0), 0.0, mul(" LARGER
+     ", sqrt(add(square(div(" SMALLER ", " LARGER ")), 1)))))",
+     NULL, NULL},
     {"any:sgn", "(Tensor self) -> Tensor", "sign(self)", NULL, NULL},
     {"any:signbit", "(Tensor self) -> Tensor", SIGNED(self), NULL, NULL},
     {"any:copysign torch.ops.aten.copysign.Tensor", "(Tensor self, Tensor other) -> Tensor",
-     "where(" SIGNED(other) ", neg(abs(self)), abs(self))", NULL, NULL},
+     "where(" SIGNED(other) ", neg(" MAGNITUDE "), " MAGNITUDE ")", NULL, NULL},
     {"torch.special.entr torch.ops.aten.special_entr.default", "(Tensor self) -> Tensor",
      "where(lt(self, 0), -1e999, where(eq(self, 0), 0.0, neg(mul(self, log(self)))))", NULL, NULL},
     {"any:vander", "(Tensor x, int? N=None, bool increasing=False) -> Tensor",
@@ -220,7 +231,8 @@ const fx_spelling fx__spell_table[] = {
      NULL, NULL},
     {"any:angle", "(Tensor self) -> Tensor", "where(isnan(self), self, where(lt(self, 0), 3.141592653589793, zeros_like(self)))",
      NULL, NULL},
-    {"any:erfc torch.special.erfc", "(Tensor self) -> Tensor", "rsub(erf(self), 1)", NULL, NULL},
+    {"any:erfc torch.special.erfc torch.special.ndtr torch.ops.aten.special_erfc.default torch.ops.aten.special_ndtr.default",
+     "(Tensor self) -> Tensor", NULL, NULL, fx__spell_build_erfc},
     {"any:sinc torch.special.sinc", "(Tensor self) -> Tensor",
      "where(eq(self, 0), 1.0, div(sin(mul(self, 3.141592653589793)), mul(self, 3.141592653589793)))", NULL, NULL},
     {"any:heaviside", "(Tensor self, Tensor values) -> Tensor", "where(eq(self, 0), values, cast(gt(self, 0), dtype(self)))", NULL,
@@ -249,8 +261,6 @@ const fx_spelling fx__spell_table[] = {
     {"torch.special.exp2", "(Tensor self) -> Tensor", "exp2(self)", NULL, NULL},
     {"torch.special.expm1", "(Tensor self) -> Tensor", "expm1(self)", NULL, NULL},
     {"torch.special.log1p", "(Tensor self) -> Tensor", "log1p(self)", NULL, NULL},
-    {"torch.special.ndtr torch.ops.aten.special_ndtr.default", "(Tensor self) -> Tensor",
-     "mul(add(erf(mul(self, 0.7071067811865476)), 1), 0.5)", NULL, NULL},
     {"torch.special.softmax", "(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", "softmax(self, dim, dtype)", NULL,
      NULL},
     {"torch.special.log_softmax", "(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", "log_softmax(self, dim, dtype)",
@@ -292,9 +302,14 @@ const fx_spelling fx__spell_table[] = {
     /* Norms */
     {"torch.norm method:norm", "(Tensor self, str p, int[]? dim=None, bool keepdim=False) -> Tensor", "norm(self, 2, dim, keepdim)",
      "p='fro'", NULL},
-    {"torch.linalg.vector_norm torch.linalg.norm",
+    {"torch.linalg.vector_norm",
      "(Tensor self, Scalar? ord=2, int[]? dim=None, bool keepdim=False, *, Layout dtype=None) -> Tensor",
      "norm(self, ord, dim, keepdim)", "dtype=None", NULL},
+    {"torch.linalg.norm", "(Tensor self, Layout ord=None, int[]? dim=None, bool keepdim=False, *, Layout dtype=None) -> Tensor",
+     NULL, "dtype=None", fx__spell_build_linalg_norm},
+    {"torch.linalg.matrix_norm",
+     "(Tensor self, Layout ord='fro', int[]? dim=[-2, -1], bool keepdim=False, *, Layout dtype=None) -> Tensor", NULL, "dtype=None",
+     fx__spell_build_linalg_norm},
     {"torch.nn.functional.normalize", "(Tensor input, float p=2.0, int dim=1, float eps=1e-12) -> Tensor",
      "div(input, clamp_min(norm(input, p, [dim], True), eps))", NULL, NULL},
     {"torch.nn.functional.softmax", "(Tensor input, int dim, int _stacklevel, ScalarType? dtype=None) -> Tensor",

@@ -197,6 +197,18 @@ static fx_status finish(const bags *g, fx_lvalue total, fx_lvalue count)
     return fx__kb_finish(k);
 }
 
+static fx_status add_all(const bags *g, fx_lvalue total, fx_lvalue count)
+{
+    fx_lower_loop loop;
+    fx_lvalue most = longest(g);
+    fx_dim turn = fx__lower_loop_begin(g->lower, g->n, &loop);
+    if (turn == FX_DIM_BAD || most < 0) return FX_E_OOM;
+    fx__lower_loop_times(g->lower, &loop, most);
+    FX_TRY(add_rows(g, turn, total, fx__lower_loop_carry(g->lower, &loop, total)));
+    if (g->mode != SUM) FX_TRY(add_counts(g, turn, count, fx__lower_loop_carry(g->lower, &loop, count)));
+    return fx__lower_loop_end(g->lower, &loop);
+}
+
 static fx_status lower_bag(fx_lower *lower, const fx_call *call)
 {
     const fx_type *weight = fx__call_type(call, WEIGHT);
@@ -209,19 +221,10 @@ static fx_status lower_bag(fx_lower *lower, const fx_call *call)
               .dtype = fx__scalar_compute(weight->dtype),
               .mode = fx__call_int(call, MODE),
               .padding = fx__call_is_none(call, PADDING) ? -1 : fx__call_int(call, PADDING)};
-    fx_lower_loop loop;
-    fx_lvalue most = longest(&g), total = filled(&g, "total", 2, g.mode == MAX ? -INFINITY : 0), count = FX_NO_LVALUE;
+    fx_lvalue total = filled(&g, "total", 2, g.mode == MAX ? -INFINITY : 0), count = FX_NO_LVALUE;
     if (g.mode != SUM) count = filled(&g, "count", 1, 0);
-    fx_dim turn = fx__lower_loop_begin(lower, g.n, &loop);
-    if (turn == FX_DIM_BAD || most < 0 || total < 0) return FX_E_OOM;
-    fx__lower_loop_times(lower, &loop, most);
-    fx_lvalue next = fx__lower_loop_carry(lower, &loop, total);
-    FX_TRY(add_rows(&g, turn, total, next));
-    if (g.mode != SUM) {
-        next = fx__lower_loop_carry(lower, &loop, count);
-        FX_TRY(add_counts(&g, turn, count, next));
-    }
-    FX_TRY(fx__lower_loop_end(lower, &loop));
+    if (total < 0 || (g.mode != SUM && count < 0)) return FX_E_OOM;
+    if (g.n != 0) FX_TRY(add_all(&g, total, count)); /* no loop has no turn */
     return finish(&g, total, count);
 }
 
@@ -327,6 +330,7 @@ const fx_op fx_op_embedding_bag = {
     .bound = fx__embedding_bag_bound,
     .lower = lower_bag,
     .cases = (const fx_case[]){{"(f32[7, 16], i64[9], i64[4])", "sums"},
+                               {"(f32[7, 16], i64[0], i64[2], False, 1)", "no rows"},
                                {"(f32[7, 17], i32[5], i32[3], False, 1)", "means"},
                                {"(f32[7, 5], i64[6], i64[3], False, 2)", "largest values"},
                                {"(f32[7, 4], i64[6], i64[4], False, 0, False, f32[6], True)", "weights, last offset"},

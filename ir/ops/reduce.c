@@ -61,6 +61,13 @@ static fx_status dtype_mean(fx_call *call)
     return FX_OK;
 }
 
+/* torch keeps u8, which its own bool was once. */
+static fx_status dtype_truth(fx_call *call)
+{
+    call->result[0].dtype = fx__call_type(call, 0)->dtype == FX_U8 ? FX_U8 : FX_BOOL;
+    return FX_OK;
+}
+
 static fx_status dtype_index(fx_call *call)
 {
     call->result[0].dtype = FX_I64;
@@ -146,13 +153,23 @@ static fx_status lower_amin(fx_lower *lower, const fx_call *call)
 {
     return lower_reduce(lower, call, FX_COMBINE_MIN);
 }
+
+/* Elements are true or not, also where the result is u8. */
+static fx_status lower_truth(fx_lower *lower, const fx_call *call, fx_combine combine)
+{
+    reduction r;
+    FX_TRY(begin(lower, call, &r));
+    uint16_t truth = combined(lower, call, &r, combine, FX_BOOL);
+    return finish(lower, call, &r, fx__kb_cast(r.k, call->result[0].dtype, truth));
+}
+
 static fx_status lower_any(fx_lower *lower, const fx_call *call)
 {
-    return lower_reduce(lower, call, FX_COMBINE_OR);
+    return lower_truth(lower, call, FX_COMBINE_OR);
 }
 static fx_status lower_all(fx_lower *lower, const fx_call *call)
 {
-    return lower_reduce(lower, call, FX_COMBINE_AND);
+    return lower_truth(lower, call, FX_COMBINE_AND);
 }
 
 static fx_status lower_mean(fx_lower *lower, const fx_call *call)
@@ -278,11 +295,9 @@ static const fx_case cases_prod[] = {
     {NULL, NULL},
 };
 static const fx_case cases_any[] = {
-    {"(bool[2, 3, 4], [1], False)", "middle"},
-    {"(f32[2, 3], None, False)", "floats"},
-    {"(i32[2, 3], [0, 1], True)", "integers"},
-    {"(bool[0, 3], [0], False)", "over nothing"},
-    {NULL, NULL},
+    {"(bool[2, 3, 4], [1], False)", "middle"},    {"(f32[2, 3], None, False)", "floats"},
+    {"(i32[2, 3], [0, 1], True)", "integers"},    {"(u8[2, 3], [1], False)", "bytes"},
+    {"(bool[0, 3], [0], False)", "over nothing"}, {NULL, NULL},
 };
 static const fx_case cases_position[] = {
     {"(f32[2, 3, 4], 1, False)", "middle"}, {"(f32[3, 65], -1, True)", "last, kept"},  {"(f32[2, 3], None, False)", "all"},
@@ -312,13 +327,13 @@ static const fx_case cases_position[] = {
 #define AXES "(Tensor self, int[]? dim=None, bool keepdim=False"
 #define AXIS "(Tensor self, int? dim=None, bool keepdim=False"
 
-REDUCE(all, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, NULL, cases_any,
+REDUCE(all, ".dims", AXES ")", FX_ANY, dtype_truth, FX_ULP_EXACT, NULL, NULL, cases_any,
        " torch.ops.aten.all.default torch.ops.aten.all.dim", "");
 REDUCE(amax, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_ANY, fx__rule_dtype_same, FX_ULP_EXACT, NULL, NULL,
        cases_extreme, " torch.ops.aten.max.default", "ReduceMax");
 REDUCE(amin, ".default", "(Tensor self, int[] dim=[], bool keepdim=False)", FX_ANY, fx__rule_dtype_same, FX_ULP_EXACT, NULL, NULL,
        cases_extreme, " torch.ops.aten.min.default", "ReduceMin");
-REDUCE(any, ".dims", AXES ")", FX_ANY, fx__rule_dtype_bool, FX_ULP_EXACT, NULL, NULL, cases_any,
+REDUCE(any, ".dims", AXES ")", FX_ANY, dtype_truth, FX_ULP_EXACT, NULL, NULL, cases_any,
        " torch.ops.aten.any.default torch.ops.aten.any.dim", "");
 REDUCE(argmax, ".default", AXIS ")", FX_NUMBERS, dtype_index, FX_ULP_EXACT, fx__bound_argmax, NULL, cases_position, "", "ArgMax",
        .decompose = decompose_argmax);

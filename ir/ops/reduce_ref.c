@@ -162,13 +162,23 @@ fx_status fx__ref_amin(const fx_rt_arg *args, fx_tensor *results)
 {
     return reduce(FX_SCALAR_MIN, args, results, false);
 }
+
+/* Elements are true or not, also where the result is u8. */
+static fx_status reduce_truth(fx_scalar_op op, const fx_rt_arg *args, fx_tensor *result)
+{
+    walk w = walk_new(args);
+    combination c = {.op = op, .result = result, .dtype = FX_BOOL};
+    each_cell(&w, combine_cell, &c);
+    return FX_OK;
+}
+
 fx_status fx__ref_any(const fx_rt_arg *args, fx_tensor *results)
 {
-    return reduce(FX_SCALAR_OR, args, results, false);
+    return reduce_truth(FX_SCALAR_OR, args, results);
 }
 fx_status fx__ref_all(const fx_rt_arg *args, fx_tensor *results)
 {
-    return reduce(FX_SCALAR_AND, args, results, false);
+    return reduce_truth(FX_SCALAR_AND, args, results);
 }
 
 /* ---- Positions of extremes: the first of equal ones; NaN is beyond everything --------------------------------------------- */

@@ -141,6 +141,20 @@ START_TEST(integers_become_lists)
 }
 END_TEST
 
+/* As many as with the keyword-only ones there are parameters. */
+START_TEST(the_last_size_is_no_keyword)
+{
+    bench b = setup();
+    CHECK_OK(b.context, bind(&b, "method:expand", ARGS(X(b), fx_int(4), fx_int(3)), NULL, fx_none()));
+    ck_assert(b.bound[1].kind == FX_ATTR_LIST && b.bound[1].n == 2);
+    ck_assert(b.bound[2].kind == FX_ATTR_BOOL && !b.bound[2].u.i);
+    fx_attr sizes = fx_list(b.graph, ARGS(fx_int(4), fx_int(3)));
+    CHECK_OK(b.context, bind(&b, "torch.ops.aten.expand.default", ARGS(X(b), sizes, fx_bool(true)), NULL, fx_none()));
+    ck_assert(b.bound[1].n == 2 && b.bound[2].u.i);
+    teardown(&b);
+}
+END_TEST
+
 START_TEST(all_problems_of_a_call_are_named)
 {
     bench b = setup();
@@ -214,5 +228,5 @@ START_TEST(undeclared_dtypes_are_refused)
 END_TEST
 
 FX_TESTS("operator table", rows_have_many_names, a_schema_is_read, malformed_schemas_are_refused, defaults_are_filled,
-         torchs_other_keywords_are_known, integers_become_lists, all_problems_of_a_call_are_named, shapes_broadcast,
-         a_symbol_is_no_stretched_one, undeclared_dtypes_are_refused)
+         torchs_other_keywords_are_known, integers_become_lists, the_last_size_is_no_keyword, all_problems_of_a_call_are_named,
+         shapes_broadcast, a_symbol_is_no_stretched_one, undeclared_dtypes_are_refused)
