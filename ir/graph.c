@@ -127,6 +127,16 @@ int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim)
     return fx__dim_hint(graph->dims, dim);
 }
 
+const char *fx_graph_symbol_name(const fx_graph *graph, int32_t index)
+{
+    return index >= 0 && index < fx__dims_sym_count(graph->dims) ? fx__dims_sym(graph->dims, index)->name : NULL;
+}
+
+int64_t fx_graph_dim_value(const fx_graph *graph, fx_dim dim, const int64_t *values)
+{
+    return fx__dim_eval(graph->dims, dim, values);
+}
+
 fx_status fx_graph_assume(fx_graph *graph, fx_dim a, fx_relation relation, fx_dim b, const char *why)
 {
     static const fx_guard_kind kinds[] = {[FX_EQUAL] = FX_GUARD_EQ, [FX_NOT_EQUAL] = FX_GUARD_NE, [FX_AT_MOST] = FX_GUARD_LE};

@@ -13,9 +13,11 @@ static bool same_type(const fx_tensor *a, const fx_tensor *b)
 /* 0 for equal values, two NaNs among them; 64-bit integers, which do not fit a double, differ by 1 at least. */
 static double difference(const fx_tensor *actual, const fx_tensor *expected, int64_t i)
 {
-    if (actual->dtype == FX_I64 && fx_tensor_is_contiguous(actual) && fx_tensor_is_contiguous(expected)) {
+    bool is_wide = actual->dtype == FX_I64 || actual->dtype == FX_U64;
+    if (is_wide && fx_tensor_is_contiguous(actual) && fx_tensor_is_contiguous(expected)) {
         int64_t a = ((const int64_t *)actual->data)[i], b = ((const int64_t *)expected->data)[i];
-        return a == b ? 0 : fmax(1, fabs((double)a - (double)b));
+        double apart = fabs(fx_tensor_get(actual, i) - fx_tensor_get(expected, i));
+        return a == b ? 0 : fmax(1, apart);
     }
     double a = fx_tensor_get(actual, i), b = fx_tensor_get(expected, i);
     if (a == b || (isnan(a) && isnan(b))) return 0;

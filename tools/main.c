@@ -68,6 +68,7 @@ static bool is_any(const char *word, const char *a, const char *b)
 int main(int argc, char **argv)
 {
     (void)tool_process_seconds(); /* fixes the start */
+    tool_watch_stdout();
     argp_err_exit_status = TOOL_USAGE;
     if (argc < 2) {
         print_help(stderr);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* models.c: inputs of a model: from files, from folders, or random. */
 #include "tool.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,23 +49,9 @@ const char *tool_type_text(const fx_tensor *tensor, char *text, size_t bytes)
 
 /* ---- Symbolic sizes ---------------------------------------------------------------------------------------------------------- */
 
-/* Texts of the symbolic sizes of all inputs. */
-static int symbol_names(const fx_module *module, const char *names[TOOL_LIST])
+/* A --dim whose name no symbol has is a mistake worth telling. */
+static void check_dims(const tool_options *o, const char *const *names, int n)
 {
-    int n = 0;
-    for (int32_t i = 0; i < fx_module_input_count(module); i++) {
-        const fx_type *type = fx_module_input_type(module, i);
-        for (int32_t k = 0; type && k < type->rank && n < TOOL_LIST; k++)
-            if (!fx_dim_is_const(type->dim[k])) names[n++] = fx_graph_dim_text(fx_module_graph(module), type->dim[k]);
-    }
-    return n;
-}
-
-/* A --dim whose name no input has is a mistake worth telling. */
-static void check_dims(const fx_module *module, const tool_options *o)
-{
-    const char *names[TOOL_LIST];
-    int n = symbol_names(module, names);
     for (int d = 0; d < o->n_dims; d++) {
         bool found = false;
         for (int i = 0; i < n; i++) found = found || strcmp(names[i], o->dims[d].name) == 0;
@@ -74,13 +61,26 @@ static void check_dims(const fx_module *module, const tool_options *o)
     }
 }
 
-static int64_t size_of_dim(const fx_module *module, const tool_options *o, fx_dim dim)
+static int64_t size_of_symbol(fx_graph *graph, const tool_options *o, const char *name)
 {
-    if (fx_dim_is_const(dim)) return dim;
-    const char *name = fx_graph_dim_text(fx_module_graph(module), dim);
     for (int i = 0; i < o->n_dims; i++)
         if (strcmp(o->dims[i].name, name) == 0) return strtol(o->dims[i].value, NULL, 10);
-    return fx_graph_dim_hint(fx_module_graph(module), dim);
+    return fx_graph_dim_hint(graph, fx_graph_parse_dim(graph, name));
+}
+
+/* A size for each of the graph's symbols: as --dim says, or its hint. */
+static int64_t *symbol_sizes(fx_graph *graph, const tool_options *o)
+{
+    int n = 0;
+    while (fx_graph_symbol_name(graph, n)) n++;
+    const char **names = calloc((size_t)n + 1, sizeof *names);
+    int64_t *sizes = calloc((size_t)n + 1, sizeof *sizes);
+    if (!names || !sizes) exit(TOOL_FAILED);
+    for (int i = 0; i < n; i++) names[i] = fx_graph_symbol_name(graph, i);
+    check_dims(o, names, n);
+    for (int i = 0; i < n; i++) sizes[i] = size_of_symbol(graph, o, names[i]);
+    free(names);
+    return sizes;
 }
 
 /* ---- Random inputs -------------------------------------------------------------------------------------------------------------
@@ -109,13 +109,14 @@ static void fill_random(fx_tensor *tensor, uint64_t *state)
     for (int64_t i = 0; i < n; i++) fx_tensor_set(tensor, i, whole ? (double)(next_random(state) % 2) : next_normal(state));
 }
 
-static fx_status random_input(fx_module *module, const tool_options *o, int32_t index, uint64_t *state, fx_tensor *out)
+static fx_status random_input(fx_module *module, const tool_options *o, const int64_t *sizes, int32_t index, uint64_t *state,
+                              fx_tensor *out)
 {
     const fx_type *type = fx_module_input_type(module, index);
     int64_t dim[FX_RANK] = {0};
     if (!type)
         tool_usage(o->verb, "the shape of input '%s' is not known: give it with --input", fx_module_input_name(module, index));
-    for (int32_t i = 0; i < type->rank; i++) dim[i] = size_of_dim(module, o, type->dim[i]);
+    for (int32_t i = 0; i < type->rank; i++) dim[i] = fx_graph_dim_value(fx_module_graph(module), type->dim[i], sizes);
     fx_status status = fx_tensor_alloc(type->dtype, type->rank, dim, out);
     if (status == FX_OK) fill_random(out, state);
     return status;
@@ -149,27 +150,56 @@ fx_status tool_inputs(fx_context *context, fx_module *module, const tool_options
 {
     uint64_t state = o->seed;
     fx_status status = FX_OK;
+    int64_t *sizes = symbol_sizes(fx_module_graph(module), o);
     *out = tool_tensors_new(fx_module_input_count(module));
-    check_dims(module, o);
     for (int i = 0; i < o->n_inputs && status == FX_OK; i++) {
         fx_tensor *tensor = &out->tensor[input_index(module, o, o->inputs[i].name)];
         fx_tensor_release(tensor);
         status = load_tensor(context, o->inputs[i].value, tensor);
     }
     for (int32_t i = 0; i < out->n && status == FX_OK; i++)
-        if (!out->tensor[i].data) status = random_input(module, o, i, &state, &out->tensor[i]);
+        if (!out->tensor[i].data) status = random_input(module, o, sizes, i, &state, &out->tensor[i]);
+    free(sizes);
     return status;
+}
+
+static bool is_same_name(const char *a, const char *b)
+{
+    while (*a && (*a == '/' ? '_' : *a) == (*b == '/' ? '_' : *b)) a++, b++;
+    return !*a && !*b;
+}
+
+int tool_same_names(const fx_module *module, bool inputs, int32_t n, const char *name)
+{
+    int same = 0;
+    for (int32_t i = 0; i < n; i++)
+        same += is_same_name(inputs ? fx_module_input_name(module, i) : fx_module_output_name(module, i), name);
+    return same;
+}
+
+bool tool_npy_path(char *path, size_t bytes, const char *directory, const char *name, int same)
+{
+    char number[16] = "";
+    if (same) snprintf(number, sizeof number, ".%d", same + 1);
+    int length = snprintf(path, bytes, "%s/%s%s.npy", directory, name, number);
+    if (length < 0 || (size_t)length >= bytes) {
+        tool_tell("%s: too long a path", directory);
+        return false;
+    }
+    for (char *c = path + strlen(directory) + 1; *c; c++)
+        if (*c == '/') *c = '_';
+    return true;
 }
 
 fx_status tool_load_named(fx_context *context, fx_module *module, const char *directory, bool inputs, tool_tensors *out)
 {
-    char path[4096];
+    char path[PATH_MAX];
     fx_status status = FX_OK;
     *out = tool_tensors_new(inputs ? fx_module_input_count(module) : fx_module_output_count(module));
     for (int32_t i = 0; i < out->n && status == FX_OK; i++) {
         const char *name = inputs ? fx_module_input_name(module, i) : fx_module_output_name(module, i);
-        snprintf(path, sizeof path, "%s/%s.npy", directory, name);
-        status = fx_tensor_load_npy(context, path, &out->tensor[i]);
+        bool fits = tool_npy_path(path, sizeof path, directory, name, tool_same_names(module, inputs, i, name));
+        status = fits ? fx_tensor_load_npy(context, path, &out->tensor[i]) : FX_E_IO;
     }
     return status;
 }

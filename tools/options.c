@@ -60,9 +60,10 @@ const char *tool_nearest_name(const char *word, const char *const *names, int n)
 
 void tool_complain(const char *what, const char *word, const char *near)
 {
-    fprintf(stderr, "error: %s '%s'", what, word);
-    if (near) fprintf(stderr, "; did you mean '%s'?", near);
-    fprintf(stderr, "\n");
+    if (near)
+        tool_tell("%s '%s'; did you mean '%s'?", what, word, near);
+    else
+        tool_tell("%s '%s'", what, word);
 }
 
 static int collect_names(const struct argp *argp, const char **names, int n)

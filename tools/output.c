@@ -1,17 +1,125 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* output.c: JSON, failures, clocks and progress. */
+/* output.c: JSON, files, failures, clocks and progress. */
 #include "tool.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* ---- Errors -------------------------------------------------------------------------------------------------------------------- */
+
+static char told[1024];
+
+void tool_tell(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(told, sizeof told, format, args);
+    va_end(args);
+    fprintf(stderr, "error: %s\n", told);
+}
+
+/* ---- Standard output ----------------------------------------------------------------------------------------------------------- */
+
+/* At the end of the program, however it ends: what was printed must have arrived. */
+static void check_stdout(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return;
+    fprintf(stderr, "error: standard output: %s\n", errno ? strerror(errno) : "it could not be written");
+    fflush(stderr);
+    _exit(TOOL_FAILED);
+}
+
+void tool_watch_stdout(void)
+{
+    if (atexit(check_stdout) != 0) exit(TOOL_FAILED);
+}
+
+json_t *tool_text(const char *text)
+{
+    json_t *whole = json_string(text);
+    char *clean = whole ? NULL : strdup(text);
+    for (char *at = clean; at && *at; at++)
+        if ((unsigned char)*at >= 0x80) *at = '?';
+    if (clean) whole = json_string(clean);
+    free(clean);
+    return whole;
+}
 
 void tool_print_json(json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    if (text) puts(text);
-    free(text);
     json_decref(object);
+    if (!text) {
+        fprintf(stderr, "error: %s\n", fx_status_text(FX_E_OOM));
+        exit(TOOL_FAILED);
+    }
+    puts(text);
+    free(text);
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------------------------------- */
+
+/* Beside the file that is meant, which may be behind a symbolic link; else NULL, as for what is no regular file. */
+static FILE *open_temporary(tool_file *file)
+{
+    struct stat info;
+    bool exists = stat(file->path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode)) return NULL;
+    file->real = exists ? realpath(file->path, NULL) : strdup(file->path);
+    size_t bytes = file->real ? strlen(file->real) + 32 : 0;
+    file->temporary = malloc(bytes);
+    if (!bytes || !file->temporary) return NULL;
+    snprintf(file->temporary, bytes, "%s.%ld", file->real, (long)getpid());
+    int to = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, exists ? info.st_mode & 0777 : 0666);
+    FILE *out = to < 0 ? NULL : fdopen(to, "wb");
+    if (to >= 0 && !out) close(to);
+    return out;
+}
+
+static void forget(tool_file *file)
+{
+    free(file->real);
+    free(file->temporary);
+    file->real = file->temporary = NULL;
+}
+
+bool tool_file_open(tool_file *file, const char *path)
+{
+    *file = (tool_file){.path = path && strcmp(path, "-") != 0 ? path : NULL};
+    if (!file->path) return (file->out = stdout) != NULL;
+    file->out = open_temporary(file);
+    if (file->out) return true;
+    forget(file);
+    file->out = fopen(path, "wb");
+    if (!file->out) tool_tell("%s: %s", path, strerror(errno));
+    return file->out != NULL;
+}
+
+int tool_file_close(tool_file *file, bool whole)
+{
+    if (!file->path) return whole ? TOOL_OK : TOOL_FAILED;
+    errno = 0;
+    bool good = !ferror(file->out) && fflush(file->out) == 0;
+    good = fclose(file->out) == 0 && good;
+    if (good && whole && file->temporary) good = rename(file->temporary, file->real) == 0;
+    if (!good) tool_tell("%s: %s", file->path, errno ? strerror(errno) : "it could not be written");
+    if (file->temporary && !(good && whole)) unlink(file->temporary);
+    forget(file);
+    return good && whole ? TOOL_OK : TOOL_FAILED;
+}
+
+int tool_write_file(const char *path, const char *text, size_t bytes)
+{
+    tool_file file;
+    if (!tool_file_open(&file, path)) return TOOL_FAILED;
+    fwrite(text, 1, bytes, file.out);
+    return tool_file_close(&file, true);
 }
 
 static const char *first_error(const fx_context *context)
@@ -29,8 +137,9 @@ int tool_fail(fx_context *context, fx_status status, bool json)
     const char *why = first_error(context);
     tool_progress_end();
     if (context) fx_context_print(context, stderr);
+    if (!why && *told) why = told;
     if (!why) fprintf(stderr, "error: %s\n", fx_status_text(status));
-    if (json) tool_print_json(json_pack("{s:s}", "error", why ? why : fx_status_text(status)));
+    if (json) tool_print_json(json_pack("{s:o}", "error", tool_text(why ? why : fx_status_text(status))));
     return TOOL_FAILED;
 }
 

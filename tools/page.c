@@ -3,10 +3,8 @@
  * so that no text of a model can end the element that it stands in. */
 #include "page.h"
 #include "page_files.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void put(FILE *out, const page_file *file)
 {
@@ -73,14 +71,9 @@ static bool put_page(FILE *out, const json_t *page, const json_t *texts)
 
 int page_write(const char *path, const json_t *page, const json_t *texts)
 {
-    bool standard = strcmp(path, "-") == 0;
-    FILE *out = standard ? stdout : fopen(path, "wb");
-    errno = out ? 0 : errno;
-    bool whole = out && put_page(out, page, texts);
-    if (out && (fflush(out) != 0 || ferror(out))) whole = false;
-    if (out && !standard && fclose(out) != 0) whole = false;
-    if (whole) return TOOL_OK;
-    fprintf(stderr, "error: %s: %s\n", path, errno ? strerror(errno) : "out of memory");
-    if (out && !standard) unlink(path);
-    return TOOL_FAILED;
+    tool_file file;
+    if (!tool_file_open(&file, path)) return TOOL_FAILED;
+    bool whole = put_page(file.out, page, texts);
+    if (!whole) fprintf(stderr, "error: %s: %s\n", path, fx_status_text(FX_E_OOM));
+    return tool_file_close(&file, whole);
 }

@@ -65,13 +65,7 @@ int32_t page_nodes_find(const page_nodes *nodes, const fx_node *node)
 
 json_t *page_text(const char *text)
 {
-    json_t *whole = json_string(text ? text : "");
-    char *clean = whole ? NULL : strdup(text);
-    for (char *at = clean; at && *at; at++)
-        if ((unsigned char)*at >= 0x80) *at = '?';
-    if (clean) whole = json_string(clean);
-    free(clean);
-    return whole;
+    return tool_text(text ? text : "");
 }
 
 /* model.onnx says less than the folder that it lies in. */

@@ -154,7 +154,7 @@ static json_t *row_json(const profile_data *d, const profile_row *row)
 {
     const fx_unit *unit = &d->x->unit[row->unit];
     const fx_unit_time *time = &d->p->unit[row->unit];
-    json_t *o = json_pack("{s:s,s:i,s:i,s:f,s:f}", "label", row->label, "unit", (int)row->unit, "n", (int)row->n, "us", row->us,
+    json_t *o = json_pack("{s:o,s:i,s:i,s:f,s:f}", "label", tool_text(row->label), "unit", (int)row->unit, "n", (int)row->n, "us", row->us,
                           "share", 0.01 * share(d, row->us));
     if (row->known)
         json_object_update_new(o, json_pack("{s:f,s:f,s:f,s:f,s:s}", "flop", row->flop, "bytes", row->bytes, "roof_us",
@@ -174,7 +174,7 @@ json_t *profile_json(const profile_data *d, const profile_row *rows, int32_t n)
     static const char *const what[] = {"units", "kernels", "nodes"};
     json_t *list = json_array();
     for (int32_t i = 0; i < n; i++) json_array_append_new(list, row_json(d, &rows[i]));
-    json_t *o = json_pack("{s:s,s:i,s:I,s:f,s:f,s:f,s:f,s:o}", "model", d->o->model, "threads", (int)d->p->threads, "runs",
+    json_t *o = json_pack("{s:o,s:i,s:I,s:f,s:f,s:f,s:f,s:o}", "model", tool_text(d->o->model), "threads", (int)d->p->threads, "runs",
                           (json_int_t)d->p->runs, "wall_us", d->p->wall_us, "units_us", d->p->units_us, "entry_us", d->p->entry_us,
                           "wait_us", d->p->wait_us, "machine", tool_machine_json(&d->machine));
     json_object_set_new(o, what[d->o->by], list);
@@ -190,7 +190,7 @@ static json_t *event_json(const profile_data *d, const fx_profile_event *e)
     char run[32];
     const fx_unit *unit = e->unit >= 0 ? &d->x->unit[e->unit] : NULL;
     snprintf(run, sizeof run, "run %d", (int)e->run + 1);
-    json_t *o = json_pack("{s:s,s:s,s:s,s:f,s:f,s:i,s:i}", "name", unit ? unit->label : run, "cat", unit ? unit->role : "run", "ph",
+    json_t *o = json_pack("{s:o,s:s,s:s,s:f,s:f,s:i,s:i}", "name", tool_text(unit ? unit->label : run), "cat", unit ? unit->role : "run", "ph",
                           "X", "ts", e->begin_us, "dur", e->end_us - e->begin_us, "pid", 1, "tid", (int)e->thread);
     if (unit)
         json_object_set_new(o, "args",
@@ -202,7 +202,7 @@ static json_t *event_json(const profile_data *d, const fx_profile_event *e)
 
 static json_t *name_json(const char *what, int thread, const char *name)
 {
-    return json_pack("{s:s,s:s,s:i,s:i,s:{s:s}}", "name", what, "ph", "M", "pid", 1, "tid", thread, "args", "name", name);
+    return json_pack("{s:s,s:s,s:i,s:i,s:{s:o}}", "name", what, "ph", "M", "pid", 1, "tid", thread, "args", "name", tool_text(name));
 }
 
 fx_status profile_write_trace(const profile_data *d, const char *path)
@@ -216,8 +216,8 @@ fx_status profile_write_trace(const profile_data *d, const char *path)
     }
     for (int64_t i = 0; i < d->p->n_event; i++) json_array_append_new(events, event_json(d, &d->p->event[i]));
     json_t *trace = json_pack("{s:s,s:o}", "displayTimeUnit", "ns", "traceEvents", events);
-    int failed = json_dump_file(trace, path, JSON_COMPACT | JSON_REAL_PRECISION(12));
-    if (failed) fprintf(stderr, "error: cannot write %s: %s\n", path, strerror(errno));
+    tool_file file;
+    bool opened = tool_file_open(&file, path), whole = opened && json_dumpf(trace, file.out, JSON_COMPACT | JSON_REAL_PRECISION(12)) == 0;
     json_decref(trace);
-    return failed ? FX_E_IO : FX_OK;
+    return opened && tool_file_close(&file, whole) == TOOL_OK ? FX_OK : FX_E_IO;
 }

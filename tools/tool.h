@@ -86,7 +86,12 @@ fx_status tool_tensors_copy(const tool_tensors *from, tool_tensors *out);
 
 /* The module's inputs: files as told by --input, the rest random. */
 fx_status tool_inputs(fx_context *context, fx_module *module, const tool_options *options, tool_tensors *out);
-/* DIR/NAME.npy for every input or output. */
+/* DIRECTORY/NAME.npy: slashes of the name become underscores, and a name that `same` earlier ones of the folder have a number. false,
+ * after a message: too long a path. */
+bool tool_npy_path(char *path, size_t bytes, const char *directory, const char *name, int same);
+/* How many of the first n inputs or outputs have this name in a folder. */
+int tool_same_names(const fx_module *module, bool inputs, int32_t n, const char *name);
+/* DIR/NAME.npy for every input or output, as `fxjit run` writes them. */
 fx_status tool_load_named(fx_context *context, fx_module *module, const char *directory, bool inputs, tool_tensors *out);
 /* "f32[1, 3, 224, 224]" */
 const char *tool_type_text(const fx_tensor *tensor, char *text, size_t bytes);
@@ -112,8 +117,25 @@ tool_error tool_compare(const fx_tensor *actual, const fx_tensor *expected, doub
 /* Measures and keeps what the machine does at best; a cache that cannot be written is a warning. An object of it. */
 fx_status tool_measure_machine(fx_context *context, fx_machine *out);
 json_t *tool_machine_json(const fx_machine *machine);
+/* From now on a program whose standard output cannot be written ends with TOOL_FAILED. */
+void tool_watch_stdout(void);
+/* A text of a file or a command line as JSON: bytes that are no UTF-8 become question marks. */
+json_t *tool_text(const char *text);
 /* Prints an object on one line and frees it. */
 void tool_print_json(json_t *object);
+/* A file that appears when it is whole, in the place of the one that is there; a device or a pipe is written as it goes. path NULL or
+ * "-": standard output, whose failures are told when the program ends. open: false after a message. close: whole false gives the
+ * file up; TOOL_OK, or TOOL_FAILED, after a message if it could not be written. */
+typedef struct tool_file {
+    FILE *out;
+    const char *path;       /* NULL: standard output */
+    char *real, *temporary; /* NULL: written in place */
+} tool_file;
+bool tool_file_open(tool_file *file, const char *path);
+int tool_file_close(tool_file *file, bool whole);
+int tool_write_file(const char *path, const char *text, size_t bytes);
+/* "error: ..." on stderr, which tool_fail does not say again. */
+void tool_tell(const char *format, ...) FX_PRINTF(1, 2);
 /* Prints what the context knows, or only the status; returns TOOL_FAILED. With json: {"error": ...} on stdout too. */
 int tool_fail(fx_context *context, fx_status status, bool json);
 double tool_seconds(void); /* monotonic */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verb_bench.c: `fxjit bench`: speed of compiled code against the interpreter. Four input sets are cycled, so that no two runs in
- * a row see one input; every timed run's outputs are compared with an untimed run's, and those of the given set with what is
- * expected. The model is compiled before anything else is read: compile_ms counts from the start of the process. */
+ * a row see one input, and inputs and state that runs change are restored between them; every timed run's outputs are compared with
+ * an untimed run's, and those of the given set with what is expected. The model is compiled before anything else is read: compile_ms
+ * counts from the start of the process. */
 #include "tool.h"
 #include <math.h>
 #include <stdlib.h>
@@ -77,6 +78,8 @@ typedef struct bench {
     fx_module *module;
     fx_compiled *compiled;
     tool_tensors in[SETS], untimed[SETS], out, expected;
+    tool_tensors given; /* to the next run: inputs that it changes are copies */
+    int32_t threads;
     size_t workspace_bytes; /* of a run with in[0] */
     int64_t flop;
     double compile_ms, max_abs, max_rel;
@@ -130,9 +133,41 @@ static fx_status compile_model(bench *b)
 /* ---- Running and checking
  * ------------------------------------------------------------------------------------------------------------ */
 
+/* Every run finds what the first one found: runs may change inputs and state. */
+static fx_status prepare_run(bench *b, int set)
+{
+    fx_status status = FX_OK;
+    fx_state *state = fx_compiled_state(b->compiled);
+    if (!b->given.tensor) b->given = tool_tensors_new(b->in[0].n);
+    for (int32_t i = 0; i < b->in[set].n && status == FX_OK; i++) {
+        fx_tensor *to = &b->given.tensor[i], *from = &b->in[set].tensor[i];
+        if (!fx_compiled_input_is_written(b->compiled, i)) {
+            *to = *from;
+            continue;
+        }
+        if (!to->data) status = fx_tensor_alloc(from->dtype, from->rank, from->dim, to);
+        if (status == FX_OK) status = fx_tensor_copy(to, from);
+    }
+    if (state) fx_state_reset(state);
+    return status;
+}
+
+static void free_given(bench *b)
+{
+    for (int32_t i = 0; i < b->given.n; i++)
+        if (!fx_compiled_input_is_written(b->compiled, i)) b->given.tensor[i].data = NULL; /* another's */
+    tool_tensors_free(&b->given);
+}
+
+static fx_status run_prepared(bench *b, tool_tensors *out)
+{
+    return fx_run(b->compiled, b->context, b->given.tensor, b->given.n, out->tensor, out->n);
+}
+
 static fx_status run_once(bench *b, int set, tool_tensors *out)
 {
-    return fx_run(b->compiled, b->context, b->in[set].tensor, b->in[set].n, out->tensor, out->n);
+    fx_status status = prepare_run(b, set);
+    return status == FX_OK ? run_prepared(b, out) : status;
 }
 
 static void note_error(bench *b, const tool_tensors *actual, const tool_tensors *expected)
@@ -152,8 +187,7 @@ static fx_status same_bytes(bench *b, int set)
     for (int32_t i = 0; i < b->out.n; i++) {
         const fx_tensor *now = &b->out.tensor[i], *then = &b->untimed[set].tensor[i];
         if (memcmp(now->data, then->data, (size_t)fx_tensor_bytes(then)) == 0) continue;
-        fprintf(stderr, "error: output '%s' of a timed run differs from the same run before\n",
-                fx_module_output_name(b->module, i));
+        tool_tell("output '%s' of a timed run differs from the same run before", fx_module_output_name(b->module, i));
         return FX_E_INTERNAL;
     }
     return FX_OK;
@@ -194,8 +228,9 @@ static fx_status timed_runs(bench *b)
     for (double begin = tool_seconds(); status == FX_OK && tool_seconds() - begin < warm;) status = run_once(b, 0, &b->out);
     for (double begin = tool_seconds();
          status == FX_OK && runs < MAX_RUNS && (runs < MIN_RUNS || tool_seconds() - begin < b->o->seconds); runs++) {
+        status = prepare_run(b, runs % SETS);
         double start = tool_seconds();
-        status = run_once(b, runs % SETS, &b->out);
+        if (status == FX_OK) status = run_prepared(b, &b->out);
         ms[runs] = 1e3 * (tool_seconds() - start);
         if (status == FX_OK) status = same_bytes(b, runs % SETS);
         tool_progress_items("timed runs", runs, MAX_RUNS);
@@ -252,7 +287,7 @@ static double json_finite(double value)
 
 static void print_json(const bench *b)
 {
-    json_t *object = json_pack("{s:s,s:i}", "model", b->o->model, "threads", b->o->common.compile.threads);
+    json_t *object = json_pack("{s:o,s:i}", "model", tool_text(b->o->model), "threads", (int)b->threads);
     if (b->compiled) {
         json_object_set_new(object, "compile_ms", json_real(b->compile_ms));
         json_object_set_new(object, "compiled", timing_json(&b->fast));
@@ -282,13 +317,10 @@ static void print_phases(const bench *b)
 static void print_speed(const bench *b)
 {
     double gflops = (double)b->flop * 1e-6 / b->fast.median_ms, peak = fx_measure_peak_gflops(b->context);
-    int32_t threads = b->o->common.compile.threads;
     printf("  compiled     %.4f ms median, %.4f min, %.4f max, %d runs\n", b->fast.median_ms, b->fast.min_ms, b->fast.max_ms,
            b->fast.runs);
     printf("  speed        %.2f GFLOP/s", gflops);
-    if (peak > 0 && threads > 0)
-        printf(", %.1f %% of %d x %.1f GFLOP/s measured", 100 * gflops / (peak * threads), (int)threads, peak);
-    if (peak > 0 && threads == 0) printf("; one core's measured peak is %.1f", peak);
+    if (peak > 0) printf(", %.1f %% of %d x %.1f GFLOP/s measured", 100 * gflops / (peak * b->threads), (int)b->threads, peak);
     printf("\n");
 }
 
@@ -304,9 +336,16 @@ static void print_memory(const bench *b)
         printf("               %s\n", fx_compiled_fallback(b->compiled, i));
 }
 
+static int32_t threads_of(const fx_compiled *compiled)
+{
+    fx_rt_call call = {0};
+    fx_compiled_call(compiled, &call);
+    return call.threads;
+}
+
 static void print_report(const bench *b)
 {
-    printf("%s, %d threads\n", b->o->model, (int)b->o->common.compile.threads);
+    printf(b->compiled ? "%s, %d threads\n" : "%s\n", b->o->model, (int)b->threads);
     if (b->compiled) {
         print_speed(b);
         print_phases(b);
@@ -325,9 +364,12 @@ int tool_bench(int argc, char **argv)
     tool_parse(&argp, argc, argv, &o);
     bench b = {.o = &o, .context = fx_context_new()};
     fx_status status = measure(&b);
+    b.threads = o.common.compile.threads;
+    if (b.compiled) b.threads = threads_of(b.compiled);
     int result = status == FX_OK ? TOOL_OK : tool_fail(b.context, status, o.common.json);
     if (status == FX_OK && o.common.json) print_json(&b);
     if (status == FX_OK && !o.common.json) print_report(&b);
+    free_given(&b);
     for (int s = 0; s < SETS; s++) {
         tool_tensors_free(&b.in[s]);
         tool_tensors_free(&b.untimed[s]);

@@ -85,7 +85,7 @@ int tool_compile(int argc, char **argv)
     fx_module *module = NULL;
     fx_status status = path ? fx_load(context, o.model, &module) : FX_E_OOM;
     if (status == FX_OK) status = emit_model(context, module, &o, path);
-    if (status == FX_OK && o.common.json) tool_print_json(json_pack("{s:s,s:s}", "model", o.model, "object", path));
+    if (status == FX_OK && o.common.json) tool_print_json(json_pack("{s:o,s:o}", "model", tool_text(o.model), "object", tool_text(path)));
     int result = status == FX_OK ? TOOL_OK : tool_fail(context, status, o.common.json);
     fx_module_free(module);
     fx_context_free(context);

@@ -2,7 +2,6 @@
 /* verb_convert.c: `fxjit convert`: a readable model in another format, told by the output's name. */
 #include "tool.h"
 #include "fxjit/passes.h"
-#include <errno.h>
 #include <string.h>
 
 typedef struct convert_options {
@@ -52,13 +51,9 @@ static fx_status write_fx(fx_module *module, const char *path)
     fx_status status = pass->run(graph, pass->user, &modified);
     char *text = status == FX_OK ? fx_graph_to_fx(graph) : NULL;
     if (status == FX_OK && !text) status = FX_E_OOM;
-    FILE *out = text ? fopen(path, "wb") : NULL;
-    bool good = out && fwrite(text, 1, strlen(text), out) == strlen(text);
-    if (out) good = fclose(out) == 0 && good;
+    if (text && tool_write_file(path, text, strlen(text)) != TOOL_OK) status = FX_E_IO;
     fx_text_free(text);
-    if (status != FX_OK || good) return status;
-    fprintf(stderr, "error: %s: %s\n", path, strerror(errno));
-    return FX_E_IO;
+    return status;
 }
 
 static bool ends_in(const char *text, const char *end)
@@ -77,7 +72,7 @@ int tool_convert(int argc, char **argv)
     fx_module *module = NULL;
     fx_status status = fx_load(context, o.model, &module);
     if (status == FX_OK) status = is_text ? write_fx(module, o.output) : fx_module_save(module, o.output);
-    if (status == FX_OK && o.common.json) tool_print_json(json_pack("{s:s,s:s}", "model", o.model, "output", o.output));
+    if (status == FX_OK && o.common.json) tool_print_json(json_pack("{s:o,s:o}", "model", tool_text(o.model), "output", tool_text(o.output)));
     int result = status == FX_OK ? TOOL_OK : tool_fail(context, status, o.common.json);
     fx_module_free(module);
     fx_context_free(context);

@@ -44,8 +44,9 @@ static const struct argp argp = {NULL,
 static json_t *to_json(const fx_change *change)
 {
     static const char *const kinds[] = {"added", "removed", "changed"};
-    return json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "kind", kinds[change->kind], "node", change->name, "field", change->field,
-                     "before", change->before, "after", change->after);
+    return json_pack("{s:s,s:o,s:s*,s:o*,s:o*}", "kind", kinds[change->kind], "node", tool_text(change->name), "field", change->field,
+                     "before", change->before ? tool_text(change->before) : NULL, "after",
+                     change->after ? tool_text(change->after) : NULL);
 }
 
 static void print_json(const fx_diff *diff)

@@ -113,7 +113,8 @@ static int print_json(const char *only)
     json_t *rows = json_array(), *onnx = json_array();
     for (int32_t i = 0; i < fx_op_count(); i++)
         if (is_wanted(fx_op_at(i), only)) json_array_append_new(rows, row_json(fx_op_at(i)));
-    for (int32_t i = 0; !only && fx_onnx_op_at(i); i++) json_array_append_new(onnx, onnx_json(fx_onnx_op_at(i)));
+    for (int32_t i = 0; fx_onnx_op_at(i); i++)
+        if (!only || strcmp(fx_onnx_op_at(i), only) == 0) json_array_append_new(onnx, onnx_json(fx_onnx_op_at(i)));
     tool_print_json(json_pack("{s:o,s:o}", "operators", rows, "onnx", onnx));
     return TOOL_OK;
 }
@@ -130,27 +131,28 @@ static int print_table(const char *only)
     return TOOL_OK;
 }
 
+/* ONNX operators without a row of their own are translated into several. */
+static int print_without_row(const char *onnx)
+{
+    printf("%-28s ONNX, since opset %d: translated into several operators\n", onnx, (int)fx_onnx_op_since(onnx));
+    return TOOL_OK;
+}
+
 static int print_names(void)
 {
     for (int32_t i = 0; i < fx_op_count(); i++) puts(fx_op_name(fx_op_at(i)));
     return TOOL_OK;
 }
 
-/* ONNX operators without a row of their own are translated into several. */
-static int unknown_operator(const char *word)
+static int unknown_operator(const char *word, bool json)
 {
     enum { MOST = 4096 };
     const char *names[MOST];
     int n = 0;
-    for (int32_t i = 0; fx_onnx_op_at(i); i++)
-        if (strcmp(fx_onnx_op_at(i), word) == 0) {
-            printf("%-28s ONNX, since opset %d: translated into several operators\n", word, (int)fx_onnx_op_since(word));
-            return TOOL_OK;
-        }
     for (int32_t i = 0; i < fx_op_count() && n < MOST; i++) names[n++] = fx_op_name(fx_op_at(i));
     for (int32_t i = 0; fx_onnx_op_at(i) && n < MOST; i++) names[n++] = fx_onnx_op_at(i);
     tool_complain("there is no operator", word, fx_nearest_word(word, names, n));
-    return TOOL_FAILED;
+    return tool_fail(NULL, FX_E_NOT_FOUND, json);
 }
 
 int tool_ops(int argc, char **argv)
@@ -158,6 +160,8 @@ int tool_ops(int argc, char **argv)
     ops_options o = {.common = tool_defaults("ops")};
     tool_parse(&argp, argc, argv, &o);
     if (o.names) return print_names();
-    if (o.only && !count_wanted(o.only)) return unknown_operator(o.only);
-    return o.common.json ? print_json(o.only) : print_table(o.only);
+    bool has_row = !o.only || count_wanted(o.only) > 0;
+    if (!has_row && !fx_onnx_op_since(o.only)) return unknown_operator(o.only, o.common.json);
+    if (o.common.json) return print_json(o.only);
+    return has_row ? print_table(o.only) : print_without_row(o.only);
 }

@@ -2,6 +2,7 @@
 /* verb_run.c: `fxjit run`: one run of a model; outputs go to .npy files or are summed up on the screen. */
 #include "tool.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,23 +79,17 @@ static void summarise(const char *name, const fx_tensor *tensor)
     printf(n > 4 ? ", ...]\n" : "]\n");
 }
 
-/* Names of a file may hold slashes; those of files may not. */
-static void file_name(char *path, size_t capacity, const char *directory, const char *name)
-{
-    int start = snprintf(path, capacity, "%s/", directory);
-    snprintf(path + start, capacity - (size_t)start, "%s.npy", name);
-    for (char *c = path + start; *c; c++)
-        if (*c == '/') *c = '_';
-}
-
+/* Under names that the outputs leave free. */
 static fx_status save_changed(fx_context *context, const fx_module *module, const run_options *o, const tool_tensors *in)
 {
-    char path[4096];
+    char path[PATH_MAX];
     fx_status status = FX_OK;
     for (int32_t i = 0; i < in->n && status == FX_OK; i++) {
         if (!o->changed[i]) continue;
-        file_name(path, sizeof path, o->directory, fx_module_input_name(module, i));
-        status = fx_tensor_save_npy(context, path, &in->tensor[i]);
+        const char *name = fx_module_input_name(module, i);
+        int same = tool_same_names(module, false, fx_module_output_count(module), name) + tool_same_names(module, true, i, name);
+        bool fits = tool_npy_path(path, sizeof path, o->directory, name, same);
+        status = fits ? fx_tensor_save_npy(context, path, &in->tensor[i]) : FX_E_IO;
     }
     return status;
 }
@@ -117,15 +112,16 @@ static fx_status interpret(fx_module *module, run_options *o, const tool_tensors
 
 static fx_status save_outputs(fx_context *context, const fx_module *module, const char *directory, const tool_tensors *out)
 {
-    char path[4096];
+    char path[PATH_MAX];
     fx_status status = FX_OK;
     if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "error: %s: %s\n", directory, strerror(errno));
+        tool_tell("%s: %s", directory, strerror(errno));
         return FX_E_IO;
     }
     for (int32_t i = 0; i < out->n && status == FX_OK; i++) {
-        file_name(path, sizeof path, directory, fx_module_output_name(module, i));
-        status = fx_tensor_save_npy(context, path, &out->tensor[i]);
+        const char *name = fx_module_output_name(module, i);
+        bool fits = tool_npy_path(path, sizeof path, directory, name, tool_same_names(module, false, i, name));
+        status = fits ? fx_tensor_save_npy(context, path, &out->tensor[i]) : FX_E_IO;
     }
     return status;
 }
@@ -148,12 +144,12 @@ static void print_outputs(const fx_module *module, const run_options *o, const t
         const char *name = fx_module_output_name(module, i);
         if (o->common.json)
             json_array_append_new(list,
-                                  json_pack("{s:s,s:s}", "name", name, "type", tool_type_text(&out->tensor[i], type, sizeof type)));
+                                  json_pack("{s:o,s:s}", "name", tool_text(name), "type", tool_type_text(&out->tensor[i], type, sizeof type)));
         else
             summarise(name, &out->tensor[i]);
     }
     if (o->common.json)
-        tool_print_json(json_pack("{s:s,s:o}", "model", o->model, "outputs", list));
+        tool_print_json(json_pack("{s:o,s:o}", "model", tool_text(o->model), "outputs", list));
     else
         json_decref(list);
 }

@@ -123,25 +123,10 @@ static const struct argp argp = {options,
 /* ---- Output --------------------------------------------------------------------------------------------------------------------
  */
 
-static int write_failed(const char *path)
+/* The child: Graphviz, from the pipe to the file. */
+static void run_dot(int from, int to)
 {
-    fprintf(stderr, "error: %s: %s\n", path ? path : "standard output", strerror(errno));
-    return TOOL_FAILED;
-}
-
-static int write_text(const char *path, const char *text, size_t bytes)
-{
-    FILE *out = path ? fopen(path, "wb") : stdout;
-    if (!out) return write_failed(path);
-    bool failed = fwrite(text, 1, bytes, out) != bytes || fflush(out) != 0;
-    if (path) failed = fclose(out) != 0 || failed;
-    return failed ? write_failed(path) : TOOL_OK;
-}
-
-/* The child: Graphviz, from the pipe to the file or standard output. */
-static void run_dot(int from, const char *path)
-{
-    if (dup2(from, STDIN_FILENO) < 0 || (path && !freopen(path, "wb", stdout))) _exit(126);
+    if (dup2(from, STDIN_FILENO) < 0 || dup2(to, STDOUT_FILENO) < 0) _exit(126);
     execlp("dot", "dot", "-Tsvg", (char *)NULL);
     _exit(127);
 }
@@ -158,25 +143,34 @@ static bool write_all(int to, const char *text, size_t bytes)
     return true;
 }
 
-static int draw(const char *path, const char *text)
+/* Exit status of Graphviz; -1: it did not run to its end. */
+static int send_to_dot(const char *text, int to)
 {
     int ends[2], status = 0;
-    fflush(stdout);
-    if (pipe(ends) != 0) return write_failed(NULL);
+    if (pipe(ends) != 0) return -1;
     pid_t child = fork();
-    signal(SIGPIPE, child == 0 ? SIG_DFL : SIG_IGN); /* a child that is gone at once is told of below */
+    signal(SIGPIPE, child == 0 ? SIG_DFL : SIG_IGN); /* a child that is gone at once is told of by its status */
     if (child == 0) {
         close(ends[1]);
-        run_dot(ends[0], path);
+        run_dot(ends[0], to);
     }
     close(ends[0]);
     bool sent = child > 0 && write_all(ends[1], text, strlen(text));
     close(ends[1]);
-    if (child > 0) waitpid(child, &status, 0);
-    if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 && sent) return TOOL_OK;
-    bool absent = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127;
-    fprintf(stderr, "error: %s\n", absent ? "--format svg needs the program `dot` of Graphviz" : "`dot` failed");
-    return TOOL_FAILED;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    if (child < 0 || !WIFEXITED(status)) return -1;
+    return WEXITSTATUS(status) == 0 && !sent ? -1 : WEXITSTATUS(status);
+}
+
+static int draw(const char *path, const char *text)
+{
+    tool_file file;
+    if (!tool_file_open(&file, path)) return TOOL_FAILED;
+    fflush(file.out);
+    int status = send_to_dot(text, fileno(file.out));
+    if (status != 0)
+        fprintf(stderr, "error: %s\n", status == 127 ? "--format svg needs the program `dot` of Graphviz" : "`dot` failed");
+    return tool_file_close(&file, status == 0);
 }
 
 /* ---- Forms ----------------------------------------------------------------------------------------------------------------------
@@ -295,7 +289,7 @@ static int show_lines(const fx_graph *graph, part_form form, const show_options 
     bool *shown = part_of_graph(graph, o->node);
     if (!shown) return TOOL_FAILED;
     char *text = part_of_text(graph, shown, form);
-    int result = text ? write_text(o->output, text, strlen(text)) : tool_fail(NULL, FX_E_OOM, false);
+    int result = text ? tool_write_file(o->output, text, strlen(text)) : tool_fail(NULL, FX_E_OOM, false);
     free(text);
     free(shown);
     return result;
@@ -322,7 +316,7 @@ static int show_graph(fx_context *context, fx_module *module, show_options *o)
     char *text = o->times ? text_with_times(context, module, o) : o->node ? part_drawing(graph, o) : graph_text(module, o->format);
     if (!text)
         return o->node && fx_context_status(context) == FX_OK ? TOOL_FAILED : tool_fail(context, fx_context_status(context), false);
-    int result = o->format == FORMAT_SVG ? draw(o->output, text) : write_text(o->output, text, strlen(text));
+    int result = o->format == FORMAT_SVG ? draw(o->output, text) : tool_write_file(o->output, text, strlen(text));
     fx_text_free(text);
     bool ended = o->format == FORMAT_SVG || (o->format >= FORMAT_STATS && o->format <= FORMAT_MERMAID);
     if (result == TOOL_OK && !o->output && !ended) putchar('\n');
@@ -348,7 +342,7 @@ static int show_form(fx_context *context, fx_module *module, const tool_tensors 
         fx_compile_text(module, inputs->tensor, inputs->n, &o->common.compile, (fx_stage_form)o->stage, &text, &bytes);
     tool_progress_end();
     if (status != FX_OK) return tool_fail(context, status, false);
-    int result = o->node ? show_core_part(context, text, bytes, o) : write_text(o->output, text, bytes);
+    int result = o->node ? show_core_part(context, text, bytes, o) : tool_write_file(o->output, text, bytes);
     fx_text_free(text);
     return result;
 }
@@ -362,7 +356,7 @@ static int write_kernels(fx_context *context, const fx_compiled *compiled, const
     FILE *out = open_memstream(&text, &bytes);
     fx_status status = out ? part_print_kernels(out, compiled, code, &filter, (fx_stage_form)o->stage) : FX_E_OOM;
     if (out && fclose(out) != 0 && status == FX_OK) status = FX_E_OOM;
-    int result = status == FX_OK ? write_text(o->output, text, bytes) : tool_fail(context, status, false);
+    int result = status == FX_OK ? tool_write_file(o->output, text, bytes) : tool_fail(context, status, false);
     free(text);
     return result;
 }

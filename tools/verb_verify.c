@@ -105,7 +105,7 @@ static void count(const subject *s, bool good)
     o->with_fallbacks += s->compiled && fx_compiled_fallback_count(s->compiled) > 0;
     tool_progress_end();
     if (o->common.json) {
-        json_t *one = json_pack("{s:s,s:s,s:s}", "name", s->name, "result", result, "why", good ? "" : s->why);
+        json_t *one = json_pack("{s:o,s:s,s:o}", "name", tool_text(s->name), "result", result, "why", tool_text(good ? "" : s->why));
         if (s->mismatch) json_object_set(one, o->nan ? "nonfinite" : "mismatch", s->mismatch);
         json_array_append_new(o->cases, one);
         return;

@@ -131,6 +131,10 @@ FX_API const char *fx_graph_dim_text(const fx_graph *graph, fx_dim dim);
 /* Reads such a text; FX_DIM_BAD and an error for unknown symbols and other text. */
 FX_API fx_dim fx_graph_parse_dim(fx_graph *graph, const char *text);
 FX_API int64_t fx_graph_dim_hint(const fx_graph *graph, fx_dim dim);
+/* The graph's symbols, in the order of their making; NULL: index is beyond the last. */
+FX_API const char *fx_graph_symbol_name(const fx_graph *graph, int32_t index);
+/* The size, with a value for each symbol in that order; INT64_MIN where it overflows. */
+FX_API int64_t fx_graph_dim_value(const fx_graph *graph, fx_dim dim, const int64_t *values);
 /* Records what is assumed about sizes, unless it is known already; every run tests it (FX_E_GUARD, with `why`, which may be NULL).
  * FX_E_GUARD: it can never hold; FX_E_ARG: no size; FX_E_OOM. */
 typedef enum fx_relation { FX_EQUAL, FX_NOT_EQUAL, FX_AT_MOST } fx_relation;

@@ -170,6 +170,49 @@ expect 2 show --stage program --format dot "$mlp"
 expect 1 show -o "$work/no/such/folder/x" "$mlp"
 err 'no/such/folder'
 
+# ---- What is printed and written
+if [ -c /dev/full ]; then
+    for verb in show run explain ops help; do
+        checks=$((checks + 1))
+        [ $verb = ops ] || [ $verb = help ] && model= || model=$mlp
+        if "$fxjit" $verb $model >/dev/full 2>"$work/err"; then fail "fxjit $verb into a full disk gave 0"; fi
+    done
+    err 'standard output: No space left'
+    ln /dev/full "$work/full" 2>/dev/null || mknod -m 666 "$work/full" c 1 7 2>/dev/null
+    if [ -c "$work/full" ] && : 2>/dev/null >"$work/full"; then
+        for verb in 'show -o' 'report -o' 'profile --runs 1 --trace'; do
+            expect 1 $verb "$work/full" "$mlp"
+            err 'No space left'
+            checks=$((checks + 1))
+            [ -c "$work/full" ] || fail "$last: the device is gone"
+        done
+    fi
+fi
+printf 'as it was' >"$work/kept"
+(
+    PATH=/nowhere
+    expect 1 show --format svg -o "$work/kept" "$mlp"
+    exit $failed
+) || failed=$((failed + 1))
+checks=$((checks + 1))
+[ "$(cat "$work/kept")" = 'as it was' ] || fail 'a drawing that failed has left another file'
+ln -s kept "$work/link.fx"
+expect 0 convert "$mlp" "$work/link.fx"
+checks=$((checks + 1))
+{ [ -L "$work/link.fx" ] && grep -q linear "$work/kept"; } || fail 'a link was replaced instead of what it leads to'
+mkdir "$work/folder.fx"
+expect 1 convert --json "$mlp" "$work/folder.fx"
+json "'folder.fx: Is a directory' in o['error']"
+cp "$mlp" "$work/$(printf 'no\377utf8').onnx"
+expect 0 run --json "$work/$(printf 'no\377utf8').onnx"
+json "o['outputs'] and o['model'].endswith('no?utf8.onnx')"
+expect 1 run --json "$work/$(printf 'none\377').onnx"
+json "'none?.onnx' in o['error']"
+expect 1 ops --json sofmax
+json "'softmax' in o['error']"
+expect 0 ops --json LpPool
+json "o['operators'] == [] and o['onnx'][0]['name'] == 'LpPool'"
+
 # ---- explain
 expect 0 explain "$mlp"
 out 'Units of a run'
@@ -215,6 +258,15 @@ expect 2 run --dim batsh=3 "$data/mlp_dynamic/model.onnx"
 err "did you mean 'batch'?"
 expect 2 run --dim batch=many "$data/mlp_dynamic/model.onnx"
 expect 2 run --dim batch "$data/mlp_dynamic/model.onnx"
+printf 'graph {\n  symbol n [1, 9] hint 5 multiple 1\n%%x = placeholder "x" : f32[2*n]\n%%y = placeholder "y" : f32[n]\n%%a = call_function "torch.neg"(%%x)\n%%b = call_function "torch.neg"(%%y)\n%%output = output((%%a, %%b))\n}\n' >"$work/twice.fx"
+expect 0 run --dim n=4 "$work/twice.fx"
+out 'a: f32[8]'
+printf 'module "m"\noutput_name 0 "a/b"\noutput_name 1 "a_b"\ngraph {\n%%x = placeholder "x" : f32[2]\n%%a = call_function "torch.neg"(%%x)\n%%b = call_function "torch.abs"(%%x)\n%%output = output((%%a, %%b))\n}\n' >"$work/names.fx"
+expect 0 run --output-dir "$work/names" "$work/names.fx"
+is_file "$work/names/a_b.npy"
+is_file "$work/names/a_b.2.npy"
+cp "$work/names/a_b.2.npy" "$work/names/x.npy"
+expect 0 bench --seconds 0 --inputs "$work/names" --expect "$work/names" "$work/names.fx"
 expect 2 run --threads -1 "$mlp"
 expect 2 run --engine compield "$mlp"
 err "did you mean 'compiled'?"
@@ -360,6 +412,9 @@ json "o['fallbacks'] == 0 and o['max_rel_error'] < 1e-4 and o['compile_ms'] > 0 
 json "o['compiled']['runs'] >= 10 and o['compiled']['median_ms'] >= o['compiled']['min_ms'] > 0 and o['interpreted']['runs'] == 1"
 expect 0 bench --seconds 0 --engine compiled --json "$mlp"
 json "'interpreted' not in o and 'max_rel_error' not in o"
+printf 'graph {\n%%x = placeholder "x" : f32[4]\n%%a = call_method "add_"(%%x, 1.0)\n%%r = call_function "torch.relu"(%%a)\n%%output = output((%%r,))\n}\n' >"$work/changes.fx"
+expect 0 bench --seconds 0 --json "$work/changes.fx"
+json "o['max_rel_error'] < 1e-6 and o['threads'] >= 1"
 expect 2 bench --seconds soon "$mlp"
 expect 2 bench --expect "$data/mlp/out" "$mlp"
 expect 1 bench --inputs "$work" "$mlp"

@@ -194,6 +194,10 @@ START_TEST(symbols_have_names)
     ck_assert(!fx_dim_is_const(n));
     ck_assert_str_eq(fx_graph_dim_text(g, n), "n");
     ck_assert_int_eq(fx_graph_dim_hint(g, n), 8);
+    ck_assert_int_eq(fx_graph_dim_value(g, fx_graph_parse_dim(g, "2*n+1"), &(int64_t){5}), 11);
+    ck_assert_str_eq(fx_graph_symbol_name(g, 0), "n");
+    ck_assert_ptr_null(fx_graph_symbol_name(g, 1));
+    ck_assert_ptr_null(fx_graph_symbol_name(g, -1));
     ck_assert_int_eq(fx_graph_symbol(g, "n", 1, 2, 1, 1), FX_DIM_BAD);
     ck_assert_int_eq(fx_graph_symbol(g, "m", 5, 2, 3, 1), FX_DIM_BAD);
     ck_assert_str_eq(fx_graph_dim_text(g, fx_graph_symbol(g, "batch size", 1, 4, 2, 1)), "s_batch_size");
