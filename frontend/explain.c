@@ -34,6 +34,7 @@ static fx_status explain(fx_explainer *x)
 {
     FX_TRY(fx__expect_open(x->program, &x->it->target, x->arena, &x->expecter));
     FX_TRY(fx__explain_units(x));
+    FX_TRY(fx__explain_allowances(x));
     FX_TRY(fx__explain_kernels(x));
     FX_TRY(fx__explain_elsewhere(x));
     FX_TRY(fx__explain_pairs(x));

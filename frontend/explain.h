@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frontend/explain.h: an explanation under construction. explain.c makes it, explain_unit.c tells units and kernels, explain_pair.c
- * neighbours, explain_memory.c buffers. */
+ * neighbours, explain_memory.c buffers, explain_round.c what the precision setting allowed. */
 #ifndef FX_FRONTEND_EXPLAIN_H
 #define FX_FRONTEND_EXPLAIN_H
 
@@ -32,6 +32,9 @@ fx_status fx__explain_kernels(fx_explainer *x);
 fx_status fx__explain_elsewhere(fx_explainer *x);
 fx_status fx__explain_pairs(fx_explainer *x);
 fx_status fx__explain_buffers(fx_explainer *x);
+fx_status fx__explain_allowances(fx_explainer *x);
+/* Of one kernel's units, each sentence once. NULL: out of memory. */
+const char *fx__explain_precision(const fx_explainer *x, int32_t kernel);
 /* Does no unit compute the call because its parts are computed in their places? */
 bool fx__explain_is_placed(const fx_explainer *x, const fx_node *node);
 
@@ -39,6 +42,7 @@ bool fx__explain_is_placed(const fx_explainer *x, const fx_node *node);
 bool fx__explain_wants_kernel(const fx_explanation *e, const fx_explain_filter *filter, int32_t kernel);
 bool fx__explain_wants_node(const fx_explanation *e, const fx_explain_filter *filter, const fx_node *node);
 bool fx__explain_wants_pair(const fx_explanation *e, const fx_explain_filter *filter, const fx_neighbours *pair);
+bool fx__explain_wants_allowance(const fx_explanation *e, const fx_explain_filter *filter, int32_t index);
 bool fx__explain_wants_buffer(const fx_explanation *e, const fx_explain_filter *filter, int32_t buffer);
 
 #endif

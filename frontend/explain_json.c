@@ -120,6 +120,21 @@ static json_t *elsewhere_json(const writer *w)
     return array;
 }
 
+static json_t *allowance_json(const fx_allowance *one)
+{
+    json_t *nodes = json_array();
+    for (int32_t i = 0; i < one->n_nodes; i++) json_array_append_new(nodes, text_json(one->nodes[i]));
+    return json_pack("{s:i,s:s,s:o}", "unit", one->unit, "what", one->what, "nodes", nodes);
+}
+
+static json_t *allowances_json(const writer *w)
+{
+    json_t *array = json_array();
+    for (int32_t i = 0; i < w->e->n_allowance; i++)
+        if (fx__explain_wants_allowance(w->e, w->filter, i)) json_array_append_new(array, allowance_json(&w->e->allowance[i]));
+    return array;
+}
+
 static json_t *fallbacks_json(const writer *w)
 {
     json_t *array = json_array();
@@ -145,6 +160,7 @@ char *fx_explanation_to_json(const fx_explanation *e, const fx_explain_filter *f
     if (parts & FX_EXPLAIN_PAIRS) json_object_set_new(object, "pairs", pairs_json(&w));
     if (parts & FX_EXPLAIN_FALLBACKS) json_object_set_new(object, "fallbacks", fallbacks_json(&w));
     if (parts & FX_EXPLAIN_MEMORY) json_object_set_new(object, "buffers", buffers_json(&w));
+    if (parts & FX_EXPLAIN_PRECISION) json_object_set_new(object, "allowances", allowances_json(&w));
     if (parts & FX_EXPLAIN_NODES) json_object_set_new(object, "elsewhere", elsewhere_json(&w));
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);

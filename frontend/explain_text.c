@@ -79,6 +79,21 @@ bool fx__explain_wants_buffer(const fx_explanation *e, const fx_explain_filter *
     return false;
 }
 
+static bool name_is_wanted(const fx_explain_filter *filter, const fx_allowance *one)
+{
+    for (int32_t i = 0; i < one->n_nodes; i++)
+        if (fnmatch(filter->node, one->nodes[i], 0) == 0) return true;
+    return false;
+}
+
+bool fx__explain_wants_allowance(const fx_explanation *e, const fx_explain_filter *filter, int32_t index)
+{
+    const fx_allowance *one = &e->allowance[index];
+    if (!filter || (!filter->node && !filter->kernel)) return true;
+    if (one->unit >= 0 && fx_explain_wants(e, filter, one->unit)) return true;
+    return !filter->kernel && name_is_wanted(filter, one);
+}
+
 /* ---- Numbers --------------------------------------------------------------------------------------------------------------- */
 
 /* "1.6 MB" */
@@ -306,14 +321,26 @@ static void put_memory(const printer *p)
 
 /* ---- Precision, and nodes without a unit ------------------------------------------------------------------------------------------ */
 
+static void put_allowance(const printer *p, const fx_allowance *one)
+{
+    const fx_unit *u = one->unit >= 0 ? &p->e->unit[one->unit] : NULL;
+    if (u && u->kernel >= 0)
+        fx__text_append(p->text, "  unit %d, %s: %s:", (int)u->index, p->e->kernel[u->kernel].name, one->what);
+    else if (u)
+        fx__text_append(p->text, "  unit %d: %s:", (int)u->index, one->what);
+    else
+        fx__text_append(p->text, "  a constant: %s:", one->what);
+    for (int32_t i = 0; i < one->n_nodes; i++) fx__text_append(p->text, "%s %%%s", i ? "," : "", one->nodes[i]);
+    fx__text_append(p->text, "\n");
+}
+
 static void put_precision(const printer *p)
 {
     bool any = false;
     fx__text_append(p->text, "\nPrecision %s allowed\n", p->e->precision);
-    for (int32_t k = 0; k < p->e->n_kernel; k++) {
-        const fx_kernel_info *kernel = &p->e->kernel[k];
-        if (!*kernel->precision || !fx__explain_wants_kernel(p->e, p->filter, k)) continue;
-        fx__text_append(p->text, "  %s: %s\n", kernel->name, kernel->precision);
+    for (int32_t i = 0; i < p->e->n_allowance; i++) {
+        if (!fx__explain_wants_allowance(p->e, p->filter, i)) continue;
+        put_allowance(p, &p->e->allowance[i]);
         any = true;
     }
     if (!any) fx__text_append(p->text, "  nothing: every node rounds for itself\n");

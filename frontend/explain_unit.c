@@ -226,32 +226,6 @@ static const char *schedule_line(fx_arena *arena, const char *text)
     return fx__arena_copy(arena, at, strcspn(at, "\n"));
 }
 
-/* The narrow type in which values between its nodes would be rounded. */
-static const char *narrow_type(const fx_kernel *kernel)
-{
-    for (int a = 0; a < kernel->n_arg; a++)
-        if (kernel->arg[a].dtype == FX_F16 || kernel->arg[a].dtype == FX_BF16) return fx_dtype_name(kernel->arg[a].dtype);
-    return NULL;
-}
-
-static int32_t most_nodes(const fx_explainer *x, int32_t kernel)
-{
-    int32_t most = 0;
-    for (int32_t i = 0; i < x->out->n_unit; i++)
-        if (x->unit[i].kernel == kernel && x->unit[i].n_nodes > most) most = x->unit[i].n_nodes;
-    return most;
-}
-
-static const char *precision_of(const fx_explainer *x, int32_t index)
-{
-    const fx_kernel *kernel = x->program->kernel[index];
-    int32_t nodes = most_nodes(x, index);
-    const char *narrow = narrow_type(kernel);
-    if (x->it->options.precision == FX_PRECISION_STRICT || kernel->exact || nodes < 2) return "";
-    if (narrow) return fx__arena_format(x->arena, "%s kept in f32 between %d nodes", narrow, (int)nodes);
-    return fx__arena_format(x->arena, "a product and a sum of its %d nodes may round once", (int)nodes);
-}
-
 /* Elements that one turn of the innermost loops covers. */
 static const char *tile_of(fx_arena *arena, const fx_sched *sched)
 {
@@ -277,7 +251,7 @@ static bool fill_kernel(fx_explainer *x, int32_t index, fx_kernel_info *out)
     out->hash = fx__arena_format(x->arena, "k_%016" PRIx64, kernel->hash);
     out->emitter = fx__kir_emit_word(kernel->sched.emit);
     out->n_stages = kernel->n_stage;
-    out->precision = precision_of(x, index);
+    out->precision = fx__explain_precision(x, index);
     out->tile = tile_of(x->arena, &kernel->sched);
     for (int32_t i = 0; i < x->out->n_unit; i++) out->n_units += x->unit[i].kernel == index;
     if (!out->stages || !out->hash || !out->precision || !out->tile) return false;

@@ -223,7 +223,7 @@ typedef struct fx_why {
     const fx_node *from, *to;
     fx_verdict verdict;
     int64_t bytes_saved, cost; /* what joining saves, or would have; operations done again */
-    const char *because;       /* what exactly stood in the way; NULL: the verdict says it all */
+    const char *because;       /* what exactly stood in the way, of a joined pair what is not rounded between; NULL: the verdict says it all */
 } fx_why;
 
 typedef struct fx_program {

@@ -2,6 +2,7 @@
 /* passes/core.c: what graph passes share: making nodes of a core graph, and asking about them. */
 #include "passes/core.h"
 #include "ir/in_place.h"
+#include "passes/rounding.h"
 #include <string.h>
 
 static bool is_bound(const fx_node *node, const fx_attr *bound, int32_t n)
@@ -64,6 +65,7 @@ fx_node *fx__core_call(fx_node *before, const char *target, const fx_attr *args,
 
 fx_status fx__core_replace(fx_node *node, fx_node *with)
 {
+    FX_TRY(fx__rounding_inherit(with, node));
     if (fx_node_replace_all_uses(node, with) < 0) return FX_E_GRAPH;
     return fx_graph_erase(node->graph, node);
 }

@@ -8,6 +8,7 @@
 #include "ir/interp.h"
 #include "passes/core.h"
 #include "passes/pass.h"
+#include "passes/rounding.h"
 
 enum { FOLD_BYTES = 64 << 10, FOLD_INPUT_BYTES = 1 << 20, FOLD_INPUTS = 64 };
 
@@ -66,6 +67,7 @@ static fx_status fold_node(fx_node *node, const fx_tensor *inputs)
     fx_graph_set_point(graph, point);
     if (!constant) return FX_E_OOM;
     fx_node_set_loc(constant, node->loc);
+    for (int32_t i = 0; i < node->n_inputs; i++) FX_TRY(fx__rounding_inherit(constant, node->inputs[i]));
     return fx__core_replace(node, constant);
 }
 

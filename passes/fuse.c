@@ -200,8 +200,9 @@ static fx_status join(fuser *f, fx_pair *pair, bool *out_joined)
     pair->sole = !is_kept(program, pair->buf) && find_usage(program, pair->buf, pair->to).readers == 0;
     fx_verdict verdict = check_pair(f, pair, sink, rise);
     if (verdict == FX_WHY_COUNT) verdict = try_rules(pair, pair->sole, &joined);
-    FX_TRY(note(f, pair, verdict));
     *out_joined = fx__fuse_joined(verdict);
+    if (*out_joined) pair->because = fx__fuse_rounding(pair, f->options->target && f->options->target->has_fma);
+    FX_TRY(note(f, pair, verdict));
     return *out_joined ? replace_steps(pair, &joined, sink) : FX_OK;
 }
 

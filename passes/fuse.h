@@ -16,7 +16,7 @@ typedef struct fx_pair {
     const fx_kernel *producer, *consumer;
     bool sole;           /* nothing else reads buf: it need not be stored */
     int64_t cost;        /* rule's price in operations, for the record */
-    const char *because; /* what exactly stands in the way */
+    const char *because; /* what exactly stands in the way; of what is joined, how it rounds otherwise */
 } fx_pair;
 /* A rule's refusal. */
 static inline fx_verdict fx__fuse_refuse(fx_pair *pair, fx_verdict verdict, const char *because)
@@ -36,6 +36,8 @@ bool fx__fuse_store(const fx_kernel *kernel, int arg, int *out_stage, int *out_s
 /* The producer's store goes once over the whole buffer, at an index of its own axes. */
 bool fx__fuse_covers(const fx_pair *pair);
 bool fx__fuse_joined(fx_verdict verdict);
+/* What joining the two changes of rounding, a sentence; NULL: nothing. */
+const char *fx__fuse_rounding(const fx_pair *pair, bool has_fma);
 /* Writes the pair down (fuse_why.c). */
 fx_status fx__fuse_note(const fx_pair *pair, fx_verdict verdict);
 bool fx__fuse_within_budget(const fx_kernel *kernel);

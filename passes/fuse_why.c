@@ -41,6 +41,6 @@ fx_status fx__fuse_note(const fx_pair *pair, fx_verdict verdict)
     why.to = reader_of(to, why.from);
     if (!why.to) return FX_OK;
     why.bytes_saved = fx__buf_bytes_hint(program, pair->buf) * (pair->sole ? 2 : 1);
-    why.because = fx__fuse_joined(verdict) ? NULL : pair->because;
+    why.because = pair->because;
     return fx__program_add_why(program, &why) ? FX_OK : FX_E_OOM;
 }

@@ -47,6 +47,9 @@ static inline fx_node *fx__matcher_output(const fx_matcher *m, int32_t i)
     return m->nodes[m->outputs[i]];
 }
 
+/* fx_graph_rewrite with a sentence that tells how replacements round otherwise than what was there (passes/rounding.h); NULL: they do not. */
+fx_status fx__graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, const char *rounding, int32_t *out_count);
+
 /* The nodes that a graph's output names, in order, with repetitions; -1 and nothing written when it has no output, or names
  * something else. out may be NULL to count. */
 int32_t fx__match_outputs(const fx_graph *graph, const fx_attr **out);

@@ -2,6 +2,7 @@
 /* passes/pipeline_graph.c: the graph half of the pipeline: from any well-formed graph to a small core graph. */
 #include "passes/core.h"
 #include "passes/pass.h"
+#include "passes/rounding.h"
 
 /* From any spelling to the core. */
 static const char *const to_core[] = {"inline", "spell", "functionalise", "normalise", NULL};
@@ -42,6 +43,7 @@ fx_status fx__pipeline_core(fx_graph *graph, const fx_pass_options *options)
 {
     if (!fx__module_ensure(graph)) return FX_E_OOM;
     forget_types(graph);
+    FX_TRY(fx__rounding_forget(graph));
     FX_TRY(fx_graph_lint(graph));
     FX_TRY(run_passes(graph, to_core, options, 1));
     FX_TRY(fx_graph_propagate(graph));

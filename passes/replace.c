@@ -2,6 +2,7 @@
 /* passes/replace.c: putting replacements in the place of what passes/match.c finds: one by one in a walk (fx_graph_rewrite), or all
  * matches of the graph as it was (fx_graph_replace_pattern). */
 #include "passes/match.h"
+#include "passes/rounding.h"
 #include <string.h>
 
 typedef struct replacing {
@@ -12,6 +13,7 @@ typedef struct replacing {
     fx_map changed;              /* node replaced by this rewriting -> what stands for it */
     fx_node *before;             /* where new nodes go; NULL: the end */
     fx_attr *outputs;            /* [m.n_outputs] what stands for the outputs */
+    const char *rounding;        /* how replacements round otherwise than what was there; NULL: they do not */
 } replacing;
 
 /* ---- Checks ------------------------------------------------------------------------------------------------------------- */
@@ -237,6 +239,18 @@ static fx_status retype(const replacing *r)
     return FX_OK;
 }
 
+/* What takes a match's place takes over what was said of its calls. */
+static fx_status note_rounding(const replacing *r, fx_node *with)
+{
+    const fx_matcher *m = &r->m;
+    for (int32_t i = 0; i < m->n; i++) {
+        if (!fx__matcher_is_call(m, i)) continue;
+        if (r->rounding) FX_TRY(fx__rounding_succeed(with, r->rounding, m->nodes[i]));
+        FX_TRY(fx__rounding_inherit(with, m->nodes[i]));
+    }
+    return FX_OK;
+}
+
 static fx_status swap(replacing *r)
 {
     bool retypes = changes_type(r);
@@ -245,6 +259,7 @@ static fx_status swap(replacing *r)
         if (old->erased || fx__map_get(&r->changed, old)) continue; /* named twice */
         if (fx_node_replace_all_uses(old, with) < 0) return fx__diag_failure(r->m.graph->context, FX_E_GRAPH);
         if (!fx__map_put(&r->changed, old, with)) return FX_E_OOM;
+        FX_TRY(note_rounding(r, with));
     }
     FX_TRY(erase_match(&r->m));
     return retypes ? retype(r) : FX_OK;
@@ -318,16 +333,21 @@ static fx_status rewrite_all(replacing *r, int32_t *count)
     return FX_OK;
 }
 
-fx_status fx_graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, int32_t *out_count)
+fx_status fx__graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, const char *rounding, int32_t *out_count)
 {
     int32_t count = 0;
-    replacing r = {.m.arena = fx__arena_new(graph->context)};
+    replacing r = {.m.arena = fx__arena_new(graph->context), .rounding = rounding};
     if (!r.m.arena) return FX_E_OOM;
     fx_status status = set_up(&r, graph, rewrite);
     if (status == FX_OK) status = rewrite_all(&r, &count);
     fx__arena_free(r.m.arena);
     if (out_count) *out_count = count;
     return status;
+}
+
+fx_status fx_graph_rewrite(fx_graph *graph, const fx_rewrite *rewrite, int32_t *out_count)
+{
+    return fx__graph_rewrite(graph, rewrite, NULL, out_count);
 }
 
 /* ---- All at once ----------------------------------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ static const fx_rule rules[] = {
 
 fx_status fx__rewrite_casts(fx_graph *graph, bool *out_modified)
 {
-    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified);
+    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), NULL, out_modified);
 }
 
 fx_status fx__pass_rewrite_exact(fx_graph *graph, void *user, bool *out_modified)

@@ -134,6 +134,6 @@ static const fx_rule flips = {"flip(flip(x, [0]), [0])", "x", flips_back, NULL, 
 
 fx_status fx__rewrite_algebra(fx_graph *graph, bool *out_modified)
 {
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) FX_TRY(fx__rule_apply_exact(graph, &rules[i], out_modified));
-    return fx__rule_apply(graph, &flips, out_modified);
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) FX_TRY(fx__rule_apply_exact(graph, &rules[i], NULL, out_modified));
+    return fx__rule_apply(graph, &flips, NULL, out_modified);
 }

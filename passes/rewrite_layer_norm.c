@@ -132,7 +132,9 @@ static const fx_rule rules[] = {
     {"add(layer_norm(x, [0], w, None), b)", NULL, fits, add_parameter, NULL},
 };
 
+static const char rounding[] = "a layer normalisation that was written out is computed as one operator";
+
 fx_status fx__rewrite_layer_norms(fx_graph *graph, bool *out_modified)
 {
-    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified);
+    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), rounding, out_modified);
 }

@@ -122,9 +122,12 @@ static fx_node *plain_norm(void *user, fx_graph *graph, const fx_match *match)
     return fx__core_call(match->anchor, "batch_norm", args, EPS + 1);
 }
 
-static const fx_rule rules[] = {
+static const fx_rule spellings[] = {
     {"getitem(native_batch_norm_no_training(x, g, h, m, v, 0.1, 0.1), 0)", NULL, takes_first, plain_norm, NULL},
     {"getitem(native_batch_norm(x, g, h, m, v, False, 0.1, 0.1), 0)", NULL, takes_first_in_eval, plain_norm, NULL},
+};
+
+static const fx_rule rules[] = {
     {"batch_norm(conv1d(x, w, b), g, h, m, v)", NULL, is_foldable_image, fold_norm, NULL},
     {"batch_norm(conv2d(x, w, b), g, h, m, v)", NULL, is_foldable_image, fold_norm, NULL},
     {"batch_norm(conv3d(x, w, b), g, h, m, v)", NULL, is_foldable_image, fold_norm, NULL},
@@ -133,5 +136,7 @@ static const fx_rule rules[] = {
 
 fx_status fx__rewrite_norms(fx_graph *graph, bool *out_modified)
 {
-    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified);
+    const int32_t n_spelling = (int32_t)(sizeof spellings / sizeof spellings[0]), n = (int32_t)(sizeof rules / sizeof rules[0]);
+    FX_TRY(fx__rules_apply(graph, spellings, n_spelling, "the first result of native_batch_norm is computed as batch_norm", out_modified));
+    return fx__rules_apply(graph, rules, n, "batch normalisation is folded into the weights before it", out_modified);
 }

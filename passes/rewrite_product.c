@@ -63,7 +63,9 @@ static const fx_rule rules[] = {
     {"add(linear(x, w, None), b)", "linear(x, w, b)", adds_bias, NULL, NULL},
 };
 
+static const char rounding[] = "a product with a transposed weight, and its bias, are computed as one linear layer";
+
 fx_status fx__rewrite_products(fx_graph *graph, bool *out_modified)
 {
-    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified);
+    return fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), rounding, out_modified);
 }

@@ -65,12 +65,14 @@ static const fx_rule rules[] = {
     {"mul(x, tanh(softplus(x)))", "mish(x)", keeps_type_of_x, NULL, NULL},
 };
 
+static const char rounding[] = "an activation that was written out is computed as one operator";
+
 static fx_status apply_family(fx_graph *graph, const family *f, bool *out_modified)
 {
     for (const char *const *outer = f->outer; *outer; outer++)
         for (const char *const *inner = f->inner; *inner; inner++) {
             fx_rule rule = {*outer, f->replacement, f->filter, f->build, *inner};
-            FX_TRY(fx__rule_apply_exact(graph, &rule, out_modified));
+            FX_TRY(fx__rule_apply_exact(graph, &rule, rounding, out_modified));
         }
     return FX_OK;
 }
@@ -78,6 +80,6 @@ static fx_status apply_family(fx_graph *graph, const family *f, bool *out_modifi
 fx_status fx__rewrite_spellings(fx_graph *graph, bool *out_modified)
 {
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) FX_TRY(apply_family(graph, &families[i], out_modified));
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) FX_TRY(fx__rule_apply_exact(graph, &rules[i], out_modified));
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) FX_TRY(fx__rule_apply_exact(graph, &rules[i], rounding, out_modified));
     return FX_OK;
 }

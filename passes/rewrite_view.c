@@ -116,11 +116,11 @@ static const char *const outer_views[] = {"view(%s, [0])",         "reshape(%s, 
 
 fx_status fx__rewrite_views(fx_graph *graph, bool *out_modified)
 {
-    FX_TRY(fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), out_modified));
+    FX_TRY(fx__rules_apply(graph, rules, (int32_t)(sizeof rules / sizeof rules[0]), NULL, out_modified));
     for (size_t i = 0; i < sizeof outer_views / sizeof outer_views[0]; i++)
         for (size_t k = 0; k < sizeof inner_views / sizeof inner_views[0]; k++) {
             fx_rule rule = {.pattern = outer_views[i], .build = merge_views, .inner = inner_views[k]};
-            FX_TRY(fx__rule_apply(graph, &rule, out_modified));
+            FX_TRY(fx__rule_apply(graph, &rule, NULL, out_modified));
         }
     return FX_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* passes/rule.c: reads the expressions of passes/rule.h into pattern graphs and hands them to fx_graph_rewrite. */
 #include "passes/rule.h"
+#include "passes/match.h"
 #include "ir/fx_lex.h"
 #include <string.h>
 
@@ -81,7 +82,8 @@ static fx_graph *read_rule(fx_context *context, fx_arena *arena, const char *tex
     return NULL;
 }
 
-static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, const char *text, bool exact, bool *out_modified)
+static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, const char *text, bool exact, const char *rounding,
+                       bool *out_modified)
 {
     fx_graph *pattern = read_rule(graph->context, arena, text, NULL), *replacement = NULL;
     if (!pattern) return fx__diag_failure(graph->context, FX_E_INTERNAL);
@@ -92,7 +94,7 @@ static fx_status apply(fx_graph *graph, fx_arena *arena, const fx_rule *rule, co
     fx_rewrite rewrite = {.name = text, .pattern = pattern, .replacement = replacement, .filter = rule->filter, .build = rule->build,
                           .ignore_literals = !exact, .round_literals = exact};
     int32_t count = 0;
-    fx_status status = fx_graph_rewrite(graph, &rewrite, &count);
+    fx_status status = fx__graph_rewrite(graph, &rewrite, rounding, &count);
     *out_modified |= count > 0;
     fx_graph_free(pattern);
     fx_graph_free(replacement);
@@ -117,7 +119,7 @@ static bool graph_has(const fx_graph *graph, const fx_op *op)
     return false;
 }
 
-static fx_status apply_rule(fx_graph *graph, const fx_rule *rule, bool exact, bool *out_modified)
+static fx_status apply_rule(fx_graph *graph, const fx_rule *rule, bool exact, const char *rounding, bool *out_modified)
 {
     char text[RULE_TEXT];
     FX_TRY(fx__tick(graph->context));
@@ -128,23 +130,23 @@ static fx_status apply_rule(fx_graph *graph, const fx_rule *rule, bool exact, bo
     if (root && !graph_has(graph, root)) return FX_OK; /* most rules have nothing to do in most graphs */
     fx_arena *arena = fx__arena_new(graph->context);
     if (!arena) return FX_E_OOM;
-    fx_status status = apply(graph, arena, rule, text, exact, out_modified);
+    fx_status status = apply(graph, arena, rule, text, exact, rounding, out_modified);
     fx__arena_free(arena);
     return status;
 }
 
-fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, bool *out_modified)
+fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, const char *rounding, bool *out_modified)
 {
-    return apply_rule(graph, rule, false, out_modified);
+    return apply_rule(graph, rule, false, rounding, out_modified);
 }
 
-fx_status fx__rule_apply_exact(fx_graph *graph, const fx_rule *rule, bool *out_modified)
+fx_status fx__rule_apply_exact(fx_graph *graph, const fx_rule *rule, const char *rounding, bool *out_modified)
 {
-    return apply_rule(graph, rule, true, out_modified);
+    return apply_rule(graph, rule, true, rounding, out_modified);
 }
 
-fx_status fx__rules_apply(fx_graph *graph, const fx_rule *rules, int32_t n, bool *out_modified)
+fx_status fx__rules_apply(fx_graph *graph, const fx_rule *rules, int32_t n, const char *rounding, bool *out_modified)
 {
-    for (int32_t i = 0; i < n; i++) FX_TRY(fx__rule_apply(graph, &rules[i], out_modified));
+    for (int32_t i = 0; i < n; i++) FX_TRY(fx__rule_apply(graph, &rules[i], rounding, out_modified));
     return FX_OK;
 }

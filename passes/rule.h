@@ -15,11 +15,12 @@ typedef struct fx_rule {
     const char *inner; /* NULL, or an expression that stands for "%s" in the pattern */
 } fx_rule;
 
-/* Applies one rule to the whole graph. */
-fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, bool *out_modified);
-fx_status fx__rules_apply(fx_graph *graph, const fx_rule *rules, int32_t n, bool *out_modified);
-/* The same for an exact rule: constants are compared. */
-fx_status fx__rule_apply_exact(fx_graph *graph, const fx_rule *rule, bool *out_modified);
+/* Applies one rule to the whole graph. rounding: a sentence, when what it makes may round otherwise than what was there; such rules belong
+ * to the pass `rewrite` alone (passes/rounding.h). NULL: results stay what they were, bit for bit. */
+fx_status fx__rule_apply(fx_graph *graph, const fx_rule *rule, const char *rounding, bool *out_modified);
+fx_status fx__rules_apply(fx_graph *graph, const fx_rule *rules, int32_t n, const char *rounding, bool *out_modified);
+/* The same for a rule whose constants are compared. */
+fx_status fx__rule_apply_exact(fx_graph *graph, const fx_rule *rule, const char *rounding, bool *out_modified);
 
 /* ---- For filters and builders: argument `index` of the matched anchor or of any node of a core graph. ---- */
 static inline fx_node *fx__rule_node(const fx_node *node, int32_t index)

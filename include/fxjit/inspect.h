@@ -41,8 +41,16 @@ typedef struct fx_kernel_info {
     const char *schedule;    /* the schedule's text: tiles, vector axis, order */
     const char *stages;      /* the kernel's text, many lines */
     int32_t n_stages, n_units; /* units that run it */
-    const char *precision;   /* what the precision setting allowed here ("f16 kept in f32 between 3 nodes"), "" if nothing */
+    const char *precision;   /* what the precision setting allowed here, each sentence once; "" if nothing */
 } fx_kernel_info;
+
+/* What the precision setting allowed and STRICT forbids: a rewrite of the graph, or two nodes of one kernel without rounding between. */
+typedef struct fx_allowance {
+    int32_t unit;             /* which computes it; -1: none does, a constant */
+    const char *what;         /* "batch normalisation is folded into the weights before it", "a product and a sum round once", ... */
+    const char *const *nodes; /* names of the nodes concerned; those that a rewrite has replaced are in the graph as it came */
+    int32_t n_nodes;
+} fx_allowance;
 
 /* A pair of nodes, one reading what the other makes, perhaps through views, of one unit or of two; or a value and the larger one in which
  * it is computed, "PLACED". */
@@ -87,6 +95,8 @@ typedef struct fx_explanation {
     int32_t n_buffer;
     const fx_elsewhere *elsewhere;
     int32_t n_elsewhere;
+    const fx_allowance *allowance; /* none: every node rounds for itself, as the interpreter does */
+    int32_t n_allowance;
     const char *const *fallback; /* "node (operator): reason" */
     int32_t n_fallback;
     int64_t workspace_bytes, scratch_bytes; /* all workspace at the hints; of that, for one thread's locals */
