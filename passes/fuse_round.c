@@ -9,10 +9,9 @@ static bool is_narrow(fx_dtype dtype)
 }
 
 /* In registers f16 and bf16 are f32. */
-static bool same_register(uint8_t a, uint8_t b)
+static bool same_register(fx_dtype a, fx_dtype b)
 {
-    bool wide_a = a == FX_F32 || is_narrow((fx_dtype)a), wide_b = b == FX_F32 || is_narrow((fx_dtype)b);
-    return a == b || (wide_a && wide_b);
+    return a == b || ((a == FX_F32 || is_narrow(a)) && (b == FX_F32 || is_narrow(b)));
 }
 
 static bool is_scalar(const fx_expr *x, fx_scalar_op op)
