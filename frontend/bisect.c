@@ -183,6 +183,7 @@ static fx_status find_form(fx_bisection *b)
     f->form = stage.form;
     f->pass = stage.pass;
     f->why = stage.why;
+    f->loops = stage.loops;
     return FX_OK;
 }
 

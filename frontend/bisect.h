@@ -61,9 +61,10 @@ typedef struct fx_trial {
 bool fx__trial_differs(fx_trial *trial, const fx_cut *cut, bool exact_bounds, int32_t *out_output, fx_difference *out);
 /* Tells how far things are; false: cancelled. */
 bool fx__trial_progress(fx_trial *trial, const char *phase);
-/* Compiles and runs; inputs and the module stay as they are, out[n_out] is allocated. */
-fx_status fx__trial_native(fx_module *module, const fx_compile_options *options, const fx_tensor *in, int32_t n_in, fx_tensor *out,
-                           int32_t n_out);
+/* Compiles and runs; inputs and the module stay as they are, out[cut->n_out] is allocated. */
+fx_status fx__trial_native(const fx_cut *cut, const fx_compile_options *options, fx_tensor *out);
+/* Runs what the cut was compiled to, on copies of its inputs. What it leaves out of an output is 0xff bytes: NaN in every float. */
+fx_status fx__trial_run(const fx_cut *cut, const fx_compiled *compiled, fx_tensor *out);
 /* The first output that differs; -1: none does. bounds NULL: ulp. factor: of the bounds. */
 int32_t fx__trial_compare(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bounds, int32_t n, double factor,
                           double ulp, fx_difference *out);
@@ -81,11 +82,16 @@ fx_status fx__reduce(fx_trial *trial, const fx_module *module, const fx_capture 
 
 typedef struct fx_stage {
     fx_bisect_form form;
-    const char *pass, *why; /* why: in the arena, "" */
+    const char *pass, *why, *loops; /* why and loops: in the arena, "" */
 } fx_stage;
 /* The first form of the cut's compilation whose outputs leave the bounds, or (ulp 0 or more) are further from the expected ones
- * than that. When no form before it does, native code does. */
+ * than that. When no form before it does, native code does: its plain loops, its schedule or its threads. */
 fx_status fx__stage_find(fx_trial *trial, const fx_compile_options *options, const fx_cut *cut, double ulp, fx_arena *arena,
+                         fx_stage *out);
+
+/* bisect_loops.c: FX_BISECT_SCHEDULE or FX_BISECT_THREADS, with the smallest change of loops that makes it right. FX_E_NOT_FOUND: plain
+ * loops are wrong, too, or cannot be generated. */
+fx_status fx__loops_find(fx_trial *trial, const fx_compile_options *options, const fx_cut *cut, double ulp, fx_arena *arena,
                          fx_stage *out);
 
 /* ---- The result: bisect.c fills it, bisect_save.c writes it ---------------------------------------------------------------- */

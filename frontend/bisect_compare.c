@@ -77,6 +77,6 @@ bool fx_tensor_agrees(const fx_tensor *actual, const fx_tensor *expected, const 
 
 const char *fx_bisect_form_name(fx_bisect_form form)
 {
-    static const char *const names[] = {"core graph", "graph", "program", "native code"};
-    return form <= FX_BISECT_NATIVE ? names[form] : "?";
+    static const char *const names[] = {"core graph", "graph", "program", "native code", "schedule", "threads"};
+    return form <= FX_BISECT_THREADS ? names[form] : "?";
 }

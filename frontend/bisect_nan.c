@@ -172,7 +172,7 @@ static fx_status run_compiled(looking *l, const fx_compile_options *options)
     FX_EACH_NODE(node, graph) keep[node->id] = outs[node->id] = fx__capture_has_value(node);
     FX_TRY(fx__cut(l->core, &l->capture, keep, outs, &cut));
     fx_tensor *values = FX_NEW_ARRAY(l->found->arena, fx_tensor, cut.n_out + 1);
-    fx_status status = values ? fx__trial_native(cut.module, options, cut.in, cut.n_in, values, cut.n_out) : FX_E_OOM;
+    fx_status status = values ? fx__trial_native(&cut, options, values) : FX_E_OOM;
     for (int32_t i = 0; i < cut.n_out && status == FX_OK; i++) {
         fx_tensor *place = &l->capture.value[cut.output[i]->id];
         for (int32_t m = 0; m < l->capture.n_made; m++)

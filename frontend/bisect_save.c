@@ -78,6 +78,7 @@ static fx_status write_json(const saving *s)
     put_member(&text, "operator", f->op);
     put_member(&text, "traced", f->place);
     put_member(&text, "kernel", f->kernel);
+    if (*f->loops) put_member(&text, "right_with_loops", f->loops);
     put_member(&text, "goes_away_with", f->without);
     put_options(&text, "options", is_pair(s->b) || f->first_is_wrong ? &s->b->trial.compile : &s->b->trial.against);
     if (is_pair(s->b)) {
@@ -98,6 +99,7 @@ static fx_status write_readme(const saving *s)
                     fx_version(), f->node, f->op, s->folder);
     fx__text_append(&text, "form    %s\npass    %s\n", fx_bisect_form_name(f->form), f->pass);
     if (*f->kernel) fx__text_append(&text, "kernel  %s\n", f->kernel);
+    if (*f->loops) fx__text_append(&text, "loops   right with %s\n", f->loops);
     if (*f->place) fx__text_append(&text, "traced  %s\n", f->place);
     fx__text_append(&text, "element %lld: %.9g, expected %.9g (%.3g ulp, bound %.3g)\n\n", (long long)f->at.element, f->at.actual,
                     f->at.expected, f->at.ulp, f->at.bound);

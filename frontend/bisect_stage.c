@@ -83,7 +83,7 @@ static fx_status run_stage(watch *w, fx_graph *graph, const fx_program *program)
 
 static fx_status reach(watch *w, fx_bisect_form form, const char *pass, fx_graph *graph, const fx_program *program)
 {
-    if (w->n < STAGES) w->stage[w->n] = (fx_stage){form, pass, ""};
+    if (w->n < STAGES) w->stage[w->n] = (fx_stage){form, pass, "", ""};
     return w->n++ == w->at ? run_stage(w, graph, program) : FX_OK;
 }
 
@@ -177,6 +177,8 @@ static fx_status find(fx_trial *trial, watch *w, const fx_compile_options *optio
     FX_TRY(watch_compilation(w, options, false, -1));
     int32_t n = w->n < STAGES ? w->n : STAGES;
     if (find_broken_rule(w, options, n, out) == FX_OK) return FX_OK;
+    fx_status loops = fx__loops_find(trial, options, w->cut, w->ulp, w->arena, out); /* evaluating programs takes longer */
+    if (loops != FX_E_NOT_FOUND) return loops;
     int32_t lo = 0, hi = n; /* native code is wrong: stage n; stages before lo are right */
     while (lo < hi) {
         int32_t middle = lo + (hi - lo) / 2;
@@ -187,7 +189,7 @@ static fx_status find(fx_trial *trial, watch *w, const fx_compile_options *optio
             lo = middle + 1;
         }
     }
-    *out = hi < n ? w->stage[hi] : (fx_stage){FX_BISECT_NATIVE, "codegen", ""};
+    *out = hi < n ? w->stage[hi] : (fx_stage){FX_BISECT_NATIVE, "codegen", "", ""};
     return FX_OK;
 }
 

@@ -2,6 +2,7 @@
 /* bisect_trial.c: one cut computed both ways: compiled, and by the interpreter or compiled with other options. A cut that cannot be
  * compiled or run shows no difference, and what it reported is forgotten. */
 #include "frontend/bisect.h"
+#include <string.h>
 
 void fx__tensors_release(fx_tensor *tensors, int32_t n)
 {
@@ -27,24 +28,34 @@ fx_status fx__tensors_copy(const fx_tensor *from, int32_t n, fx_tensor *to)
     return FX_OK;
 }
 
-static fx_status run_copies(const fx_compiled *compiled, const fx_tensor *in, int32_t n_in, fx_tensor *out, int32_t n_out)
+static fx_status poison(const fx_cut *cut, fx_tensor *out)
+{
+    for (int32_t i = 0; i < cut->n_out; i++) {
+        const fx_tensor *like = &cut->expected[i];
+        FX_TRY(fx_tensor_alloc(like->dtype, like->rank, like->dim, &out[i]));
+        if (like->dtype != FX_BOOL) memset(out[i].data, 0xff, (size_t)fx_tensor_elems(like) * fx_dtype_bytes(like->dtype));
+    }
+    return FX_OK;
+}
+
+fx_status fx__trial_run(const fx_cut *cut, const fx_compiled *compiled, fx_tensor *out)
 {
     fx_context *context = compiled->context;
     fx_arena *arena = fx__arena_new(context);
-    fx_tensor *copy = arena ? FX_NEW_ARRAY(arena, fx_tensor, n_in + 1) : NULL;
-    fx_status status = copy ? fx__tensors_copy(in, n_in, copy) : FX_E_OOM;
-    if (status == FX_OK) status = fx_run(compiled, context, copy, n_in, out, n_out);
-    fx__tensors_release(copy, n_in);
+    fx_tensor *copy = arena ? FX_NEW_ARRAY(arena, fx_tensor, cut->n_in + 1) : NULL;
+    fx_status status = copy ? fx__tensors_copy(cut->in, cut->n_in, copy) : FX_E_OOM;
+    if (status == FX_OK) status = poison(cut, out);
+    if (status == FX_OK) status = fx_run(compiled, context, copy, cut->n_in, out, cut->n_out);
+    fx__tensors_release(copy, cut->n_in);
     fx__arena_free(arena);
     return status;
 }
 
-fx_status fx__trial_native(fx_module *module, const fx_compile_options *options, const fx_tensor *in, int32_t n_in, fx_tensor *out,
-                           int32_t n_out)
+fx_status fx__trial_native(const fx_cut *cut, const fx_compile_options *options, fx_tensor *out)
 {
     fx_compiled *compiled;
-    FX_TRY(fx_compile(module, in, n_in, options, &compiled));
-    fx_status status = run_copies(compiled, in, n_in, out, n_out);
+    FX_TRY(fx_compile(cut->module, cut->in, cut->n_in, options, &compiled));
+    fx_status status = fx__trial_run(cut, compiled, out);
     fx_compiled_free(compiled);
     return status;
 }
@@ -95,7 +106,7 @@ static bool make_results(fx_arena *arena, int32_t n, results *r)
 /* Against other options: how far both may be apart. */
 static int32_t compare_pair(fx_trial *trial, const fx_cut *cut, results *r, const fx_tensor *bounds, fx_difference *out)
 {
-    if (fx__trial_native(cut->module, &trial->against, cut->in, cut->n_in, r->other, r->n) != FX_OK) return -1;
+    if (fx__trial_native(cut, &trial->against, r->other) != FX_OK) return -1;
     bool by_ulp = trial->options->ulp >= 0;
     return fx__trial_compare(r->fast, r->other, by_ulp ? NULL : bounds, r->n, 2, trial->options->ulp, out);
 }
@@ -104,7 +115,7 @@ static int32_t compare(fx_trial *trial, const fx_cut *cut, bool exact_bounds, re
 {
     const fx_tensor *expected = cut->expected, *bounds = cut->bound;
     bool pair = trial->options->against != NULL, by_ulp = pair && trial->options->ulp >= 0;
-    if (fx__trial_native(cut->module, &trial->compile, cut->in, cut->n_in, r->fast, r->n) != FX_OK) return -1;
+    if (fx__trial_native(cut, &trial->compile, r->fast) != FX_OK) return -1;
     if (!by_ulp && (exact_bounds || !bounds)) {
         if (fx__trial_interpret(cut, r->expected, r->bound) != FX_OK) return -1;
         expected = r->expected;

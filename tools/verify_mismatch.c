@@ -46,6 +46,7 @@ static void put_found(FILE *out, const fx_mismatch *m, bool pair)
     verify_detail(out, "pass", "%s%s%s", m->pass, *m->why ? ", which leaves " : "", m->why);
     verify_detail(out, "node", "%s (%s)%s%s", m->node, m->op, *m->place ? ", traced at " : "", m->place);
     if (*m->kernel) verify_detail(out, "kernel", "%s", m->kernel);
+    if (*m->loops) verify_detail(out, "loops", "right with %s", m->loops);
     verify_position_line(out, &m->at);
     verify_detail(out, pair ? "these" : "compiled", "%.9g", m->at.actual);
     verify_detail(out, pair ? "others" : "interpreter", "%.9g", m->at.expected);
@@ -57,11 +58,11 @@ static json_t *found_as_json(const fx_mismatch *m)
 {
     json_t *nodes = json_array();
     for (int32_t i = 0; i < m->n_nodes; i++) json_array_append_new(nodes, json_string(m->nodes[i]));
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:o}", "form", fx_bisect_form_name(m->form), "pass", m->pass,
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:s,s:o}", "form", fx_bisect_form_name(m->form), "pass", m->pass,
                      "broken_rule", m->why, "node", m->node, "operator", m->op, "traced", m->place, "kernel", m->kernel, "position",
                      verify_position(&m->at), "element", (json_int_t)m->at.element, "actual", verify_number(m->at.actual), "expected",
-                     verify_number(m->at.expected), "ulp", verify_number(m->at.ulp), "bound", verify_number(m->at.bound), "right_with",
-                     m->without, "nodes", nodes);
+                     verify_number(m->at.expected), "ulp", verify_number(m->at.ulp), "bound", verify_number(m->at.bound), "right_with_loops",
+                     m->loops, "right_with", m->without, "nodes", nodes);
 }
 
 /* ---- The reproducer -------------------------------------------------------------------------------------------------------- */

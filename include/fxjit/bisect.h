@@ -34,15 +34,17 @@ typedef enum fx_bisect_form {
     FX_BISECT_CORE,    /* operators with all their arguments: interpreted */
     FX_BISECT_GRAPH,   /* the same, simplified: interpreted */
     FX_BISECT_PROGRAM, /* kernels: evaluated with plain loops */
-    FX_BISECT_NATIVE   /* machine code */
+    FX_BISECT_NATIVE,   /* machine code, also of plain loops on one thread */
+    FX_BISECT_SCHEDULE, /* the same with vectors, tiles, tasks, as scheduled */
+    FX_BISECT_THREADS   /* the same on several threads */
 } fx_bisect_form;
-FX_API const char *fx_bisect_form_name(fx_bisect_form form); /* "core graph", "graph", "program", "native code" */
+FX_API const char *fx_bisect_form_name(fx_bisect_form form); /* "core graph", "graph", "program", "native code", "schedule", "threads" */
 
 typedef struct fx_bisect_options {
     const fx_compile_options *compile; /* what is examined; NULL: defaults */
     const fx_compile_options *against; /* held against this; NULL: against the interpreter, within the error bound that it derives */
     double ulp;              /* against other options: how far apart results may be; below 0: twice the derived bound */
-    fx_progress progress;    /* phase: "comparing", "first node", "fewer nodes", "forms". False: FX_E_CANCELLED */
+    fx_progress progress;    /* phase: "comparing", "first node", "fewer nodes", "forms", "loops". False: FX_E_CANCELLED */
     void *progress_user;
 } fx_bisect_options;
 
@@ -54,6 +56,8 @@ typedef struct fx_mismatch {
     const char *node, *op;   /* whose value is wrong for the first time, and its operator (its target, when it has none) */
     const char *place;       /* where it was traced: "model.py:12, forward"; "" when not known */
     const char *kernel;      /* that computes it: "k3 (tile): conv1, relu1"; "" when the form has no kernels or it has none */
+    const char *loops;       /* SCHEDULE, THREADS: the smallest change of one kernel's loops that makes the reduced graph right: "k3: tiles
+                                of 1 row instead of 6"; else "" */
     const char *without;     /* options that make the difference go away: "fusion=off, threads=1"; "" when none of them does */
     bool first_is_wrong;     /* against other options: `compile` is the side that leaves the interpreter's bound or, where neither
                                 does, is further away from it; else `against` is */

@@ -14,15 +14,22 @@ enum { ROWS = 18, WIDTH = 20, BLOCKS = 33, NODES = 300 };
 
 typedef struct expectation {
     fx_bisect_form form;
-    const char *pass, *node; /* node NULL: any */
+    const char *pass, *node;  /* node NULL: any */
     bool breaks_rule;
+    const char *loops;        /* part of what is said of loops; NULL: nothing is */
 } expectation;
 
 static const expectation expected[] = {
-    {FX_BISECT_CORE, "normalise", "floor", false},    {FX_BISECT_GRAPH, "rewrite", "turned", false},
-    {FX_BISECT_PROGRAM, "lower", "rsub", false},      {FX_BISECT_PROGRAM, "fuse", "atan2", false},
-    {FX_BISECT_PROGRAM, "plan", NULL, true},          {FX_BISECT_NATIVE, "codegen", "minimum", false},
-    {FX_BISECT_NATIVE, "codegen", "first_mm", false},
+    {FX_BISECT_CORE, "normalise", "floor", false, NULL},
+    {FX_BISECT_GRAPH, "rewrite", "turned", false, NULL},
+    {FX_BISECT_PROGRAM, "lower", "rsub", false, NULL},
+    {FX_BISECT_PROGRAM, "fuse", "atan2", false, NULL},
+    {FX_BISECT_PROGRAM, "plan", NULL, true, NULL},
+    {FX_BISECT_NATIVE, "codegen", "minimum", false, NULL},
+    {FX_BISECT_SCHEDULE, "schedule", "first_mm", false, "plain loops instead of tile"},
+    {FX_BISECT_SCHEDULE, "schedule", "softmax", false, "plain loops instead of row"},
+    {FX_BISECT_SCHEDULE, "schedule", "total", false, "unroll 1 instead of 4"},
+    {FX_BISECT_THREADS, "parallel", "first", false, "one task instead of chunks of "},
 };
 enum { FAULTS = sizeof expected / sizeof expected[0] };
 
@@ -95,6 +102,10 @@ static fx_node *special(fx_graph *graph, fx_node *x, fx_node *input, int index)
         return mix(graph, x, call(graph, "atan2", "atan2", of(x), of(input)), "scaled_atan2");
     case 25:
         return mix(graph, x, call(graph, "floor", "floor", of(x), fx_none()), NULL);
+    case 28:
+        return mix(graph, x, call(graph, "softmax", "softmax", of(x), fx_int(1)), NULL);
+    case 30:
+        return mix(graph, x, call(graph, "total", "sum", of(x), fx_none()), NULL);
     default:
         return x;
     }
@@ -117,14 +128,28 @@ static fx_module *make_model(fx_context *context)
     return module;
 }
 
+/* One that is worth sharing between threads. */
+static fx_module *make_large_model(fx_context *context)
+{
+    fx_module *module = fx_module_new(context, "large");
+    fx_graph *graph = fx_module_graph(module);
+    const fx_type type = {.dtype = FX_F32, .rank = 2, .dim = {3 * ROWS * ROWS, WIDTH * WIDTH}};
+    fx_node *x = call(graph, "first", "neg", of(fx_graph_placeholder(graph, "x", &type)), fx_none());
+    x = call(graph, "erf", "erf", of(x), fx_none());
+    ck_assert_ptr_nonnull(fx_graph_output(graph, of(call(graph, NULL, "flip", of(x), fx_ints(graph, (int64_t[]){0}, 1)))));
+    CHECK_OK(context, fx_graph_propagate(graph));
+    return module;
+}
+
 /* ---- Finding --------------------------------------------------------------------------------------------------------------- */
 
-static fx_tensor make_input(void)
+static fx_tensor make_input(const fx_module *module)
 {
     uint64_t seed = 3;
     fx_tensor tensor;
-    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 2, (int64_t[]){ROWS, WIDTH}, &tensor), FX_OK);
-    for (int64_t i = 0; i < ROWS * WIDTH; i++) fx_tensor_set(&tensor, i, fx_test_uniform(&seed, -3, 3));
+    const fx_type *type = fx_module_input_type(module, 0);
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 2, type->dim, &tensor), FX_OK);
+    for (int64_t i = 0; i < fx_tensor_elems(&tensor); i++) fx_tensor_set(&tensor, i, fx_test_uniform(&seed, -3, 3));
     return tensor;
 }
 
@@ -138,12 +163,13 @@ static int run_program(const char *program, int fault, const char *arguments, co
 
 static void expect_found(const fx_mismatch *found, const expectation *e)
 {
-    fprintf(stderr, "%s after %s: %s in %s, %d nodes; right with: %s; %s\n", fx_bisect_form_name(found->form), found->pass, found->node,
-            found->kernel, (int)found->n_nodes, found->without, found->why);
+    fprintf(stderr, "%s after %s: %s in %s, %d nodes; right with: %s; %s; %s\n", fx_bisect_form_name(found->form), found->pass, found->node,
+            found->kernel, (int)found->n_nodes, found->loops, found->without, found->why);
     ck_assert_int_eq(found->form, e->form);
     ck_assert_str_eq(found->pass, e->pass);
     if (e->node) ck_assert_str_eq(found->node, e->node);
     ck_assert_int_eq(*found->why != 0, e->breaks_rule);
+    ck_assert(e->loops ? strstr(found->loops, e->loops) != NULL : !*found->loops);
     ck_assert_int_ge(found->n_nodes, 1);
     ck_assert_int_le(found->n_nodes, 3);
     ck_assert_int_ge((int)found->at.element, 0);
@@ -155,11 +181,13 @@ START_TEST(faults_are_found)
 {
     char folder[64], arguments[128];
     fx_context *context = fx_context_new();
-    fx_module *module = make_model(context);
-    fx_tensor input = make_input();
+    fx_module *module = expected[_i].form == FX_BISECT_THREADS ? make_large_model(context) : make_model(context);
+    fx_tensor input = make_input(module);
+    fx_compile_options two_threads = {.threads = 2};
+    fx_bisect_options options = {.compile = expected[_i].form == FX_BISECT_THREADS ? &two_threads : NULL};
     fx_bisection *found;
     fx_fault = _i + 1;
-    CHECK_OK(context, fx_bisect(module, &input, 1, NULL, &found));
+    CHECK_OK(context, fx_bisect(module, &input, 1, &options, &found));
     expect_found(fx_bisection_mismatch(found), &expected[_i]);
     snprintf(folder, sizeof folder, "bisect_%d.repro", _i + 1);
     CHECK_OK(context, fx_bisection_save(found, folder));
@@ -179,7 +207,7 @@ START_TEST(without_a_fault_nothing_is_found)
 {
     fx_context *context = fx_context_new();
     fx_module *module = make_model(context);
-    fx_tensor input = make_input();
+    fx_tensor input = make_input(module);
     fx_bisection *found;
     int32_t n = 0;
     fx_fault = 0;
