@@ -89,8 +89,8 @@ typedef struct fx_stage {
 fx_status fx__stage_find(fx_trial *trial, const fx_compile_options *options, const fx_cut *cut, double ulp, fx_arena *arena,
                          fx_stage *out);
 
-/* bisect_loops.c: FX_BISECT_SCHEDULE or FX_BISECT_THREADS, with the smallest change of loops that makes it right. FX_E_NOT_FOUND: plain
- * loops are wrong, too, or cannot be generated. */
+/* bisect_loops.c: FX_BISECT_SCHEDULE or FX_BISECT_THREADS, with the smallest change of loops that makes it right. FX_E_NOT_FOUND:
+ * plain loops are wrong, too, or cannot be generated. */
 fx_status fx__loops_find(fx_trial *trial, const fx_compile_options *options, const fx_cut *cut, double ulp, fx_arena *arena,
                          fx_stage *out);
 
@@ -100,16 +100,16 @@ struct fx_bisection {
     fx_trial trial;
     fx_bisect_options options;
     fx_arena *arena;
-    fx_module *module;  /* that is cut: owned */
+    fx_module *module; /* that is cut: owned */
     fx_capture capture;
-    fx_tensor *input;   /* copies */
+    fx_tensor *input; /* copies */
     int32_t n_input;
-    bool *keep, *outs;  /* [ids] of module's graph */
-    fx_cut cut;         /* the reduced graph */
+    bool *keep, *outs;           /* [ids] of module's graph */
+    fx_cut cut;                  /* the reduced graph */
     fx_tensor *expected, *bound; /* [cut.n_out]: of its own inputs, exactly */
     fx_mismatch found;
     int32_t output; /* of the cut: where found is */
-    bool rounding; /* two option sets that both keep the bounds */
+    bool rounding;  /* two option sets that both keep the bounds */
 };
 
 #endif

@@ -7,7 +7,8 @@
 
 enum { RUNS = 8 }; /* on several threads: what is wrong there may come and go */
 
-/* ---- Changes, the smallest first: each tells what it did; false: there was nothing to change ------------------------------------- */
+/* ---- Changes, the smallest first: each tells what it did; false: there was nothing to change
+ * ------------------------------------- */
 
 typedef bool (*change_fn)(fx_kernel *kernel, char *text, size_t bytes);
 
@@ -84,8 +85,13 @@ static bool make_plain(fx_kernel *kernel, char *text, size_t bytes)
 {
     static const char *const names[] = {"no loops", "flat", "copy2d", "column", "row", "tile", "block"};
     snprintf(text, bytes, "plain loops instead of %s", names[kernel->sched.emit]);
-    kernel->sched =
-        (fx_sched){.emit = FX_EMIT_ROW, .vec = FX_NO_AXIS, .vec2 = FX_NO_AXIS, .row = FX_NO_AXIS, .lanes = 1, .unroll = 1, .n_order = kernel->n_outer};
+    kernel->sched = (fx_sched){.emit = FX_EMIT_ROW,
+                               .vec = FX_NO_AXIS,
+                               .vec2 = FX_NO_AXIS,
+                               .row = FX_NO_AXIS,
+                               .lanes = 1,
+                               .unroll = 1,
+                               .n_order = kernel->n_outer};
     for (uint8_t i = 0; i < kernel->n_outer; i++) kernel->sched.order[i] = i;
     for (int i = 0; i < kernel->n_stage; i++) {
         fx_kstage *stage = &kernel->stage[i];

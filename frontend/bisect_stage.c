@@ -10,13 +10,13 @@ enum { STAGES = 96 };
 typedef struct watch {
     const fx_cut *cut;
     fx_arena *arena;
-    int32_t at;            /* the stage to be run; -1: none */
-    int32_t n;             /* stages so far */
+    int32_t at; /* the stage to be run; -1: none */
+    int32_t n;  /* stages so far */
     fx_stage stage[STAGES];
-    bool simplified;       /* behind "types" */
-    fx_graph *core;        /* of the compilation; knows the symbols */
-    fx_tensor *out;        /* [n_out]: what the stage computed */
-    double ulp;            /* below 0: the cut's bounds say what is right */
+    bool simplified; /* behind "types" */
+    fx_graph *core;  /* of the compilation; knows the symbols */
+    fx_tensor *out;  /* [n_out]: what the stage computed */
+    double ulp;      /* below 0: the cut's bounds say what is right */
     bool ran;
 } watch;
 

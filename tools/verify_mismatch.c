@@ -58,11 +58,11 @@ static json_t *found_as_json(const fx_mismatch *m)
 {
     json_t *nodes = json_array();
     for (int32_t i = 0; i < m->n_nodes; i++) json_array_append_new(nodes, json_string(m->nodes[i]));
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:s,s:o}", "form", fx_bisect_form_name(m->form), "pass", m->pass,
-                     "broken_rule", m->why, "node", m->node, "operator", m->op, "traced", m->place, "kernel", m->kernel, "position",
-                     verify_position(&m->at), "element", (json_int_t)m->at.element, "actual", verify_number(m->at.actual), "expected",
-                     verify_number(m->at.expected), "ulp", verify_number(m->at.ulp), "bound", verify_number(m->at.bound), "right_with_loops",
-                     m->loops, "right_with", m->without, "nodes", nodes);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:I,s:o,s:o,s:o,s:o,s:s,s:s,s:o}", "form", fx_bisect_form_name(m->form),
+                     "pass", m->pass, "broken_rule", m->why, "node", m->node, "operator", m->op, "traced", m->place, "kernel",
+                     m->kernel, "position", verify_position(&m->at), "element", (json_int_t)m->at.element, "actual",
+                     verify_number(m->at.actual), "expected", verify_number(m->at.expected), "ulp", verify_number(m->at.ulp),
+                     "bound", verify_number(m->at.bound), "right_with_loops", m->loops, "right_with", m->without, "nodes", nodes);
 }
 
 /* ---- The reproducer -------------------------------------------------------------------------------------------------------- */
@@ -120,7 +120,9 @@ bool verify_search(subject *s, const tool_tensors *inputs, const fx_compile_opti
     fx_bisection *bisection;
     const fx_bisect_options options = {.compile = &s->compile, .against = against, .ulp = ulp, .progress = s->compile.progress};
     if (s->recipe) snprintf(s->first_node, sizeof s->first_node, "%s", recipe_node(s)); /* nothing smaller would be found */
-    if (s->o->no_bisect || s->recipe || s->details || fx_bisect(s->module, inputs->tensor, inputs->n, &options, &bisection) != FX_OK) return false;
+    if (s->o->no_bisect || s->recipe || s->details ||
+        fx_bisect(s->module, inputs->tensor, inputs->n, &options, &bisection) != FX_OK)
+        return false;
     tell(s, bisection, against != NULL);
     fx_bisection_free(bisection);
     return s->details != NULL;

@@ -115,7 +115,8 @@ class BisectOptions(ctypes.Structure):
 class Mismatch(ctypes.Structure):
     """fx_mismatch."""
     _fields_ = [("form", ctypes.c_int), ("pass", ctypes.c_char_p), ("why", ctypes.c_char_p), ("node", ctypes.c_char_p),
-                ("op", ctypes.c_char_p), ("place", ctypes.c_char_p), ("kernel", ctypes.c_char_p), ("without", ctypes.c_char_p),
+                ("op", ctypes.c_char_p), ("place", ctypes.c_char_p), ("kernel", ctypes.c_char_p), ("loops", ctypes.c_char_p),
+                ("without", ctypes.c_char_p),
                 ("first_is_wrong", ctypes.c_bool), ("nodes", ctypes.POINTER(ctypes.c_char_p)), ("n_nodes", ctypes.c_int32),
                 ("at", Difference)]
 

@@ -154,13 +154,14 @@ def _text(words: bytes | None) -> str:
 @dataclass(frozen=True)
 class Mismatch:
     """Where two ways of computing a graph part: the first form, pass and node that are wrong, and one element of its value."""
-    form: str  # "core graph", "graph", "program" or "native code"
+    form: str  # "core graph", "graph", "program", "native code", "schedule" or "threads"
     after: str  # the pass after which it is wrong
     why: str  # the rule that the pass broke, or ""
     node: str
     op: str
     place: str  # where the node was traced, or ""
     kernel: str
+    loops: str  # "schedule", "threads": the smallest change of a kernel's loops that makes it right
     without: str  # options that make the difference go away, or ""
     first_is_wrong: bool  # against other options: this side is
     nodes: tuple[str, ...]  # calls of the smallest graph that shows it
@@ -190,7 +191,7 @@ class Mismatch:
 def mismatch(bisection: int, context: Context, owner: Any) -> Mismatch:
     """What a bisection found; the object frees it, and keeps the owner of its module."""
     lib, found = c.lib(), c.lib().fx_bisection_mismatch(bisection).contents
-    texts = [_text(getattr(found, name)) for name in ("pass", "why", "node", "op", "place", "kernel", "without")]
+    texts = [_text(getattr(found, name)) for name in ("pass", "why", "node", "op", "place", "kernel", "loops", "without")]
     at = found.at
     out = Mismatch(_text(lib.fx_bisect_form_name(found.form)), *texts, found.first_is_wrong,
                    tuple(_text(found.nodes[index]) for index in range(found.n_nodes)), tuple(at.position[:at.rank]), at.actual,

@@ -14,9 +14,9 @@ enum { ROWS = 18, WIDTH = 20, BLOCKS = 33, NODES = 300 };
 
 typedef struct expectation {
     fx_bisect_form form;
-    const char *pass, *node;  /* node NULL: any */
+    const char *pass, *node; /* node NULL: any */
     bool breaks_rule;
-    const char *loops;        /* part of what is said of loops; NULL: nothing is */
+    const char *loops; /* part of what is said of loops; NULL: nothing is */
 } expectation;
 
 static const expectation expected[] = {
@@ -163,8 +163,8 @@ static int run_program(const char *program, int fault, const char *arguments, co
 
 static void expect_found(const fx_mismatch *found, const expectation *e)
 {
-    fprintf(stderr, "%s after %s: %s in %s, %d nodes; right with: %s; %s; %s\n", fx_bisect_form_name(found->form), found->pass, found->node,
-            found->kernel, (int)found->n_nodes, found->loops, found->without, found->why);
+    fprintf(stderr, "%s after %s: %s in %s, %d nodes; right with: %s; %s; %s\n", fx_bisect_form_name(found->form), found->pass,
+            found->node, found->kernel, (int)found->n_nodes, found->loops, found->without, found->why);
     ck_assert_int_eq(found->form, e->form);
     ck_assert_str_eq(found->pass, e->pass);
     if (e->node) ck_assert_str_eq(found->node, e->node);
@@ -228,8 +228,13 @@ END_TEST
 /* The program on the whole model, as people call it: what it prints, and the folder that it leaves. */
 START_TEST(the_program_tells)
 {
-    static const char *const words[] = {"FAIL bisect_chain.fxm: output ", "form        program", "pass        lower", "node        rsub (rsub)",
-                                        "position    [", "reproducer  1 node: fxjit verify bisect_told.repro", "0 passed, 1 failed"};
+    static const char *const words[] = {"FAIL bisect_chain.fxm: output ",
+                                        "form        program",
+                                        "pass        lower",
+                                        "node        rsub (rsub)",
+                                        "position    [",
+                                        "reproducer  1 node: fxjit verify bisect_told.repro",
+                                        "0 passed, 1 failed"};
     char text[8192] = "";
     ck_assert_int_eq(run_program(FX_FAULTY_PROGRAM, 3, "verify --reproducer bisect_told.repro bisect_chain.fxm", "bisect.out"), 1);
     FILE *in = fopen("bisect.out", "r");
