@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frontend/emit.c: ahead of time: an object file, its header, and the weights inside the object or in a file beside it. All files
  * are written under temporary names and renamed at the end, so that a failure leaves nothing half-written. */
-#include "frontend/compiled.h"
+#include "frontend/watch.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +191,8 @@ static fx_status compute_weights(emission *e)
 {
     fx_target host;
     FX_TRY(fx__session_target(e->it->context, NULL, NULL, NULL, &host));
-    fx_codegen_options options = {.target = &host, .threads = 1};
+    fx_codegen_options options = {.target = &host, .threads = 1, .progress = e->it->options.progress,
+                                  .progress_user = e->it->options.progress_user};
     return fx__jit_new(e->it->program, &options, &e->it->jit);
 }
 
@@ -227,8 +228,10 @@ static fx_status emit(emission *e)
     FX_TRY(fx__compile_graph(e->it));
     FX_TRY(fx__compile_program(e->it));
     FX_TRY(refuse_calls(e));
+    FX_TRY(fx__watch_before_codegen(e->it));
     FX_TRY(compute_weights(e));
     FX_TRY(write_object(e));
+    FX_TRY(fx__watch_after_codegen(e->it));
     FX_TRY(write_header(e));
     return rename_all(e);
 }

@@ -22,6 +22,7 @@ fx_status fx__watch_open(fx_compiled *it)
     if (!it->watch) return fx__diag_oom(it->context);
     it->watch->ms = it->watch->told_ms = fx__compile_now_ms();
     it->watch->phase = "graph";
+    it->watch->n_diags = fx_context_diag_count(it->context);
     it->watch->outer = fx__tick_set(it->context, it->options.progress ? (fx_tick){tick, it} : (fx_tick){0});
     return FX_OK;
 }
@@ -29,6 +30,7 @@ fx_status fx__watch_open(fx_compiled *it)
 void fx__watch_close(fx_compiled *it)
 {
     if (!it->watch) return;
+    fx__watch_log_warnings(it);
     fx__tick_set(it->context, it->watch->outer);
     free(it->watch->directory);
     fx_text_free(it->watch->last_graph);
@@ -82,6 +84,7 @@ fx_status fx__watch_graph(void *user, const char *pass, fx_graph *graph)
     fx_compiled *it = user;
     int32_t percent = 100 * ++it->watch->n_graph / GRAPH_PASSES;
     FX_TRY(dump_graph(it, pass, graph));
+    fx__watch_log_warnings(it);
     fx__watch_log_graph(it, pass, graph);
     it->watch->ms = fx__compile_now_ms();
     return fx__watch_progress(it, "graph", percent > 99 ? 99 : percent);
@@ -100,6 +103,7 @@ fx_status fx__watch_program(void *user, const char *pass, const fx_program *prog
     fx_compiled *it = user;
     if (fx__watch_dumps(it, FX_STAGE_PROGRAM))
         FX_TRY(dump_changed(it, FX_STAGE_PROGRAM, pass, fx__program_print(program), &it->watch->last_program));
+    fx__watch_log_warnings(it);
     fx__watch_log_program(it, pass, program);
     it->watch->ms = fx__compile_now_ms();
     return fx__watch_progress(it, "program", percent_of(pass));
@@ -133,6 +137,7 @@ fx_status fx__watch_before_codegen(fx_compiled *it)
 
 fx_status fx__watch_after_codegen(fx_compiled *it)
 {
+    fx__watch_log_warnings(it);
     fx__watch_log(it, FX_LOG_INFO, "codegen: %d kernels, %.1f ms; link %.1f ms; init %.1f ms", (int)it->program->n_kernel,
                   fx__jit_ms(it->jit, "codegen"), fx__jit_ms(it->jit, "link"), fx__jit_ms(it->jit, "init"));
     FX_TRY(dump_code(it, FX_STAGE_ASM));

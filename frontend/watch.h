@@ -19,6 +19,7 @@ typedef struct fx_watch {
     fx_tick outer; /* what the context's tick was */
     int32_t n_nodes;
     int32_t n_graph; /* graph passes told of */
+    int32_t n_diags; /* diagnostics that the log has had */
 } fx_watch;
 
 /* environment.c: fills in what options leave open. FX_E_ARG: a variable has no such value. */
@@ -34,12 +35,13 @@ fx_status fx__watch_progress(fx_compiled *it, const char *phase, int32_t percent
 /* Hooks of fx_pass_options; user: the fx_compiled. */
 fx_status fx__watch_graph(void *user, const char *pass, fx_graph *graph);
 fx_status fx__watch_program(void *user, const char *pass, const fx_program *program);
-/* Around code generation: LLVM before, the rest when it has succeeded. */
+/* Around code generation: LLVM before, the rest when it has succeeded; the latter logs what the JIT took, too. */
 fx_status fx__watch_before_codegen(fx_compiled *it);
 fx_status fx__watch_after_codegen(fx_compiled *it);
 
 /* watch_log.c: lines, where the level asks for them. */
 void fx__watch_log(const fx_compiled *it, fx_log_level level, const char *format, ...) FX_PRINTF(3, 4);
+void fx__watch_log_warnings(fx_compiled *it); /* of the context, that came up since the last time */
 void fx__watch_log_graph(fx_compiled *it, const char *pass, const fx_graph *graph);
 void fx__watch_log_program(fx_compiled *it, const char *pass, const fx_program *program);
 

@@ -57,7 +57,9 @@ static fx_status write_file(fx_compiled *it, fx_stage_form form, const char *pas
     if (!out) return fail(it, path);
     bool good = fwrite(text, 1, bytes, out) == bytes;
     good = fclose(out) == 0 && good;
-    return good ? FX_OK : fail(it, path);
+    fx_status status = good ? FX_OK : fail(it, path);
+    if (!good) remove(path); /* rather none than a part */
+    return status;
 }
 
 fx_status fx__watch_dump(fx_compiled *it, fx_stage_form form, const char *pass, const char *text, size_t bytes)

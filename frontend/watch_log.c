@@ -25,6 +25,18 @@ void fx__watch_log(const fx_compiled *it, fx_log_level level, const char *format
     put_line(it, level, line);
 }
 
+void fx__watch_log_warnings(fx_compiled *it)
+{
+    fx_watch *w = it->watch;
+    int32_t n = fx_context_diag_count(it->context);
+    if (w->n_diags > n) w->n_diags = n; /* some were taken back */
+    for (; w->n_diags < n; w->n_diags++) {
+        fx_severity severity;
+        const char *text = fx_context_diag(it->context, w->n_diags, &severity);
+        if (text && severity == FX_WARNING) fx__watch_log(it, FX_LOG_WARNING, "%s", text);
+    }
+}
+
 static double took(const fx_compiled *it)
 {
     return fx__compile_now_ms() - it->watch->ms;

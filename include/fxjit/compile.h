@@ -80,7 +80,9 @@ typedef enum fx_stage_form { FX_STAGE_FX, FX_STAGE_CORE, FX_STAGE_PROGRAM, FX_ST
  * finished first; fx_emit_object does not ask while LLVM writes its object. */
 typedef bool (*fx_progress)(void *user, const char *phase, int32_t percent);
 
-/* Receives what was decided, a line without its end at a time. INFO: what each pass did; DEBUG: each decision. */
+/* Receives what was decided, a line without its end at a time, on the calling thread. WARNING: what a user may want to change, which
+ * is a node without compiled form, the interpreter in LLVM's place, and every warning that the context gets meanwhile; INFO: what
+ * each pass did, too; DEBUG: each decision, too. */
 typedef enum fx_log_level { FX_LOG_NONE, FX_LOG_WARNING, FX_LOG_INFO, FX_LOG_DEBUG } fx_log_level;
 typedef void (*fx_log)(void *user, fx_log_level level, const char *line);
 
@@ -113,7 +115,8 @@ typedef struct fx_compile_options {
     fx_log log;             /* NULL: standard error */
     void *log_user;
     uint32_t dump;              /* FX_DUMP_*; 0: FXJIT_DUMP=fx,core,program,llvm,asm,obj or all */
-    const char *dump_directory; /* numbered files NNN-PASS.EXT in a new folder of this name; NULL: FXJIT_DUMP_DIR, else fxjit-dump */
+    const char *dump_directory; /* numbered files NNN-PASS.EXT in a new folder of this name; NULL: FXJIT_DUMP_DIR, else fxjit-dump.
+                                 * What cannot be written ends the compilation: FX_E_IO */
     fx_dump dump_text;          /* called instead of writing files */
     void *dump_user;
 } fx_compile_options;

@@ -500,6 +500,16 @@ last='FXJIT_DEBUG=perf fxjit run'
 mv "/tmp/perf-$pid.map" "$work/out"
 out '_wide_Conv_output_0'
 out 'fx_entry.run'
+last='perf'
+FXJIT_DEBUG=perf perf record -o "$work/perf.data" "$fxjit" bench --threads 1 --seconds 0.5 --engine compiled \
+    "$data/convnet/model.onnx" >"$work/recorded" 2>&1
+if [ -s "$work/perf.data" ]; then
+    perf report -i "$work/perf.data" --stdio --sort symbol >"$work/recorded" 2>"$work/err"
+    checks=$((checks + 1))
+    grep -q '\[\.\] k[0-9]*__wide_Conv_output_0' "$work/recorded" || fail "perf names no kernel"
+else
+    echo 'perf is not installed or may not count here: whether it names generated code is not tested'
+fi
 if ! command -v gdb >/dev/null; then
     echo 'gdb is not installed: whether it names generated code is not tested'
 elif ldd "$fxjit" | grep -q libasan; then

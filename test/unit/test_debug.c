@@ -84,7 +84,7 @@ START_TEST(the_environment_asks_for_it)
     unsigned long begin, bytes;
     fx_probe p = fx_probe_text(lines, false);
     snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
-    static const char *const words[] = {"", "perfect", "gdb", "perf", "gdb,perf"};
+    static const char *const words[] = {"", ",", "gdb", "perf", "gdb,perf"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         unlink(path);
         setenv("FXJIT_DEBUG", words[i], 1);

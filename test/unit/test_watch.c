@@ -4,10 +4,13 @@
 #include "fxjit/fxjit.h"
 #include "harness.h"
 #include "ir/arena.h"
+#include "ir/graph.h"
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,6 +170,53 @@ START_TEST(each_compilation_has_a_folder)
 }
 END_TEST
 
+START_TEST(objects_are_dumped_too)
+{
+    setup s = begin("mlp");
+    char folder[] = "/tmp/fxjit-object-XXXXXX", path[64];
+    dumps d = {.n = 0};
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/net.o", folder);
+    fx_compile_options options = {.threads = 1, .dump = FX_DUMP_LLVM | FX_DUMP_ASM | FX_DUMP_OBJ, .dump_text = keep_dump, .dump_user = &d};
+    CHECK_OK(s.context, fx_emit_object(s.module, NULL, 0, &options, NULL, path));
+    ck_assert_int_gt(count_form(&d, FX_STAGE_LLVM), 1);
+    ck_assert_int_eq(count_form(&d, FX_STAGE_LLVM), count_form(&d, FX_STAGE_ASM));
+    ck_assert_int_eq(count_form(&d, FX_STAGE_OBJ), count_form(&d, FX_STAGE_ASM));
+    drop_dumps(&d);
+    ck_assert_int_eq(count_files(folder, true), 2);
+    end(&s);
+}
+END_TEST
+
+/* As on a full disk: the compilation ends, and no part of a file is left. */
+START_TEST(what_cannot_be_written_ends_it)
+{
+    setup s = begin("mlp");
+    char folder[] = "/tmp/fxjit-full-XXXXXX", path[64];
+    struct rlimit before, least;
+    fx_compiled *compiled;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/dump", folder);
+    fx_compile_options options = {.threads = 1, .dump = FX_DUMP_PROGRAM, .dump_directory = path};
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    least = before;
+    least.rlim_cur = 100;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &least), 0);
+    fx_status status = fx_compile(s.module, NULL, 0, &options, &compiled);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_eq(status, FX_E_IO);
+    CHECK_DIAG(s.context, "000-lower.program: File too large");
+    ck_assert_int_eq(count_files(path, true), 0);
+    rmdir(folder);
+    options.dump_directory = "/dev/null/dump";
+    fx_context_clear(s.context);
+    ck_assert_int_eq(fx_compile(s.module, NULL, 0, &options, &compiled), FX_E_IO);
+    CHECK_DIAG(s.context, "/dev/null/dump: Not a directory");
+    end(&s);
+}
+END_TEST
+
 /* ---- Log ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct lines {
@@ -197,6 +247,93 @@ START_TEST(decisions_are_logged)
     compile(&s, &(fx_compile_options){.threads = 1, .log = keep_line, .log_user = &none, .log_level = FX_LOG_WARNING});
     ck_assert_str_eq(none.text, "");
     end(&s);
+}
+END_TEST
+
+static const char with_call[] = "graph {\n  %x = placeholder \"x\" : f32[8]\n"
+                                "  %y = call_function \"torch.ops.aten.argsort.default\"(%x)\n  %output = output(%y)\n}\n";
+
+static setup begin_text(const char *text)
+{
+    setup s = {.context = fx_context_new()};
+    fx_graph *graph;
+    CHECK_OK(s.context, fx_graph_parse(s.context, "text", text, strlen(text), &graph));
+    s.module = fx__module_ensure(graph);
+    ck_assert_ptr_nonnull(s.module);
+    return s;
+}
+
+static int count_text(const char *text, const char *part)
+{
+    int n = 0;
+    while ((text = strstr(text, part))) n++, text++;
+    return n;
+}
+
+/* What compiling prints on standard error. */
+static void compile_printing(setup *s, const fx_compile_options *options, char *text, size_t bytes)
+{
+    FILE *file = tmpfile();
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    ck_assert(file && kept >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    compile(s, options);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    rewind(file);
+    text[fread(text, 1, bytes - 1, file)] = 0;
+    fclose(file);
+}
+
+/* Each once, whether it is the log's own or the context's; by the callback or by the environment. */
+START_TEST(warnings_are_logged_once)
+{
+    static const char fallback[] = "y (argsort) runs through its reference kernel", no_map[] = "perf will not know generated code";
+    setup s = begin_text(with_call);
+    char map[64], printed[4096];
+    lines l = {.text = ""};
+    snprintf(map, sizeof map, "/tmp/perf-%ld.map", (long)getpid());
+    unlink(map);
+    ck_assert_int_eq(mkdir(map, 0700), 0); /* a file of this name cannot be written */
+    fx_compile_options options = {.threads = 1, .perf_map = true, .log = keep_line, .log_user = &l, .log_level = FX_LOG_WARNING};
+    compile(&s, &options);
+    ck_assert_int_eq(l.n[FX_LOG_WARNING], 2);
+    ck_assert_int_eq(l.n[FX_LOG_INFO] + l.n[FX_LOG_DEBUG], 0);
+    ck_assert(count_text(l.text, fallback) == 1 && count_text(l.text, no_map) == 1);
+    ck_assert_int_eq(fx_context_diag_count(s.context), 1); /* the map's, where the caller finds it */
+    options.log = NULL;
+    options.log_level = FX_LOG_NONE;
+    for (int level = 0; level < 4; level++) {
+        setenv("FXJIT_LOG", (const char *[]){"none", "warning", "info", "debug"}[level], 1);
+        compile_printing(&s, &options, printed, sizeof printed);
+        ck_assert_int_eq(count_text(printed, fallback), level > 0);
+        ck_assert_int_eq(count_text(printed, no_map), level > 0);
+        ck_assert_int_eq(count_text(printed, "fxjit: plan: workspace"), level > 1);
+        ck_assert_int_eq(count_text(printed, "fxjit: spell: "), level > 2);
+    }
+    unsetenv("FXJIT_LOG");
+    rmdir(map);
+    end(&s);
+}
+END_TEST
+
+START_TEST(unknown_words_name_the_nearest)
+{
+    static const char *const rows[][3] = {
+        {"FXJIT_LOG", "inof", "FXJIT_LOG: 'inof' is none of none, warning, info and debug; did you mean 'info'?"},
+        {"FXJIT_DEBUG", "gdb,pref", "FXJIT_DEBUG: 'pref' is none of perf and gdb; did you mean 'perf'?"},
+        {"FXJIT_DUMP", "fx,asn", "is none of fx, core, program, llvm, asm, obj and all; did you mean 'asm'?"},
+        {"FXJIT_DUMP", "a word that is longer than any word has a right to be", "'a word that is longer than any ' is none of"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        setup s = begin("mlp");
+        setenv(rows[i][0], rows[i][1], 1);
+        ck_assert_int_eq(fx_compile(s.module, NULL, 0, NULL, &s.compiled), FX_E_ARG);
+        CHECK_DIAG(s.context, rows[i][2]);
+        unsetenv(rows[i][0]);
+        end(&s);
+    }
 }
 END_TEST
 
@@ -273,5 +410,5 @@ START_TEST(all_phases_are_told)
 }
 END_TEST
 
-FX_TESTS("watch", every_form_is_dumped, each_compilation_has_a_folder, decisions_are_logged, every_call_may_cancel,
-         all_phases_are_told)
+FX_TESTS("watch", every_form_is_dumped, each_compilation_has_a_folder, objects_are_dumped_too, what_cannot_be_written_ends_it,
+         decisions_are_logged, warnings_are_logged_once, unknown_words_name_the_nearest, every_call_may_cancel, all_phases_are_told)
