@@ -6,106 +6,84 @@
  *          fuse_tail.c). Repeats until nothing joins. Every neighbouring pair gets one record with the verdict.
  * Needs    lower: one kernel per node, values in buffers of their own, no slices yet.
  * Ensures  Same values to the bit; no step reads what a later one stores; values with other readers are still stored.
- * Cost     O(joins * steps). */
+ * Cost     A sweep asks each value of each step about its uses (uses.c), which are at hand; sweeps are few. */
 #include "passes/fuse.h"
 #include "passes/pass.h"
 #include "passes/steps.h"
+#include "passes/uses.h"
 #include <string.h>
 
-/* ---- Who uses what ------------------------------------------------------------------------------------------------------ */
+typedef struct fuser {
+    fx_program *program;
+    const fx_pass_options *options;
+    fx_arena *scratch;
+    fx_uses uses;
+    bool *kept; /* [n_buf] somebody else than the main block's steps knows it */
+    bool *gone; /* [steps] joined into another one: places stay while a sweep goes on */
+    bool record; /* the last sweep: pairs that stay apart are written down */
+} fuser;
 
-/* Uses of one buffer in the main block; nested steps count as their enclosing one. */
-typedef struct usage {
-    const fx_program *program;
-    int32_t root, now;
-    int32_t writers, readers, writer;  /* writer: the last step that writes it */
-    int32_t first_reader, last_reader; /* leaving out `ignore` */
-    int32_t ignore;
-} usage;
+/* ---- Steps and buffers ---------------------------------------------------------------------------------------------------- */
 
-static void count_use(void *user, int32_t buf, bool reads, bool writes)
+static bool find_kept(fuser *f)
 {
-    usage *u = user;
-    if (fx__buf_root(u->program, buf) != u->root) return;
-    if (writes) {
-        u->writers++;
-        u->writer = u->now;
+    const fx_program *program = f->program;
+    f->kept = FX_NEW_ARRAY(f->scratch, bool, program->n_buf + 1);
+    if (!f->kept) return false;
+    for (int32_t i = 0; i < program->n_writeback; i++) f->kept[program->writeback[i].from] = f->kept[program->writeback[i].to] = true;
+    for (int32_t i = 0; i < program->n_buf; i++) {
+        int32_t parent = program->buf[i].parent;
+        if (parent >= 0) f->kept[i] = f->kept[parent] = true;
+        if (program->buf[i].role != FX_BUF_TEMP) f->kept[i] = true;
     }
-    if (!reads || u->now == u->ignore) return;
-    if (u->readers++ == 0) u->first_reader = u->now;
-    u->last_reader = u->now;
+    return true;
 }
 
-static void count_block(usage *u, const fx_block *block)
+static bool open_steps(fuser *f)
 {
-    for (int b = 0; b < block->n; b++) {
-        fx__step_uses(u->program, &block->step[b], count_use, u);
-        for (int i = 0; i < 2; i++) count_block(u, &block->step[b].body[i]);
-    }
+    f->gone = FX_NEW_ARRAY(f->scratch, bool, f->program->steps.n + 1);
+    return f->gone && fx__uses_open(f->program, f->scratch, &f->uses);
 }
 
-/* Uses in the steps [begin, end), leaving out those by step `ignore` (-1: none) to read. */
-static usage find_usage_in(const fx_program *program, int32_t buf, int32_t ignore, int32_t begin, int32_t end)
+static void drop_gone(fuser *f)
 {
-    usage u = {.program = program,
-               .root = fx__buf_root(program, buf),
-               .writer = -1,
-               .first_reader = -1,
-               .last_reader = -1,
-               .ignore = ignore};
-    for (u.now = begin; u.now < end; u.now++) {
-        const fx_step *step = &program->steps.step[u.now];
-        fx__step_uses(program, step, count_use, &u);
-        for (int i = 0; i < 2; i++) count_block(&u, &step->body[i]);
-    }
-    return u;
-}
-
-static usage find_usage(const fx_program *program, int32_t buf, int32_t ignore)
-{
-    return find_usage_in(program, buf, ignore, 0, program->steps.n);
-}
-
-static bool is_kept(const fx_program *program, int32_t buf)
-{
-    if (program->buf[buf].role != FX_BUF_TEMP) return true;
-    for (int32_t i = 0; i < program->n_writeback; i++)
-        if (program->writeback[i].from == buf || program->writeback[i].to == buf) return true;
-    for (int32_t i = 0; i < program->n_buf; i++)
-        if (program->buf[i].parent == buf) return true;
-    return program->buf[buf].parent >= 0;
+    fx_block *block = &f->program->steps;
+    int32_t n = 0;
+    for (int32_t i = 0; i < block->n; i++)
+        if (!f->gone[i]) block->step[n++] = block->step[i];
+    block->n = n;
 }
 
 /* ---- Where the joined step stands ----------------------------------------------------------------------------------------- */
 
 /* At the consumer's place: nobody between the two reads what the producer stores, or writes (a loop may) what it reads. */
-static bool may_sink(const fx_program *program, int32_t from, int32_t to)
+static bool may_sink(const fuser *f, int32_t from, int32_t to)
 {
-    const fx_step *step = &program->steps.step[from];
-    const fx_kernel *kernel = program->kernel[step->kernel];
+    const fx_step *step = &f->program->steps.step[from];
+    const fx_kernel *kernel = f->program->kernel[step->kernel];
     for (int a = 0; a < kernel->n_arg; a++) {
         if (kernel->arg[a].role == FX_ARG_LOCAL) continue;
-        if (find_usage_in(program, step->bind[a].buf, -1, from + 1, to).writers > 0) return false;
+        if (fx__places_within(fx__uses_writes(&f->uses, step->bind[a].buf), from + 1, to)) return false;
         if (kernel->arg[a].role != FX_ARG_OUT) continue;
-        usage u = find_usage(program, step->bind[a].buf, to);
-        if (u.readers > 0 && u.first_reader < to) return false;
+        int32_t reader = fx__places_first(fx__uses_reads(&f->uses, step->bind[a].buf), to);
+        if (reader >= 0 && reader < to) return false;
     }
     return true;
 }
 
 /* At the producer's place: everything else the consumer reads is there already, and nobody between uses what it stores. */
-static bool may_rise(const fx_program *program, int32_t from, int32_t to)
+static bool may_rise(const fuser *f, int32_t from, int32_t to)
 {
-    const fx_step *step = &program->steps.step[to];
-    const fx_kernel *kernel = program->kernel[step->kernel];
+    const fx_step *step = &f->program->steps.step[to];
+    const fx_kernel *kernel = f->program->kernel[step->kernel];
     for (int a = 0; a < kernel->n_arg; a++) {
         if (kernel->arg[a].role == FX_ARG_LOCAL) continue;
+        const fx_places *writes = fx__uses_writes(&f->uses, step->bind[a].buf);
         if (kernel->arg[a].role != FX_ARG_OUT) {
-            if (find_usage(program, step->bind[a].buf, -1).writer > from) return false;
+            if (fx__places_last(writes) > from) return false;
             continue;
         }
-        usage u = find_usage_in(program, step->bind[a].buf, -1, from, to);
-        if (u.readers > 0 || u.writers > 0) return false;
+        if (fx__places_within(writes, from, to) || fx__places_within(fx__uses_reads(&f->uses, step->bind[a].buf), from, to)) return false;
     }
     return true;
 }
@@ -142,25 +120,22 @@ static bool merge_nodes(fx_program *program, const fx_step *first, const fx_step
     return true;
 }
 
-/* Puts the joined kernel at the consumer's or the producer's place and removes the other step. */
-static fx_status replace_steps(const fx_pair *pair, fx_bound *joined, bool sink)
+/* Puts the joined kernel at the consumer's or the producer's place; the other step is gone. */
+static fx_status replace_steps(fuser *f, const fx_pair *pair, fx_bound *joined, bool sink)
 {
-    fx_program *program = pair->program;
+    fx_program *program = f->program;
     fx_step step = {.kind = FX_STEP_RUN, .cond = -1};
+    int32_t stays = sink ? pair->to : pair->from, goes = sink ? pair->from : pair->to;
     if (!merge_nodes(program, &program->steps.step[pair->from], &program->steps.step[pair->to], &step)) return FX_E_OOM;
     memcpy(step.bind, joined->bind, sizeof step.bind);
     step.kernel = fx__program_add_kernel(program, joined->kernel);
     if (step.kernel < 0) return FX_E_OOM;
-    program->steps.step[sink ? pair->to : pair->from] = step;
-    fx__block_remove(&program->steps, sink ? pair->from : pair->to);
-    return FX_OK;
+    fx__uses_remove(&f->uses, stays);
+    fx__uses_remove(&f->uses, goes);
+    program->steps.step[stays] = step;
+    f->gone[goes] = true;
+    return fx__uses_add(&f->uses, stays) ? FX_OK : FX_E_OOM;
 }
-
-typedef struct fuser {
-    fx_program *program;
-    const fx_pass_options *options;
-    bool record; /* the last sweep: pairs that stay apart are written down */
-} fuser;
 
 /* Pairs that stay apart are known in the last sweep. */
 static fx_status note(const fuser *f, const fx_pair *pair, fx_verdict verdict)
@@ -195,15 +170,15 @@ static fx_status join(fuser *f, fx_pair *pair, bool *out_joined)
     bool run = program->steps.step[pair->from].kind == FX_STEP_RUN && program->steps.step[pair->to].kind == FX_STEP_RUN;
     pair->producer = run ? program->kernel[program->steps.step[pair->from].kernel] : NULL;
     pair->consumer = run ? program->kernel[program->steps.step[pair->to].kernel] : NULL;
-    bool sink = run && may_sink(program, pair->from, pair->to), rise = run && !sink && may_rise(program, pair->from, pair->to);
+    bool sink = run && may_sink(f, pair->from, pair->to), rise = run && !sink && may_rise(f, pair->from, pair->to);
     fx_bound joined = {.program = program};
-    pair->sole = !is_kept(program, pair->buf) && find_usage(program, pair->buf, pair->to).readers == 0;
+    pair->sole = !f->kept[pair->buf] && fx__places_first(fx__uses_reads(&f->uses, pair->buf), pair->to) < 0;
     fx_verdict verdict = check_pair(f, pair, sink, rise);
     if (verdict == FX_WHY_COUNT) verdict = try_rules(pair, pair->sole, &joined);
     *out_joined = fx__fuse_joined(verdict);
     if (*out_joined) pair->because = fx__fuse_rounding(pair, f->options->target && f->options->target->has_fma);
     FX_TRY(note(f, pair, verdict));
-    return *out_joined ? replace_steps(pair, &joined, sink) : FX_OK;
+    return *out_joined ? replace_steps(f, pair, &joined, sink) : FX_OK;
 }
 
 static int find_arg(const fx_program *program, const fx_step *step, int32_t buf, bool out)
@@ -237,32 +212,44 @@ static fx_status join_inputs(fuser *f, int32_t to, bool *out_joined)
     if (program->steps.step[to].kind == FX_STEP_ASSERT) return FX_OK; /* of the node that made its condition */
     fx__step_uses(program, &program->steps.step[to], collect_input, &in);
     for (int i = 0; i < in.n && !*out_joined; i++) {
-        usage u = find_usage(program, in.buf[i], -1);
-        fx_pair pair = {.program = program, .from = u.writer, .to = to, .buf = in.buf[i]};
-        if (u.writer < 0 || u.writer >= to) continue;
-        pair.from_arg = find_arg(program, &program->steps.step[u.writer], in.buf[i], true);
+        const fx_places *writes = fx__uses_writes(&f->uses, in.buf[i]);
+        int32_t n_writes = writes->n, writer = fx__places_last(writes);
+        fx_pair pair = {.program = program, .from = writer, .to = to, .buf = in.buf[i]};
+        if (writer < 0 || writer >= to) continue;
+        pair.from_arg = find_arg(program, &program->steps.step[writer], in.buf[i], true);
         pair.to_arg = find_arg(program, &program->steps.step[to], in.buf[i], false);
-        if (u.writers != 1 && f->record) {
+        if (n_writes != 1 && f->record) {
             pair.because = "several kernels write parts of the value";
             FX_TRY(fx__fuse_note(&pair, FX_WHY_ORDER));
         }
-        if (u.writers != 1 || pair.from_arg < 0 || pair.to_arg < 0) continue;
+        if (n_writes != 1 || pair.from_arg < 0 || pair.to_arg < 0) continue;
         FX_TRY(join(f, &pair, out_joined));
     }
     return FX_OK;
 }
 
-/* One sweep. After a join the sweep goes on at the earlier of the two places, where more may join now. */
+/* The last step before `to` that is there, or `to` itself. */
+static int32_t step_back(const fuser *f, int32_t to)
+{
+    int32_t at = to;
+    while (at > 0 && f->gone[at]) at--;
+    return at;
+}
+
+/* One sweep. After a join the sweep goes on at the joined step, or just before the place that became free, where more may join now. */
 static fx_status sweep(fuser *f, bool *out_joined)
 {
+    if (!open_steps(f)) return FX_E_OOM;
     for (int32_t to = 0; to < f->program->steps.n; to++) {
         bool joined = false;
+        if (f->gone[to]) continue;
         FX_TRY(fx__tick(f->program->context));
         FX_TRY(join_inputs(f, to, &joined));
         if (!joined) continue;
         *out_joined = true;
-        to = to >= 2 ? to - 2 : -1;
+        to = step_back(f, to) - 1;
     }
+    drop_gone(f);
     return FX_OK;
 }
 
@@ -288,18 +275,26 @@ static bool drop_store(fx_program *program, fx_step *step, int arg)
     return step->kernel >= 0;
 }
 
-static fx_status drop_dead_stores(fx_program *program)
+static fx_status drop_dead_stores_of(fuser *f, int32_t at)
 {
-    for (int32_t i = 0; i < program->steps.n; i++) {
-        fx_step *step = &program->steps.step[i];
-        FX_TRY(fx__tick(program->context));
-        if (step->kind != FX_STEP_RUN) continue;
-        for (int a = program->kernel[step->kernel]->n_arg - 1; a >= 0; a--) {
-            const fx_kernel *kernel = program->kernel[step->kernel];
-            if (a >= kernel->n_arg || kernel->arg[a].role != FX_ARG_OUT || is_kept(program, step->bind[a].buf)) continue;
-            usage u = find_usage(program, step->bind[a].buf, -1);
-            if (u.readers == 0 && u.writers == 1 && !drop_store(program, step, a)) return FX_E_OOM;
-        }
+    fx_program *program = f->program;
+    fx_step *step = &program->steps.step[at];
+    fx__uses_remove(&f->uses, at); /* while it changes: whoever is left is somebody else */
+    for (int a = program->kernel[step->kernel]->n_arg - 1; a >= 0; a--) {
+        const fx_kernel *kernel = program->kernel[step->kernel];
+        if (a >= kernel->n_arg || kernel->arg[a].role != FX_ARG_OUT || f->kept[step->bind[a].buf]) continue;
+        bool alone = fx__uses_reads(&f->uses, step->bind[a].buf)->n == 0 && fx__uses_writes(&f->uses, step->bind[a].buf)->n == 0;
+        if (alone && !drop_store(program, step, a)) return FX_E_OOM;
+    }
+    return fx__uses_add(&f->uses, at) ? FX_OK : FX_E_OOM;
+}
+
+static fx_status drop_dead_stores(fuser *f)
+{
+    if (!open_steps(f)) return FX_E_OOM;
+    for (int32_t i = 0; i < f->program->steps.n; i++) {
+        FX_TRY(fx__tick(f->program->context));
+        if (f->program->steps.step[i].kind == FX_STEP_RUN) FX_TRY(drop_dead_stores_of(f, i));
     }
     return FX_OK;
 }
@@ -317,19 +312,27 @@ static fx_status join_rows(const fuser *f)
     return FX_OK;
 }
 
+static fx_status fuse(fuser *f)
+{
+    if (!find_kept(f)) return FX_E_OOM;
+    for (bool joined = true; joined;) {
+        joined = false;
+        FX_TRY(sweep(f, &joined));
+    }
+    bool none = false;
+    f->record = true;
+    FX_TRY(sweep(f, &none));
+    FX_TRY(drop_dead_stores(f));
+    return join_rows(f);
+}
+
 fx_status fx__pass_fuse(fx_program *program, const fx_pass_options *options)
 {
     fx_pass_options own = *options;
     own.no_fusion = own.no_fusion || own.precision == FX_PRECISION_STRICT; /* a stored value is rounded, and met by no other node */
-    fuser f = {.program = program, .options = &own};
-    for (bool joined = true; joined;) {
-        joined = false;
-        FX_TRY(sweep(&f, &joined));
-    }
-    bool none = false;
-    f.record = true;
-    FX_TRY(sweep(&f, &none));
-    FX_TRY(drop_dead_stores(program));
-    FX_TRY(join_rows(&f));
-    return fx__kir_tidy(program);
+    fuser f = {.program = program, .options = &own, .scratch = fx__arena_new(program->context)};
+    if (!f.scratch) return FX_E_OOM;
+    fx_status status = fuse(&f);
+    fx__arena_free(f.scratch);
+    return status == FX_OK ? fx__kir_tidy(program) : status;
 }
