@@ -74,11 +74,14 @@ fx_status fx__run_profiled(const fx_compiled *compiled, fx_context *context, con
 /* frontend/state.c: takes the module's values and makes the graph's own state. */
 fx_status fx__state_collect(fx_compiled *it);
 void fx__state_drop(fx_compiled *it);
+/* Whether the state was made for this graph; graphs without state take any. */
+bool fx__state_fits(const fx_compiled *it, const fx_state *state);
 /* Finds a buffer of a state for the interpreter; an fx_interp_lookup. */
 fx_tensor *fx__state_lookup(void *user, const char *path);
 
 /* frontend/native.c */
 fx_signature fx__native_signature(const fx_compiled *it);
+bool fx__native_is_keyword(const char *name); /* of C or C++ */
 fx_status fx__native_prototype(fx_compiled *it, const char *symbol, bool weights, fx_text *text);
 
 /* runtime clock in milliseconds */

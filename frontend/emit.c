@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frontend/emit.c: ahead of time: an object file, its header, and the weights inside the object or in a file beside it. All files
  * are written under temporary names and renamed at the end, so that a failure leaves nothing half-written. */
+#include "frontend/replace.h"
 #include "frontend/watch.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MAX_FILES = 3 };
-
-typedef struct output_file {
-    char *path, *temporary;
-} output_file;
 
 typedef struct emission {
     fx_compiled *it;
@@ -19,7 +14,8 @@ typedef struct emission {
     const char *path;
     char *symbol;
     bool weights_in_file;
-    output_file file[MAX_FILES];
+    char *file_path[MAX_FILES];
+    fx_replacement file[MAX_FILES];
     int32_t n_files;
 } emission;
 
@@ -39,7 +35,7 @@ static char *symbol_of(const char *name)
     char *symbol = malloc(bytes + 4);
     if (!symbol) return NULL;
     char *to = symbol;
-    if (!*name || (*name >= '0' && *name <= '9')) to = stpcpy(symbol, "fx_");
+    if (!*name || (*name >= '0' && *name <= '9') || fx__native_is_keyword(name)) to = stpcpy(symbol, "fx_");
     for (const char *c = name; *c; c++) {
         char one[2] = {*c, 0};
         *to++ = strspn(one, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ? *c : '_';
@@ -65,34 +61,24 @@ static char *sibling(const char *path, const char *suffix)
 static fx_status write_file(emission *e, FX_TAKES char *path, const void *data, size_t bytes)
 {
     if (!path) return fx__diag_oom(e->context);
-    output_file *file = &e->file[e->n_files++];
-    file->path = path;
-    file->temporary = malloc(strlen(path) + 16);
-    if (!file->temporary) return fx__diag_oom(e->context);
-    sprintf(file->temporary, "%s.%ld", path, (long)getpid() % 100000000);
-    FILE *out = fopen(file->temporary, "wb");
-    bool ok = out && fwrite(data, 1, bytes, out) == bytes;
-    if (out) ok = fclose(out) == 0 && ok;
-    return ok ? FX_OK : fx__diag(e->context, FX_E_IO, NULL, "cannot write %s: %s", path, strerror(errno));
+    fx_replacement *file = &e->file[e->n_files];
+    e->file_path[e->n_files++] = path;
+    FX_TRY(fx__replace_open(e->context, path, file));
+    fwrite(data, 1, bytes, file->out);
+    return fx__replace_close(e->context, file);
 }
 
 static fx_status rename_all(emission *e)
 {
-    for (int32_t i = 0; i < e->n_files; i++) {
-        if (rename(e->file[i].temporary, e->file[i].path) != 0)
-            return fx__diag(e->context, FX_E_IO, NULL, "cannot write %s: %s", e->file[i].path, strerror(errno));
-        free(e->file[i].temporary);
-        e->file[i].temporary = NULL;
-    }
+    for (int32_t i = 0; i < e->n_files; i++) FX_TRY(fx__replace_commit(e->context, &e->file[i]));
     return FX_OK;
 }
 
 static void drop_files(emission *e)
 {
     for (int32_t i = 0; i < e->n_files; i++) {
-        if (e->file[i].temporary) unlink(e->file[i].temporary);
-        free(e->file[i].temporary);
-        free(e->file[i].path);
+        fx__replace_drop(&e->file[i]);
+        free(e->file_path[i]);
     }
     free(e->symbol);
 }
@@ -107,6 +93,14 @@ static void put_upper(fx_text *text, const char *name)
     }
 }
 
+/* A name in a comment ends neither the line nor the comment. */
+static void put_words(fx_text *text, const char *words)
+{
+    char last = ' ';
+    for (const char *c = words; *c; last = *c++)
+        fx__text_put(text, (unsigned char)*c < ' ' || (*c == '/' && last == '*') || (*c == '*' && last == '/') ? " " : c, 1);
+}
+
 static void put_state(fx_text *text, const emission *e)
 {
     const fx_compiled *it = e->it;
@@ -116,7 +110,9 @@ static void put_state(fx_text *text, const emission *e)
     fx__text_append(text, "_STATE_BYTES ((size_t)%lld) /* 64-byte aligned; begins as a copy of %s_state */\n",
                     (long long)it->program->state_bytes, e->symbol);
     for (int32_t i = 0; i < it->n_state; i++) {
-        fx__text_append(text, "/*   at %lld  %s: ", (long long)it->state_entry[i].offset, it->state_entry[i].path);
+        fx__text_append(text, "/*   at %lld  ", (long long)it->state_entry[i].offset);
+        put_words(text, it->state_entry[i].path);
+        fx__text_append(text, ": ");
         fx__type_print(text, it->program->dims, &it->state_entry[i].type);
         fx__text_append(text, " */\n");
     }
@@ -127,8 +123,9 @@ static void put_interface(fx_text *text, const fx_compiled *it)
     for (int32_t i = 0; i < it->n_input + it->n_output; i++) {
         bool input = i < it->n_input;
         int32_t index = input ? i : i - it->n_input;
-        fx__text_append(text, " *   %s%d  %s: ", input ? "in" : "out", (int)index,
-                        input ? it->input_name[index] : it->output_name[index]);
+        fx__text_append(text, " *   %s%d  ", input ? "in" : "out", (int)index);
+        put_words(text, input ? it->input_name[index] : it->output_name[index]);
+        fx__text_append(text, ": ");
         fx__type_print(text, it->program->dims, input ? &it->input[index] : &it->output[index]);
         fx__text_append(text, "\n");
     }
@@ -139,9 +136,7 @@ static void put_assertions(fx_text *text, const fx_compiled *it)
     if (it->n_assertion) fx__text_append(text, " *\n * FX_E_GUARD (%d) where one of these fails:\n", (int)FX_E_GUARD);
     for (int32_t i = 0; i < it->n_assertion; i++) {
         fx__text_append(text, " *   %d  ", (int)i + 1);
-        char last = ' ';
-        for (const char *c = it->assertion[i]->message; *c; last = *c++) /* the words end neither the line nor the comment */
-            fx__text_put(text, *c == '\n' || (*c == '/' && last == '*') ? " " : c, 1);
+        put_words(text, it->assertion[i]->message);
         fx__text_append(text, "\n");
     }
 }
@@ -149,8 +144,9 @@ static void put_assertions(fx_text *text, const fx_compiled *it)
 static fx_status header_text(emission *e, fx_text *text)
 {
     fx_compiled *it = e->it;
-    fx__text_append(text, "/* %s, compiled ahead of time by fxjit %s for %s %s.\n *\n", fx_module_name(it->module), fx_version(),
-                    it->target.triple, it->target.cpu);
+    fx__text_append(text, "/* ");
+    put_words(text, fx_module_name(it->module));
+    fx__text_append(text, ", compiled ahead of time by fxjit %s for %s %s.\n *\n", fx_version(), it->target.triple, it->target.cpu);
     put_interface(text, it);
     put_assertions(text, it);
     fx__text_append(text,
@@ -240,7 +236,8 @@ fx_status fx_emit_object(fx_module *module, const fx_tensor *example_inputs, int
                          const fx_emit_options *emit_options, const char *path)
 {
     const char *symbol = emit_options ? emit_options->symbol : NULL;
-    if (symbol && !is_identifier(symbol)) return fx__diag(module->context, FX_E_ARG, NULL, "`%s` is no C identifier", symbol);
+    if (symbol && (!is_identifier(symbol) || fx__native_is_keyword(symbol)))
+        return fx__diag(module->context, FX_E_ARG, NULL, "`%s` is no C identifier", symbol);
     emission e = {.context = module->context, .path = path, .weights_in_file = emit_options && emit_options->weights_in_file};
     FX_TRY(fx__compile_prepare(module, example_inputs, n_inputs, options, &e.it));
     e.symbol = symbol ? strdup(symbol) : symbol_of(module->name);

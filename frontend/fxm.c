@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fxm.c: .fxm files: an archive of graph.json and weights.safetensors. Reading maps the file; the module's tensors lie in the
- * mapping, which goes with the module. Writing makes a temporary file beside the target and renames it at the end. */
+ * mapping, which goes with the module. */
 #include "frontend/fxm.h"
+#include "frontend/replace.h"
 #include "frontend/safetensors.h"
 #include "frontend/zip.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char graph_entry[] = "graph.json", weights_entry[] = "weights.safetensors";
 
@@ -221,25 +220,14 @@ static fx_status make_texts(collection *c, fx_module *module, fx_text *graph, fx
     return good ? FX_OK : fx__diag_failure(c->context, FX_E_ARG);
 }
 
-static FILE *open_temporary(const char *path)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    FILE *out = file < 0 ? NULL : fdopen(file, "wb");
-    if (file >= 0 && !out) close(file);
-    return out;
-}
-
 static fx_status write_file(collection *c, const fx_text *graph, const fx_text *header, const char *path)
 {
-    const char *temporary = fx__arena_format(c->arena, "%s.%ld.%llx", path, (long)getpid(), (unsigned long long)(uintptr_t)c);
-    if (!temporary) return FX_E_OOM;
-    FILE *out = open_temporary(temporary);
-    if (!out) return fx__diag(c->context, FX_E_IO, NULL, "cannot write %s: %s", path, strerror(errno));
-    fx_status status = write_entries(c, out, graph, header, path);
-    bool closed = fclose(out) == 0;
-    if (status == FX_OK && (!closed || rename(temporary, path) != 0))
-        status = fx__diag(c->context, FX_E_IO, NULL, "cannot write %s: %s", path, strerror(errno));
-    if (status != FX_OK) unlink(temporary);
+    fx_replacement file;
+    fx_status status = fx__replace_open(c->context, path, &file);
+    if (status == FX_OK) status = write_entries(c, file.out, graph, header, path);
+    if (status == FX_OK) status = fx__replace_close(c->context, &file);
+    if (status == FX_OK) status = fx__replace_commit(c->context, &file);
+    fx__replace_drop(&file);
     return status;
 }
 

@@ -43,6 +43,40 @@ static const char *c_type(fx_dtype dtype)
     return names[dtype];
 }
 
+bool fx__native_is_keyword(const char *name)
+{
+    static const char *const words[] = {
+        "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
+        "char16_t", "char32_t", "char8_t", "class", "compl", "concept", "const", "const_cast", "consteval", "constexpr",
+        "constinit", "continue", "co_await", "co_return", "co_yield", "decltype", "default", "delete", "do", "double",
+        "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if",
+        "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or",
+        "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires", "restrict", "return", "short",
+        "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this", "thread_local",
+        "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "typeof_unqual", "union", "unsigned", "using",
+        "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i], name) == 0) return true;
+    return false;
+}
+
+/* "in0_x" and its like. */
+static bool is_numbered(const char *name, const char *kind)
+{
+    size_t n = strlen(kind);
+    return strncmp(name, kind, n) == 0 && name[n] >= '0' && name[n] <= '9';
+}
+
+/* Sizes have the names of their symbols, but for those that mean something else in a prototype. */
+static void put_size_name(fx_text *text, const char *name, int32_t index)
+{
+    static const char *const taken[] = {"workspace", "weights", "state", "int32_t", "int64_t", "NULL"};
+    bool is_taken = fx__native_is_keyword(name) || is_numbered(name, "in") || is_numbered(name, "out") || is_numbered(name, "dim");
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) is_taken = is_taken || strcmp(taken[i], name) == 0;
+    if (is_taken) fx__text_append(text, "dim%d_", (int)index);
+    fx__text_append(text, "%s", name);
+}
+
 /* A parameter name: letters, digits and underscores, unique by its position. */
 static void put_name(fx_text *text, const char *name, const char *kind, int32_t index)
 {
@@ -76,8 +110,11 @@ fx_status fx__native_prototype(fx_compiled *it, const char *symbol, bool weights
         put_parameter(text, &it->output[i], it->output_name[i], "out", i, false);
         fx__text_put(text, ", ", 2);
     }
-    for (int32_t i = 0; i < fx__dims_param_count(it->program->dims); i++)
-        fx__text_append(text, "int64_t %s, ", fx__dims_sym(it->program->dims, i)->name);
+    for (int32_t i = 0; i < fx__dims_param_count(it->program->dims); i++) {
+        fx__text_append(text, "int64_t ");
+        put_size_name(text, fx__dims_sym(it->program->dims, i)->name, i);
+        fx__text_append(text, ", ");
+    }
     fx__text_append(text, "void *restrict workspace%s%s)", weights ? ", const void *weights" : "",
                     it->n_state > 0 ? ", void *restrict state" : "");
     return text->failed ? FX_E_OOM : FX_OK;

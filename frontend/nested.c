@@ -97,13 +97,12 @@ static const fx_node *next_input(const fx_node *node)
     return node;
 }
 
-/* The leaves of argument d are inputs d_1, d_2, ... */
+/* The leaves of argument d are inputs d_1, d_2, ...; this is the first one's. An argument that is not nested keeps its name. */
 static const char *argument_name(const places *p, const fx_node *input)
 {
-    size_t bytes = strlen(input->target), word = bytes;
-    while (word && strchr("0123456789", input->target[word - 1])) word--;
-    bool is_numbered = word > 1 && word < bytes && input->target[word - 1] == '_';
-    return fx__arena_copy(p->arena, input->target, is_numbered ? word - 1 : bytes);
+    size_t bytes = strlen(input->target);
+    bool is_first = bytes > 2 && strcmp(input->target + bytes - 2, "_1") == 0;
+    return fx__arena_copy(p->arena, input->target, is_first ? bytes - 2 : bytes);
 }
 
 /* Python's `self` stands before the arguments of a method. */

@@ -261,6 +261,7 @@ fx_status fx_tensor_save_npy(fx_context *context, const char *path, const fx_ten
 {
     if (!tensor || tensor->rank < 0 || tensor->rank > FX_RANK || !code_of(tensor->dtype) || fx_tensor_bytes(tensor) < 0)
         return fx__diag(context, FX_E_ARG, NULL, "%s: not a tensor that .npy can hold", path);
+    if (!tensor->data && fx_tensor_elems(tensor) > 0) return fx__diag(context, FX_E_ARG, NULL, "%s: the tensor has no data", path);
     FILE *out = fopen(path, "wb");
     if (!out) return fx__diag(context, FX_E_IO, NULL, "%s: cannot write: %s", path, strerror(errno));
     write_header(out, tensor);

@@ -387,6 +387,7 @@ static fx_status run_all(const fx_compiled *compiled, fx_state *state, fx_contex
                          fx_tensor *outputs, int32_t n_outputs, fx_rt_profile *profile)
 {
     FX_TRY(check_count(compiled, context, n_inputs, n_outputs));
+    if (!fx__state_fits(compiled, state)) return complain(context, FX_E_ARG, "the state is another compiled graph's");
     run r;
     /* Only the spare workspace behind the const changes, atomically. */
     fx_status status = run_init(&r, (fx_compiled *)(uintptr_t)compiled, context, outputs);

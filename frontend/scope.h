@@ -27,6 +27,7 @@ typedef struct fx_scope_level {
 typedef struct fx_scope_wrapped {
     fx_wrapped function; /* target interned, constants NULL */
     fx_node *call;
+    const char *path; /* of the module around it, interned */
     int32_t n_inputs, n_outputs;
 } fx_scope_wrapped;
 

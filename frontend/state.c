@@ -113,6 +113,11 @@ void *fx_state_data(fx_state *state)
     return state->data;
 }
 
+bool fx__state_fits(const fx_compiled *it, const fx_state *state)
+{
+    return !state || it->n_state == 0 || state->compiled == it;
+}
+
 fx_tensor *fx__state_lookup(void *user, const char *path)
 {
     fx_state *state = user;

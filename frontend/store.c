@@ -53,8 +53,10 @@ void fx__store_free(fx_store *store)
 
 static block *new_block(fx_store *store)
 {
-    store->blocks = fx__arena_grow(store->arena, store->blocks, &store->capacity, store->count, sizeof *store->blocks);
-    return store->blocks ? &store->blocks[store->count] : NULL;
+    block *grown = fx__arena_grow(store->arena, store->blocks, &store->capacity, store->count, sizeof *grown);
+    if (!grown) return NULL;
+    store->blocks = grown;
+    return &grown[store->count];
 }
 
 static fx_status io_error(fx_store *store, const char *path, const char *what)

@@ -310,7 +310,9 @@ fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_
     fx_scope_entry item = {.node = record(scope, op, args, n_args, loc)};
     if (!item.node) return FX_NO_VALUE;
     if (!scope->tracing && !fx__scope_compute(scope, item.node, &item)) return FX_NO_VALUE;
-    return fx__scope_add(scope, &item);
+    fx_value value = fx__scope_add(scope, &item);
+    if (!fx_value_ok(value) && item.owned) fx_tensor_release(&item.tensor);
+    return value;
 }
 
 /* ---- Ending a trace ----------------------------------------------------------------------------------------------------- */

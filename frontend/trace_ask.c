@@ -4,6 +4,7 @@
 #include "frontend/scope.h"
 #include "fxjit/ops.h"
 #include <math.h>
+#include <string.h>
 
 void fx_trace_set_answer(fx_scope *scope, fx_answer answer, void *user)
 {
@@ -59,9 +60,21 @@ double fx_value_item_at(fx_value value, const char *file, int32_t line)
     return known ? number : (double)NAN;
 }
 
+/* Wide integers are exact. */
+static bool read_wide(fx_value value, int64_t *out)
+{
+    const fx_scope_entry *it = fx__scope_entry(value);
+    const fx_type *type = fx_value_type(value);
+    if (!it || value.scope->tracing || !type || type->dtype != FX_I64 || fx_tensor_elems(&it->tensor) != 1) return false;
+    memcpy(out, it->tensor.data, sizeof *out);
+    return true;
+}
+
 int64_t fx_value_int_at(fx_value value, const char *file, int32_t line)
 {
     double number;
+    int64_t wide;
+    if (read_wide(value, &wide)) return wide;
     ask(value, &(fx_loc){file, line, NULL}, "the integer",
         "compute with the value itself; a size comes from fx_value_type or fx_trace_symbol", &number);
     return isfinite(number) && fabs(number) < 0x1p63 ? (int64_t)number : 0;

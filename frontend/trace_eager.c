@@ -83,18 +83,11 @@ static bool check_result(const fx_node *node, const fx_type *self, const fx_type
     return same;
 }
 
-static bool overlaps(const fx_tensor *tensor)
-{
-    for (int32_t d = 0; d < tensor->rank; d++)
-        if (tensor->dim[d] > 1 && tensor->stride[d] == 0) return true;
-    return false;
-}
-
 /* Computed first, then written: the tensor may be among the inputs. */
 static bool write_now(fx_scope *scope, fx_node *pure, const fx_tensor *self)
 {
     fx_tensor inputs[EAGER_INPUTS], result = {0}, cast = {0}, to = *self;
-    if (overlaps(self)) {
+    if (fx__interp_overlaps(self)) {
         fx__diag_node(pure, FX_E_ALIAS, "%s", FX_OVERLAP_TEXT);
         return false;
     }

@@ -156,13 +156,24 @@ static bool is_symbolic(fx_value value)
     return false;
 }
 
+/* A leaf is traced once, for the types of its first call. */
+static bool fits_first_call(const fx_scope *scope, const char *path, const fx_value *inputs, int32_t n_inputs)
+{
+    const fx_module *first = fx_module_submodule(scope->module, path);
+    for (int32_t i = 0; first && i < n_inputs && i < fx_module_input_count(first); i++) {
+        const fx_type *known = fx_module_input_type(first, i), *type = fx_value_type(inputs[i]);
+        if (known && type && !fx__type_equal(known, type)) return false;
+    }
+    return true;
+}
+
 /* Sizes that are symbols of this trace mean nothing in another: such a module is traced through. */
 static bool is_leaf(const fx_scope *scope, const char *path, const fx_nn *module, const fx_value *inputs, int32_t n_inputs)
 {
     if (!scope->tracing || !scope->is_leaf || !scope->is_leaf(scope->is_leaf_user, path, module->class_name)) return false;
     for (int32_t i = 0; i < n_inputs; i++)
         if (is_symbolic(inputs[i])) return false;
-    return true;
+    return fits_first_call(scope, path, inputs, n_inputs);
 }
 
 fx_status fx_module_call(fx_scope *scope, const char *path, const fx_nn *module, const fx_value *inputs, int32_t n_inputs,

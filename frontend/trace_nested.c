@@ -14,7 +14,22 @@ static bool is_container(const fx_nest *nest)
 
 /* ---- Nesting as JSON --------------------------------------------------------------------------------------------------------- */
 
-/* A key that is no UTF-8 is an error. */
+static bool has_key(const fx_nest *items, int32_t n, const char *key)
+{
+    for (int32_t i = 0; i < n; i++)
+        if (strcmp(items[i].key, key) == 0) return true;
+    return false;
+}
+
+/* A key that is no UTF-8, or is there twice, is an error. */
+static bool put_key(fx_text *text, const fx_nest *dict, int32_t index)
+{
+    const char *key = dict->items[index].key;
+    if (!key || has_key(dict->items, index, key) || !fx__json_put_text(text, key)) return false;
+    fx__text_append(text, ":");
+    return true;
+}
+
 static bool put_spec(fx_text *text, const fx_nest *nest, int depth)
 {
     static const char *const word[] = {[FX_NEST_IS_LIST] = "list", [FX_NEST_IS_TUPLE] = "tuple", [FX_NEST_IS_DICT] = "dict"};
@@ -23,8 +38,7 @@ static bool put_spec(fx_text *text, const fx_nest *nest, int depth)
     fx__text_append(text, "{\"%s\":%c", word[nest->kind], is_dict ? '{' : '[');
     for (int32_t i = 0; i < nest->n && good; i++) {
         if (i) fx__text_append(text, ",");
-        if (is_dict) good = nest->items[i].key && fx__json_put_text(text, nest->items[i].key);
-        if (is_dict) fx__text_append(text, ":");
+        if (is_dict) good = put_key(text, nest, i);
         good = good && put_spec(text, &nest->items[i], depth + 1);
     }
     fx__text_append(text, "%c}", is_dict ? '}' : ']');
@@ -36,7 +50,7 @@ static fx_status note_argument(fx_scope *scope, const fx_nest *nest, const char 
     if (scope->arguments.data) fx__text_append(&scope->arguments, ",");
     scope->is_nested = scope->is_nested || is_container(nest);
     if (put_spec(&scope->arguments, nest, 0)) return FX_OK;
-    return fx__diag(scope->context, FX_E_ARG, NULL, "argument `%s`: an item of a dict without a key, or nested too deep", name);
+    return fx__diag(scope->context, FX_E_ARG, NULL, "argument `%s`: an item of a dict without a key of its own in UTF-8, or nested too deep", name);
 }
 
 void fx__scope_note_leaf(fx_scope *scope)
@@ -226,7 +240,7 @@ static fx_status set_output(fx_scope *scope, const fx_nest *output)
     fx__text_init(&spec, scope->context);
     bool good = put_spec(&spec, output, 0);
     fx_status status = keep_text(scope, &spec, &graph->out_spec);
-    if (!good) return fx__diag(scope->context, FX_E_ARG, NULL, "the output: an item of a dict without a key, or nested too deep");
+    if (!good) return fx__diag(scope->context, FX_E_ARG, NULL, "the output: an item of a dict without a key of its own in UTF-8, or nested too deep");
     flat f = {scope, FX_NEW_ARRAY(graph->arena, fx_attr, count_leaves(output) + 1), 0};
     if (status != FX_OK || !f.item) return FX_E_OOM;
     FX_TRY(build(&f, output, &value));

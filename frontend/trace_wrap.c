@@ -116,6 +116,27 @@ static bool same_types(const fx_scope_wrapped *entry, const fx_value *inputs)
     return true;
 }
 
+static const char *path_around(const fx_scope *scope)
+{
+    return fx__intern(scope->context, scope->level ? scope->level->path : "");
+}
+
+static bool reads_by_name(const fx_graph *body)
+{
+    FX_EACH_NODE(node, body)
+    {
+        if (node->opcode == FX_GET_ATTR || node->opcode == FX_CALL_MODULE) return true;
+        if (node->body && reads_by_name(node->body)) return true;
+    }
+    return false;
+}
+
+/* What a body reads by name is another module's elsewhere. */
+static bool means_the_same_here(const fx_scope *scope, const fx_scope_wrapped *entry)
+{
+    return entry->path == path_around(scope) || !reads_by_name(entry->call->body);
+}
+
 static const fx_scope_wrapped *find_call(const fx_scope *scope, const fx_wrapped *function, const fx_value *inputs,
                                          int32_t n_inputs, int32_t n_outputs)
 {
@@ -123,7 +144,7 @@ static const fx_scope_wrapped *find_call(const fx_scope *scope, const fx_wrapped
         const fx_scope_wrapped *entry = &scope->wrapped[i];
         bool same = strcmp(entry->function.target, function->target) == 0 && entry->function.forward == function->forward &&
                     entry->function.user == function->user && entry->n_inputs == n_inputs && entry->n_outputs == n_outputs;
-        if (same && !entry->call->erased && same_types(entry, inputs)) return entry;
+        if (same && !entry->call->erased && same_types(entry, inputs) && means_the_same_here(scope, entry)) return entry;
     }
     return NULL;
 }
@@ -138,7 +159,9 @@ static fx_status keep_call(fx_scope *scope, const fx_wrapped *function, fx_node 
         scope->cap_wrapped = capacity;
     }
     const fx_wrapped kept = {.target = call->target, .forward = function->forward, .user = function->user};
-    scope->wrapped[scope->n_wrapped++] = (fx_scope_wrapped){kept, call, n_inputs, n_outputs};
+    const char *path = path_around(scope);
+    if (!path) return FX_E_OOM;
+    scope->wrapped[scope->n_wrapped++] = (fx_scope_wrapped){kept, call, path, n_inputs, n_outputs};
     return FX_OK;
 }
 

@@ -36,6 +36,8 @@ fx_status fx__interp_fail(const fx_node *node, const fx_op *op, const fx_attr *b
  * moves them tells where the elements of its result lie in `base`: *out, unless no strides express it (false). */
 fx_status fx__interp_number_places(const fx_tensor *tensor, FX_GIVES fx_tensor *out);
 bool fx__interp_fit_view(const fx_tensor *places, const fx_tensor *base, fx_tensor *out);
+/* An expanded tensor, which cannot be written: elements share memory. */
+bool fx__interp_overlaps(const fx_tensor *tensor);
 
 /* Runs the reference kernel of a core graph's node: CALL steps. Touches no context, so any number of threads may do it at once.
  * in: tensors in the order in which the arguments name them, repetitions included; results: allocated. */

@@ -96,7 +96,6 @@ void fx__interp_value_lie_in(fx_interp_value *v, int32_t r, fx_interp_block *blo
 fx_status fx__interp_value_same(const fx_interp *it, fx_interp_value *v, const fx_interp_value *from, int32_t r);
 void fx__interp_value_free(fx_interp_value *v);
 fx_status fx__interp_add_errors(const fx_interp *it, fx_interp_value *v); /* of zero, for values without */
-bool fx__interp_overlaps(const fx_tensor *tensor);
 /* The module's tensor as the value of a get_attr node. */
 fx_status fx__interp_take_tensor(fx_interp *it, const fx_node *node, fx_interp_value *v);
 fx_status fx__interp_take_input(const fx_interp *it, fx_interp_value *v, const fx_tensor *input);

@@ -45,6 +45,12 @@ static fx_lvalue first_of(const lowering *l, const fx_node *node)
 /* ---- Inputs and constants
  * -------------------------------------------------------------------------------------------------------- */
 
+/* What a file says of the places where symbols are read is not believed. */
+static void unbind_symbols(fx_program *program)
+{
+    for (int32_t i = 0; i < fx__dims_sym_count(program->dims); i++) fx__dims_sym(program->dims, i)->input = -1;
+}
+
 /* A symbol is read where an input's size is the bare symbol for the first time. */
 static void bind_symbols(fx_program *program, const fx_type *type, int32_t input)
 {
@@ -451,6 +457,7 @@ fx_status fx__lower_graph(const fx_graph *graph, bool force_calls, fx_program **
     l.lower.context = graph->context;
     l.lower.program = program;
     fx__map_init(&l.lower.first, program->arena);
+    unbind_symbols(program);
     FX_EACH_NODE(node, graph)
     {
         if (l.status != FX_OK && !inputs_are_lowered(&l, node)) continue;

@@ -16,7 +16,8 @@ extern "C" {
  * as JSON: graph.json of an .fxm, or torch.fx nodes as {"nodes": [{"name", "op", "target", "args"}]}. All problems of the file are
  * reported together (FX_E_FORMAT, FX_E_IO, FX_E_TYPE, FX_E_OOM). Weights are mapped with the file, not copied. */
 FX_API fx_status fx_load(fx_context *context, const char *path, FX_GIVES fx_module **out);
-/* Writes a module with its submodules and tensors as .fxm. The file appears when it is whole; one that stands there is replaced.
+/* Writes a module with its submodules and tensors as .fxm. The file appears when it is whole; one that stands there is replaced, but
+ * no folder, device or pipe.
  * Tensors that share memory are written once. FX_E_ARG when a tensor has no data or a name is not UTF-8 (all are reported), FX_E_IO. */
 FX_API fx_status fx_module_save(fx_module *module, const char *path);
 /* The text of graph.json, with the keys of fx_module_save; freed with fx_text_free. NULL after a diagnostic. */
@@ -40,7 +41,8 @@ FX_API fx_status fx_load_fixed(fx_context *context, const char *path, const fx_f
 /* ONNX from memory; directory: where external weights lie (NULL: refused). */
 FX_API fx_status fx_import_onnx(fx_context *context, const void *data, size_t bytes, const char *name, const char *directory,
                                 FX_GIVES fx_module **out);
-/* NumPy .npy files. */
+/* NumPy .npy files. load: new memory (fx_tensor_release); FX_E_FORMAT, FX_E_IO, FX_E_OOM. save: any strides; FX_E_ARG for a tensor
+ * without data, FX_E_IO, after which the file may be there in part. */
 FX_API fx_status fx_tensor_load_npy(fx_context *context, const char *path, FX_GIVES fx_tensor *out);
 FX_API fx_status fx_tensor_save_npy(fx_context *context, const char *path, const fx_tensor *tensor);
 /* ONNX TensorProto files (.pb). name may be NULL; else it receives the tensor's name (freed with fx_text_free). */
@@ -164,8 +166,9 @@ FX_API const char *fx_compiled_state_path(const fx_compiled *compiled, int32_t i
 /* Whether runs change the caller's input: its elements must lie apart, and no other input or output may overlap it. */
 FX_API bool fx_compiled_input_is_written(const fx_compiled *compiled, int32_t index);
 /* fx_run with this state; NULL: the compiled graph's own. A call that does not fit (FX_E_ARG, FX_E_TYPE, FX_E_SHAPE, FX_E_GUARD,
- * FX_E_ALIAS) changes nothing, nor does a run of a graph that is interpreted. A run of compiled code that fails later (FX_E_INDEX, a
- * failing call) may have changed state and inputs in part, since values are computed in their place: fx_interpret keeps them. */
+ * FX_E_ALIAS) changes nothing (a state of another compiled graph is FX_E_ARG), nor does a run of a graph that is interpreted. A run of
+ * compiled code that fails later (FX_E_INDEX, a failing call) may have changed state and inputs in part, since values are computed in
+ * their place: fx_interpret keeps them. */
 FX_API fx_status fx_run_with(const fx_compiled *compiled, fx_state *state, fx_context *context, const fx_tensor *inputs, int32_t n_inputs,
                              fx_tensor *outputs, int32_t n_outputs);
 

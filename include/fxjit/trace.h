@@ -114,7 +114,7 @@ static inline fx_nest fx_nest_key(const char *key, fx_nest item)
  * becomes an input `name_1`, `name_2`, ... in order. leaves[n_leaves] receives their values; FX_NO_VALUE for constants, which the
  * function knows. A constant is a bool, an integer, a real or None; the graph asserts that the caller passes the same, as a bool[], i64[]
  * or f64[] (else a run ends with FX_E_GUARD), or for None as a bool[0]. FX_E_ARG for another number of leaves, an eager scope, a kind
- * that has no place here; FX_E_UNSUPPORTED for other constants; FX_E_OOM. */
+ * that has no place here, a dict's key that is missing, there twice or no UTF-8; FX_E_UNSUPPORTED for other constants; FX_E_OOM. */
 FX_API fx_status fx_trace_argument(fx_scope *scope, const char *name, const fx_nest *nest, fx_value *leaves, int32_t n_leaves);
 /* Ends the trace as fx_trace_finish does, with one nested output. Where some argument was nested too, the graph gives the flat list of
  * leaves and keeps how they were nested, as torch.fx's graphs do (docs/FORMAT.md, in_spec and out_spec). Runs give its tensors in order,
@@ -139,11 +139,12 @@ typedef struct fx_nn {
     void *user;
 } fx_nn;
 /* Whether a module stays a call_module node with a submodule of its own graph; else its operators are recorded, and its parameters
- * under its path. Without a callback, and for inputs of symbolic sizes, no module is a leaf. */
+ * under its path. Without a callback, and for inputs of symbolic sizes or of other types than at the path's first call, no module is a
+ * leaf. */
 typedef bool (*fx_is_leaf)(void *user, const char *path, const char *class_name);
 FX_API void fx_trace_set_leaf(fx_scope *scope, fx_is_leaf is_leaf, void *user);
 /* Calls a submodule by its path within the module that calls: "layer1", then inside of it "0", give "layer1.0". Eager scopes compute.
- * A leaf is traced at its first call and shared by later calls of the path. FX_E_GRAPH when a module calls itself, FX_E_ARG for
+ * A leaf is traced at its first call and shared by later calls of the path. outputs are other memory than inputs. FX_E_GRAPH when a module calls itself, FX_E_ARG for
  * values of another scope or another number of outputs; what forward returns otherwise. */
 FX_API fx_status fx_module_call(fx_scope *scope, const char *path, const fx_nn *module, const fx_value *inputs, int32_t n_inputs,
                                 fx_value *outputs, int32_t n_outputs);
@@ -152,7 +153,7 @@ FX_API fx_status fx_module_call(fx_scope *scope, const char *path, const fx_nn *
 
 /* A function of the host program that a trace keeps as one call_function node (torch.fx.wrap), by its qualified name: "mylib.norm".
  * What it computes is traced, too, as the body of the node (fx_node_body), which compiling puts in its place; calls with inputs of the same
- * types share one trace of the same forward and user. Constants stand in the graph behind the inputs, for people; what forward does
+ * types share one trace of the same forward and user, unless it reads things of the module around it, which is another. Constants stand in the graph behind the inputs, for people; what forward does
  * with them is its own business. Parameters that it reads are those of the module around it. Eager scopes compute.
  * FX_E_ARG for values of another scope or a call without name or function; what forward returns otherwise; FX_E_OOM. */
 typedef struct fx_wrapped {

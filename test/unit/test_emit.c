@@ -244,12 +244,36 @@ START_TEST(state_is_the_callers)
 }
 END_TEST
 
+/* Names of a file end no comment of the header, and mean nothing else in its prototype. */
+START_TEST(any_name_stands_in_a_header)
+{
+    static const char text[] = "module \"int\"\noutput_name 0 \"y*/ int bad; /*\"\ngraph {\n  symbol long [1, 9] hint 4 multiple 1\n"
+                               "  symbol workspace [1, 9] hint 4 multiple 1\n  symbol in0_x [1, 9] hint 4 multiple 1\n"
+                               "%x = placeholder \"x\" : f32[long, workspace, in0_x]\n%a = call_function \"torch.relu\"(%x)\n%output = output((%a,))\n}\n";
+    fx_context *context = fx_context_new();
+    fx_module *module;
+    FILE *out = fopen(in_folder("names.fx"), "w");
+    ck_assert_ptr_nonnull(out);
+    fputs(text, out);
+    fclose(out);
+    CHECK_OK(context, fx_load(context, in_folder("names.fx"), &module));
+    CHECK_OK(context, fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, NULL, in_folder("names.o")));
+    ck_assert_int_eq(shell("cc -std=c17 -Wall -Wcomment -Werror -fsyntax-only -x c %s%s%s", in_folder("names.h"), "", ""), 0);
+    ck_assert_int_eq(
+        fx_emit_object(module, NULL, 0, &(fx_compile_options){.threads = 1}, &(fx_emit_options){.symbol = "while"}, in_folder("w.o")),
+        FX_E_ARG);
+    fx_module_free(module);
+    fx_context_free(context);
+    shell("rm -f %s/*%s%s", folder, "", "");
+}
+END_TEST
+
 int main(void)
 {
     if (!mkdtemp(folder)) return 1;
     const TTest *const tests[] = {an_object_needs_nothing,  weights_may_stand_beside, only_the_entry_and_no_foreign_symbols,
                                   objects_are_reproducible, failures_leave_no_files,  another_architecture,
-                                  state_is_the_callers};
+                                  state_is_the_callers,     any_name_stands_in_a_header};
     int result = fx_test_main("emit", tests, (int)(sizeof tests / sizeof tests[0]));
     rmdir(folder);
     return result;

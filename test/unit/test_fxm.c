@@ -456,6 +456,30 @@ static fx_status try_bytes(const void *data, size_t n)
     return status;
 }
 
+/* Where a symbol is read is found, whatever a file says of it. */
+START_TEST(places_of_symbols_are_not_believed)
+{
+    setup();
+    static const char text[] =
+        "{\"format\": \"fxjit\", \"version\": 1, \"module\": {\"graph\": {\"symbols\": [{\"name\": \"n\", \"input\": 5000, \"axis\": 7}],"
+        "\"nodes\": [{\"name\": \"x\", \"op\": \"placeholder\", \"target\": \"x\", \"types\": [{\"dtype\": \"f32\", \"shape\": [\"n\"]}]},"
+        "{\"name\": \"y\", \"op\": \"call_function\", \"target\": \"torch.relu\", \"args\": [{\"node\": \"x\"}]},"
+        "{\"name\": \"output\", \"op\": \"output\", \"args\": [{\"node\": \"y\"}]}]}}}";
+    float values[3] = {-1, 2, 3};
+    fx_module *m;
+    fx_compiled *net;
+    fx_tensor x = fx_tensor_view(values, FX_F32, 1, (int64_t[]){3}), y = {0};
+    CHECK_OK(context, fx_import_graph(context, text, sizeof text - 1, "symbols", NULL, 0, &m));
+    CHECK_OK(context, fx_compile(m, NULL, 0, NULL, &net));
+    CHECK_OK(context, fx_run(net, context, &x, 1, &y, 1));
+    ck_assert(y.dim[0] == 3 && fx_tensor_get(&y, 2) == 3);
+    fx_tensor_release(&y);
+    fx_compiled_free(net);
+    fx_module_free(m);
+    teardown();
+}
+END_TEST
+
 START_TEST(cut_and_flipped_files_are_refused)
 {
     setup();
@@ -571,6 +595,12 @@ START_TEST(saving_fails_whole)
     fx_tensor bare = fx_tensor_view(NULL, FX_F32, 1, (int64_t[]){2});
     ck_assert_int_eq(fx_module_save(m, "/nowhere/at/all.fxm"), FX_E_IO);
     CHECK_DIAG(context, "cannot write /nowhere/at/all.fxm");
+    ck_assert_int_eq(mkfifo(path_a, 0600), 0);
+    ck_assert_int_eq(fx_module_save(m, path_a), FX_E_IO);
+    CHECK_DIAG(context, "what is there is no regular file");
+    struct stat there;
+    ck_assert(stat(path_a, &there) == 0 && S_ISFIFO(there.st_mode));
+    unlink(path_a);
     CHECK_OK(context, fx_module_add_tensor(m, "bare", &bare, false, NULL, NULL));
     CHECK_OK(context, fx_module_add_tensor(m, "naked", &bare, false, NULL, NULL));
     ck_assert_int_eq(fx_module_save(m, path_a), FX_E_ARG);
@@ -616,5 +646,5 @@ END_TEST
 
 FX_TESTS("fxm", saving_is_a_fixed_point, a_loaded_module_compiles_to_the_same_code, libzip_reads_the_archive,
          every_kind_of_value_returns, problems_are_told_by_their_place, all_problems_are_told_at_once, nesting_is_bounded,
-         tensors_from_the_host_are_borrowed, plain_lists_of_nodes, cut_and_flipped_files_are_refused, hostile_archives_are_refused,
+         tensors_from_the_host_are_borrowed, plain_lists_of_nodes, places_of_symbols_are_not_believed, cut_and_flipped_files_are_refused, hostile_archives_are_refused,
          hostile_weights_are_refused, saving_fails_whole, the_documented_example_is_read)

@@ -414,6 +414,15 @@ START_TEST(states_are_independent)
     ck_assert_int_eq(fx_state_tensor(mine, "n", &n), FX_OK);
     fx_tensor_set(&n, 1, 100);
     ck_assert_double_eq(run_once(net, mine), 102);
+    fx_module *again = read_module(counter);
+    fx_compiled *other;
+    float x[2] = {0}, y[2] = {0};
+    fx_tensor in = fx_tensor_view(x, FX_F32, 1, (int64_t[]){2}), out = fx_tensor_view(y, FX_F32, 1, (int64_t[]){2});
+    CHECK_OK(context, fx_compile(again, NULL, 0, NULL, &other));
+    ck_assert_int_eq(fx_run_with(other, mine, context, &in, 1, &out, 1), FX_E_ARG);
+    CHECK_DIAG(context, "the state is another compiled graph's");
+    fx_compiled_free(other);
+    fx_module_free(again);
     fx_state_free(mine);
     fx_compiled_free(net);
     teardown();

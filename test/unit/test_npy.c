@@ -143,6 +143,9 @@ START_TEST(missing_files_are_named)
     fx_tensor t;
     ck_assert_int_eq(fx_tensor_load_npy(context, "/nonexistent/x.npy", &t), FX_E_IO);
     CHECK_DIAG(context, "/nonexistent/x.npy");
+    t = fx_tensor_view(NULL, FX_F32, 1, (int64_t[]){2});
+    ck_assert_int_eq(fx_tensor_save_npy(context, "/nonexistent/x.npy", &t), FX_E_ARG);
+    CHECK_DIAG(context, "the tensor has no data");
     fx_context_free(context);
 }
 END_TEST

@@ -174,6 +174,39 @@ START_TEST(modules_are_leaves_or_traced_through)
 }
 END_TEST
 
+static fx_status call_twice(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    const fx_nn shared = {"Scale", scale_forward, user};
+    FX_TRY(fx_module_call(scope, "s", &shared, in, 1, out, 1));
+    fx_value last = fx_select(in[0], FX_ARG(0), FX_ARG(1));
+    return fx_module_call(scope, "s", &shared, &last, 1, out + 1, 1);
+}
+
+/* A leaf is traced for the types of its first call: the second one here is traced through, with the leaf's parameters. */
+START_TEST(leaves_called_with_other_types_are_traced_through)
+{
+    setup();
+    float w[3] = {1, 2, 3}, x[2][3] = {{1, -1, 2}, {3, 0, 1}}, y[2][3], z[3];
+    scale self = {fx_tensor_view(w, FX_F32, 1, (int64_t[]){3})};
+    fx_tensor in = fx_tensor_view(x, FX_F32, 2, (int64_t[]){2, 3});
+    fx_tensor out[] = {fx_tensor_view(y, FX_F32, 2, (int64_t[]){2, 3}), fx_tensor_view(z, FX_F32, 1, (int64_t[]){3})};
+    fx_module *module;
+    fx_compiled *net;
+    fx_scope *scope = fx_trace_begin(context, "Net");
+    fx_trace_set_leaf(scope, leaf_class, (void *)(uintptr_t) "Scale");
+    fx_value input = fx_trace_input(scope, "x", &square), outputs[2];
+    CHECK_OK(context, call_twice(scope, &input, outputs, &self));
+    ck_assert_int_eq(fx_value_type(outputs[1])->rank, 1);
+    CHECK_OK(context, fx_trace_finish(scope, outputs, 2, &module));
+    CHECK_OK(context, fx_compile(module, NULL, 0, NULL, &net));
+    CHECK_OK(context, fx_run(net, context, &in, 1, out, 2));
+    ck_assert_float_eq(z[2], 1 * 3);
+    fx_compiled_free(net);
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
 /* ---- Misuse -------------------------------------------------------------------------------------------------------------- */
 
 static fx_status endless(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
@@ -215,4 +248,4 @@ START_TEST(misuse_is_told)
 }
 END_TEST
 
-FX_TESTS("trace", changes_are_made_eagerly_and_traced_alike, modules_are_leaves_or_traced_through, misuse_is_told)
+FX_TESTS("trace", changes_are_made_eagerly_and_traced_alike, modules_are_leaves_or_traced_through, leaves_called_with_other_types_are_traced_through, misuse_is_told)

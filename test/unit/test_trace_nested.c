@@ -306,6 +306,25 @@ START_TEST(values_nest_without_a_nested_argument)
 }
 END_TEST
 
+/* Beside a nested argument d, whose leaf is d_1, others may have names that end in numbers. */
+START_TEST(other_arguments_keep_their_names)
+{
+    setup();
+    fx_module *module;
+    fx_nest leaf = fx_nest_input(&pair);
+    fx_value x, d;
+    fx_scope *scope = fx_trace_begin(context, "numbered");
+    x = fx_trace_input(scope, "x_2", &pair);
+    CHECK_OK(context, fx_trace_argument(scope, "d", &FX_NEST_LIST(leaf), &d, 1));
+    fx_nest sum = fx_nest_value(fx_add(x, d));
+    CHECK_OK(context, fx_trace_finish_nested(scope, &sum, &module));
+    expect_path(fx_module_input_path(module, 0), "x_2");
+    expect_path(fx_module_input_path(module, 1), "d[0]");
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
 /* ---- Signatures ------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(signatures_have_defaults_and_annotations)
@@ -345,6 +364,9 @@ START_TEST(misuse_is_told)
     CHECK_DIAG(context, "argument `mode`: no tensor stands for such a constant");
     ck_assert_int_eq(fx_trace_argument(scope, "e", &FX_NEST_DICT(leaf), leaves, 1), FX_E_ARG);
     CHECK_DIAG(context, "argument `e`: an item of a dict without a key");
+    fx_nest twice = FX_NEST_DICT(fx_nest_key("k", leaf), fx_nest_key("k", leaf));
+    ck_assert_int_eq(fx_trace_argument(scope, "twice", &twice, leaves, 2), FX_E_ARG);
+    CHECK_DIAG(context, "argument `twice`: an item of a dict without a key of its own");
     ck_assert_int_eq(fx_trace_argument(eager, "d", &leaf, leaves, 1), FX_E_ARG);
     CHECK_DIAG(context, "argument `d`: an eager scope has no inputs");
     ck_assert(!fx_value_ok(leaves[0]));
@@ -364,4 +386,4 @@ END_TEST
 
 FX_TESTS("trace_nested", graphs_and_code_are_torchs, runs_assert_what_a_function_was_specialised_for,
          hosts_find_inputs_and_outputs_by_path, nesting_is_read_back, other_nestings_are_refused, constants_are_no_outputs_of_a_run,
-         values_nest_without_a_nested_argument, signatures_have_defaults_and_annotations, misuse_is_told)
+         values_nest_without_a_nested_argument, other_arguments_keep_their_names, signatures_have_defaults_and_annotations, misuse_is_told)

@@ -173,6 +173,55 @@ START_TEST(bodies_share_modules_and_sizes)
 }
 END_TEST
 
+static const fx_tensor *scale_of_now;
+
+static fx_status scaled_by_module(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    (void)user;
+    traced++;
+    out[0] = fx_mul(in[0], fx_parameter(scope, "scale", scale_of_now, NULL, NULL));
+    return FX_OK;
+}
+
+static fx_status doubled(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    (void)scope, (void)user;
+    traced++;
+    out[0] = fx_add(in[0], in[0]);
+    return FX_OK;
+}
+
+static fx_status scaling_layer(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
+{
+    fx_value twice;
+    scale_of_now = user;
+    FX_TRY(fx_wrapped_call(scope, &(fx_wrapped){.target = "mylib.doubled", .forward = doubled}, in, 1, &twice, 1));
+    return fx_wrapped_call(scope, &(fx_wrapped){.target = "mylib.scaled", .forward = scaled_by_module}, &twice, 1, out, 1);
+}
+
+/* The same function in two modules reads each one's own parameters; one that reads nothing is traced once. */
+START_TEST(bodies_read_the_module_around_them)
+{
+    setup();
+    float a = 3, b = 5, x[3] = {1, 2, 3}, y[3];
+    fx_tensor scales[] = {fx_tensor_view(&a, FX_F32, 0, NULL), fx_tensor_view(&b, FX_F32, 0, NULL)};
+    fx_tensor in = fx_tensor_view(x, FX_F32, 1, (int64_t[]){3}), out = fx_tensor_view(y, FX_F32, 1, (int64_t[]){3});
+    fx_module *module;
+    fx_scope *scope = fx_trace_begin(context, "net");
+    fx_value value = fx_trace_input(scope, "x", &row), between;
+    traced = 0;
+    CHECK_OK(context, fx_module_call(scope, "one", &(fx_nn){"Layer", scaling_layer, &scales[0]}, &value, 1, &between, 1));
+    CHECK_OK(context, fx_module_call(scope, "two", &(fx_nn){"Layer", scaling_layer, &scales[1]}, &between, 1, &value, 1));
+    ck_assert_int_eq(traced, 3);
+    CHECK_OK(context, fx_trace_finish(scope, &value, 1, &module));
+    ck_assert_ptr_nonnull(fx_module_tensor(module, "two.scale"));
+    CHECK_OK(context, fx_interpret(module, &in, 1, &out, 1));
+    ck_assert_float_eq(y[1], 2 * 2 * 2 * 3 * 5);
+    fx_module_free(module);
+    teardown();
+}
+END_TEST
+
 static fx_status fails(fx_scope *scope, const fx_value *in, fx_value *out, void *user)
 {
     (void)scope, (void)user;
@@ -245,6 +294,9 @@ START_TEST(eager_values_answer)
     CHECK_DIAG(context, "has not one element");
     ck_assert(!fx_value_unpack(value, first, 1));
     CHECK_DIAG(context, "has 2 parts, 1 are asked for");
+    int64_t wide = (INT64_C(1) << 60) + 1;
+    const fx_tensor number = fx_tensor_view(&wide, FX_I64, 1, (int64_t[]){1});
+    ck_assert_int_eq(fx_value_int(fx_value_from(scope, &number)), wide);
     fx_scope_free(scope);
     teardown();
 }
@@ -350,6 +402,6 @@ START_TEST(functional_traces_refuse_changes)
 END_TEST
 
 FX_TESTS("trace_wrap", wrapped_functions_are_one_node_and_traced_once, eager_scopes_compute_wrapped_functions,
-         bodies_share_modules_and_sizes, misuse_of_wrapped_functions_is_told, tensors_become_constants_of_the_module,
+         bodies_share_modules_and_sizes, bodies_read_the_module_around_them, misuse_of_wrapped_functions_is_told, tensors_become_constants_of_the_module,
          eager_values_answer, proxies_name_the_line_that_asks, a_host_may_answer_for_proxies, results_of_one_operator_are_unpacked,
          functional_traces_refuse_changes)
