@@ -130,11 +130,14 @@ static LLVMValueRef scale(fx_e *e, const form *t, LLVMValueRef p, const reduced 
 LLVMValueRef fx__approx_exp(fx_e *e, LLVMValueRef x)
 {
     form t = form_of(e, x);
-    /* beyond these the result is inf or rounds to zero anyway, and inf - inf would make a NaN */
-    x = at_most(e, &t, at_least(e, &t, x, t.wide ? -746 : -104.5), t.wide ? 710 : 89);
+    /* beyond these the result is inf or rounds to zero anyway, and inf - inf would make a NaN; the processor takes a hundred cycles to
+     * find out that a result vanishes, and most scores of a masked attention do */
+    LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(x));
+    LLVMValueRef vanishes = LLVMBuildFCmp(e->builder, LLVMRealOLT, x, real(e, &t, t.wide ? -746 : -104.5), "");
+    x = at_most(e, &t, e_select(e, vanishes, zero, x), t.wide ? 710 : 89);
     reduced r = reduce_exp(e, &t, x);
     LLVMValueRef p = LLVMBuildFAdd(e->builder, exp_minus_one(e, &t, r.rest), real(e, &t, 1), "");
-    return scale(e, &t, p, &r);
+    return e_select(e, vanishes, zero, scale(e, &t, p, &r));
 }
 
 /* ---- tanh, sigmoid ------------------------------------------------------------------------------------------------------ */
