@@ -40,6 +40,12 @@ fx_status fx__core_settle(fx_node *node)
     return inputs_are_typed(node) ? fx__op_infer(node) : FX_OK;
 }
 
+fx_status fx__core_keep_module(fx_node *node, const fx_node *from)
+{
+    const fx_attr *path = fx_node_meta(from, "module_path");
+    return path && !fx_node_meta(node, "module_path") ? fx_node_set_meta(node, "module_path", *path) : FX_OK;
+}
+
 fx_status fx__core_settle_range(fx_node *first, fx_node *end)
 {
     for (fx_node *node = first; node && node != end; node = node->next) {
@@ -60,7 +66,7 @@ fx_node *fx__core_call(fx_node *before, const char *target, const fx_attr *args,
     fx_point point = fx_graph_insert_before(graph, before);
     fx_node *node = fx_graph_create_node(graph, &spec);
     fx_graph_set_point(graph, point);
-    return node && fx__core_settle(node) == FX_OK ? node : NULL;
+    return node && fx__core_keep_module(node, before) == FX_OK && fx__core_settle(node) == FX_OK ? node : NULL;
 }
 
 fx_status fx__core_replace(fx_node *node, fx_node *with)

@@ -12,6 +12,7 @@ fx_status fx__core_bind(fx_node *node, bool *out_modified);
 fx_status fx__core_settle(fx_node *node);
 /* Settles the nodes from `first` up to, and without, `end`, and gives those without a source location that of `end`. */
 fx_status fx__core_settle_range(fx_node *first, fx_node *end);
+fx_status fx__core_keep_module(fx_node *node, const fx_node *from); /* meta module_path, if the node has none */
 /* A settled call before `before`; n values in schema order, defaults follow. NULL after a diagnostic. */
 fx_node *fx__core_call(fx_node *before, const char *target, const fx_attr *args, int32_t n);
 /* Replaces a node by an earlier one everywhere and erases it. */

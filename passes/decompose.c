@@ -27,6 +27,7 @@ static fx_status decompose_node(fx_node *node, fx_node **out_next, bool *out_mod
     fx_node *with, *first = run_hook(node, &with);
     if (!with) return before == FX_OK ? fx_context_status(context) : FX_OK; /* declined, or failed and said so */
     *out_modified = true;
+    for (fx_node *made = first; made && made != node; made = made->next) FX_TRY(fx__core_keep_module(made, node));
     FX_TRY(fx__core_settle_range(first, node));
     fx_node *after = node->next;
     FX_TRY(fx__core_replace(node, with));

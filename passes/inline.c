@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does:    puts the graphs of submodules in the place of call_module nodes, and bodies in the place of calls that have one.
  * Needs:   a linted graph; submodules with graphs of their own.
- * Ensures: no call_module and no body is left.
+ * Ensures: no call_module and no body is left; copied nodes say by their meta module_path which module they come from.
  * Cost:    linear in the nodes of graph, submodules and bodies. */
 #include "passes/core.h"
 #include "passes/pass.h"
@@ -129,6 +129,18 @@ static fx_status prefix_node(inlining *in, fx_node *node)
     return path ? fx_node_set_target(node, path) : FX_E_OOM;
 }
 
+/* The module that a node comes from outlives its call: paths that the inner graph tells lie within it. */
+static fx_status tell_module(const inlining *in, fx_node *copy)
+{
+    const fx_attr *own = fx_node_meta(copy, "module_path"), *outer = fx_node_meta(in->call, "module_path");
+    const char *path = in->call->opcode == FX_CALL_MODULE ? in->call->target : NULL;
+    if (copy->opcode == FX_GET_ATTR || copy->opcode == FX_CALL_MODULE) return FX_OK;
+    if (!path && outer && outer->kind == FX_ATTR_STR) path = outer->u.s;
+    if (own && own->kind == FX_ATTR_STR) path = in->prefix ? fx__arena_format(in->scratch, "%s%s", in->prefix, own->u.s) : own->u.s;
+    if (!path) return in->prefix && own ? FX_E_OOM : FX_OK;
+    return fx_node_set_meta(copy, "module_path", fx_str(in->graph, path));
+}
+
 static fx_status copy_inner(inlining *in, const fx_node *there)
 {
     fx_loc loc = there->loc.file ? there->loc : in->call->loc;
@@ -141,6 +153,7 @@ static fx_status copy_inner(inlining *in, const fx_node *there)
     if (!copy) return fx__diag_failure(in->graph->context, FX_E_GRAPH);
     FX_TRY(fx__node_copy_facts(copy, there, false));
     FX_TRY(prefix_node(in, copy));
+    FX_TRY(tell_module(in, copy));
     const fx_attr value = fx_node_attr(copy);
     return set_value(in, there, &value);
 }

@@ -265,6 +265,27 @@ static fx_status swap(replacing *r)
     return retypes ? retype(r) : FX_OK;
 }
 
+/* The call of the match that a new node stands for: one of the same operator, else the anchor. */
+static const fx_node *origin_of(const replacing *r, const fx_node *node)
+{
+    for (int32_t i = 0; i < r->m.n; i++)
+        if (fx__matcher_is_call(&r->m, i) && r->m.nodes[i]->op && r->m.nodes[i]->op == node->op) return r->m.nodes[i];
+    return r->match.anchor;
+}
+
+/* New nodes come from where the old ones did. */
+static fx_status keep_origins(const replacing *r, fx_node *first)
+{
+    for (fx_node *node = first; node && node != r->before; node = node->next) {
+        const fx_node *origin = origin_of(r, node);
+        const fx_attr *path = fx_node_meta(origin, "module_path");
+        if (node->opcode == FX_GET_ATTR) continue;
+        if (origin->loc.file) fx_node_set_loc(node, origin->loc);
+        if (path) FX_TRY(fx_node_set_meta(node, "module_path", *path));
+    }
+    return FX_OK;
+}
+
 /* Replaces the match under way; *out_first is the first node made, or r->before when there is none. */
 static fx_status replace(replacing *r, fx_node **out_first, bool *out_done)
 {
@@ -273,7 +294,8 @@ static fx_status replace(replacing *r, fx_node **out_first, bool *out_done)
     fx_status status = build(r);
     *out_first = last_old ? last_old->next : graph->first;
     *out_done = status == FX_OK && outputs_are_new(r);
-    if (*out_done) status = fx__core_settle_range(*out_first, r->before);
+    if (*out_done) status = keep_origins(r, *out_first);
+    if (*out_done && status == FX_OK) status = fx__core_settle_range(*out_first, r->before);
     if (!*out_done || status != FX_OK) {
         discard(r, last_old);
         *out_first = r->before;

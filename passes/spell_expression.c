@@ -228,7 +228,7 @@ static bool call_row(speller *s, const char *word, const call *c, fx_attr *out)
     fx_point point = fx_graph_insert_before(graph, s->node);
     fx_node *node = spec.args.kind == FX_ATTR_TUPLE ? fx_graph_create_node(graph, &spec) : NULL;
     fx_graph_set_point(graph, point);
-    if (!node || fx__core_settle(node) != FX_OK) return false;
+    if (!node || fx__core_keep_module(node, s->node) != FX_OK || fx__core_settle(node) != FX_OK) return false;
     *out = fx_node_attr(node);
     return true;
 }

@@ -111,8 +111,20 @@ def _types_json(types: list) -> list | None:
 
 
 def _meta(node: torch.fx.Node) -> dict | None:
-    """What generated code depends on: functions that torch.fx.wrap keeps whole."""
-    return {"is_wrapped": True} if node.meta.get("is_wrapped") else None
+    """What generated code depends on, functions that torch.fx.wrap keeps whole, and the module whose forward made a call."""
+    path = _module_path(node)
+    meta = {"is_wrapped": True} if node.meta.get("is_wrapped") else {}
+    return {**meta, "module_path": path} if path else meta or None
+
+
+def _module_path(node: torch.fx.Node) -> str:
+    """From the stack of modules that torch keeps since 2.0: path by key, or (path, class) by key."""
+    stack = node.meta.get("nn_module_stack")
+    if not stack or node.op not in ("call_function", "call_method"):
+        return ""
+    key, value = list(stack.items())[-1]
+    path = value[0] if isinstance(value, tuple) else key
+    return re.sub(r"\[['\"]?(\w+)['\"]?\]", r".\1", re.sub(r"^L(\['self'\]|__self__)[._]?", "", path)).strip(".")
 
 
 def _annotation(node: torch.fx.Node) -> str | None:

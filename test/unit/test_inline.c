@@ -79,6 +79,36 @@ START_TEST(nested_modules)
 }
 END_TEST
 
+static const char *module_of(const fx_module *module, const char *name)
+{
+    const fx_attr *path = fx_node_meta(fx_graph_find(fx_module_graph(module), name), "module_path");
+    return path ? path->u.s : "";
+}
+
+#define TOLD                                                                                                                       \
+    "{\"name\": \"m\", \"op\": \"call_function\", \"target\": \"operator.neg\", \"args\": [" N("s") "], "                              \
+    "\"meta\": {\"module_path\": \"act\"}}"
+#define OUTER                                                                                                                      \
+    "{\"modules\": {\"add\": " ADDS "}, " GRAPH(                                                                                   \
+        IN("y") "," SUB("s", "add", N("y")) "," TOLD "," CALL("r", "operator.neg", N("m")) "," OUT(N("r"))) "}"
+
+/* Nodes say which module they come from once its call is gone: the innermost one, and what the inner graph itself says of it. */
+START_TEST(nodes_tell_their_module)
+{
+    context = fx_context_new();
+    bool modified;
+    fx_module *module = import("{\"modules\": {\"outer\": " OUTER "}, " GRAPH(
+        IN("x") "," SUB("o", "outer", N("x")) "," CALL("z", "operator.neg", N("o")) "," OUT(N("z"))) "}");
+    CHECK_OK(context, fx_pass_find("inline")->run(fx_module_graph(module), NULL, &modified));
+    ck_assert_str_eq(module_of(module, "add"), "outer.add");
+    ck_assert_str_eq(module_of(module, "m"), "outer.act");
+    ck_assert_str_eq(module_of(module, "r"), "outer");
+    ck_assert_str_eq(module_of(module, "z"), "");
+    fx_module_free(module);
+    fx_context_free(context);
+}
+END_TEST
+
 /* x * by + plus, plus by default 1. */
 #define SCALES                                                                                                                     \
     "{" GRAPH(IN("x") "," IN("by") "," IN_OR("plus", "1") "," CALL("m", "operator.mul", N("x") "," N("by")) "," CALL(              \
@@ -204,5 +234,5 @@ START_TEST(what_cannot_be_inlined_is_told)
 }
 END_TEST
 
-FX_TESTS("inline", called_twice_with_one_weight, nested_modules, constants_keywords_and_defaults, several_outputs, bodies,
-         locations_are_kept, what_cannot_be_inlined_is_told)
+FX_TESTS("inline", called_twice_with_one_weight, nested_modules, nodes_tell_their_module, constants_keywords_and_defaults,
+         several_outputs, bodies, locations_are_kept, what_cannot_be_inlined_is_told)
