@@ -137,7 +137,40 @@ static void join(const fx_groups *g, int32_t *group, const fx_node *other)
     if (theirs >= 0) *group = *group < 0 ? theirs : common(g, *group, theirs);
 }
 
-static void place_others(fx_groups *g)
+static int32_t deeper(const fx_groups *g, int32_t a, int32_t b)
+{
+    if (a < 0 || b < 0) return a < 0 ? b : a;
+    return g->items[b].depth > g->items[a].depth ? b : a;
+}
+
+/* The next group that a node tells, from here on. */
+static int32_t next_told(const fx_groups *g, const fx_node *node)
+{
+    while (node && !(is_call(node) && g->of[node->id] >= 0)) node = node->next;
+    return node ? g->of[node->id] : UNKNOWN;
+}
+
+/* What a module's forward does itself stands between the calls of its submodules. */
+static void place_between(const fx_groups *g, int32_t *group)
+{
+    int32_t before = UNKNOWN, after = UNKNOWN;
+    const fx_node *seen = NULL; /* `after` holds up to this node */
+    FX_EACH_NODE(node, g->graph)
+    {
+        group[node->id] = UNKNOWN;
+        if (!is_call(node)) continue;
+        if (g->of[node->id] >= 0) {
+            before = g->of[node->id];
+            seen = NULL;
+            continue;
+        }
+        if (!seen) after = next_told(g, node);
+        seen = node;
+        if (before >= 0 && after >= 0) group[node->id] = common(g, before, after);
+    }
+}
+
+static void place_others(fx_groups *g, const int32_t *between)
 {
     FX_EACH_NODE(node, g->graph)
     {
@@ -145,6 +178,7 @@ static void place_others(fx_groups *g)
         if (!is_call(node) || g->of[node->id] >= 0) continue;
         for (int32_t i = 0; i < node->n_inputs; i++) join(g, &group, node->inputs[i]);
         for (int32_t i = 0; i < node->n_users; i++) join(g, &group, node->users[i]);
+        group = deeper(g, group, between[node->id]);
         g->of[node->id] = group < 0 ? 0 : group;
     }
     FX_EACH_NODE(node, g->graph)
@@ -157,9 +191,11 @@ static void place_others(fx_groups *g)
 static fx_status fill(fx_groups *g)
 {
     g->of = FX_NEW_ARRAY(g->arena, int32_t, fx_graph_id_count(g->graph));
-    if (!g->of || add_group(g, UNKNOWN, "") < 0) return FX_E_OOM;
+    int32_t *between = FX_NEW_ARRAY(g->arena, int32_t, fx_graph_id_count(g->graph));
+    if (!g->of || !between || add_group(g, UNKNOWN, "") < 0) return FX_E_OOM;
     FX_TRY(place_told(g));
-    place_others(g);
+    place_between(g, between);
+    place_others(g, between);
     return FX_OK;
 }
 

@@ -13,7 +13,7 @@ extern "C" {
 /* The modules that a graph's nodes come from, as a tree of groups: group 0 is the whole graph. A node's place is told by its meta
  * "module_path" ("layers.0.attention"; also of what was copied from a submodule's graph), the target of call_module, its name in an
  * ONNX file ("/layers.0/attention/MatMul"), or the parameter that it reads, the first of these that there is; other nodes lie in
- * the smallest group around what they are connected with. */
+ * the smallest group around what they are connected with, or around the ones before and behind them, whichever is smaller. */
 typedef struct fx_groups fx_groups;
 /* Names are copied; the groups are those of the graph as it is now. FX_E_OOM. */
 FX_API fx_status fx_graph_groups(const fx_graph *graph, FX_GIVES fx_groups **out);

@@ -97,6 +97,24 @@ START_TEST(nodes_between_lie_in_the_smallest_group_around)
 }
 END_TEST
 
+/* A residual block's own addition reads a value from outside, and stands between the calls of the block's modules. */
+START_TEST(nodes_of_a_forward_stand_between_its_modules)
+{
+    setup();
+    fx_node *x = fx_graph_placeholder(graph, "x", NULL);
+    fx_node *first = call("a", "/stem/Relu", x, NULL);
+    fx_node *inner = call("b", "/block/one/Relu", first, NULL);
+    fx_node *rest = call("c", NULL, inner, first);
+    fx_node *last = call("d", "/block/two/Relu", rest, NULL);
+    fx_groups *groups;
+    CHECK_OK(context, fx_graph_groups(graph, &groups));
+    ck_assert_str_eq(place(groups, rest), "block");
+    ck_assert_str_eq(place(groups, last), "block>two");
+    fx_groups_free(groups);
+    teardown();
+}
+END_TEST
+
 static void build_hostile(void)
 {
     fx_type type = {.dtype = FX_F16, .rank = 2, .dim = {3, fx_graph_symbol(graph, "s0", 1, 100, 64, 1)}};
@@ -136,4 +154,4 @@ START_TEST(an_empty_graph_is_drawn)
 END_TEST
 
 FX_TESTS("draw", nodes_lie_in_the_modules_they_come_from, nodes_between_lie_in_the_smallest_group_around,
-         drawings_escape_what_is_not_theirs, an_empty_graph_is_drawn)
+         nodes_of_a_forward_stand_between_its_modules, drawings_escape_what_is_not_theirs, an_empty_graph_is_drawn)

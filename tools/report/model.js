@@ -55,7 +55,7 @@ function unitTitle(m, unit) {
   if (!nodes.length) return unit.label + role;
   let path = nodes[0].path;
   for (const node of nodes) { let n = 0; while (n < path.length && path[n] === node.path[n]) n++; path = path.slice(0, n); }
-  const names = nodes.map((node) => shortName(node.n, node.path)), most = 5;
+  const names = nodes.map((node) => node.short), most = 5;
   return (path.length ? `${pathText(path)}: ` : "") + names.slice(0, most).join(" + ") + (names.length > most ? ` + ${names.length - most} more` : "") + role;
 }
 
@@ -65,14 +65,25 @@ function markConstants(m) {
     node.constant = node.o === GET_ATTR || (node.o !== PLACEHOLDER && node.o !== OUTPUT && node.i.length > 0 && !node.unit && node.i.every((input) => m.nodes[input].constant));
 }
 
-/* A module with a single node is no frame: the node stands in the frame around it, under the module's name. */
+/* Whether any edge runs inside of a module, by module. */
+function haveEdges(m) {
+  const inside = m.groups.map(() => false), around = (g) => { const path = new Set(); for (; g >= 0; g = m.groups[g].parent) path.add(g); return path; };
+  const paths = m.groups.map((group) => around(group.index));
+  for (const node of m.nodes)
+    for (const input of node.constant ? [] : node.i) for (let g = m.nodes[input].constant ? -1 : m.nodes[input].g; g >= 0; g = m.groups[g].parent) if (paths[node.g].has(g)) inside[g] = true;
+  return inside;
+}
+
+/* A module with a single node, or with nodes that have nothing to do with each other, is no frame: the nodes stand in the frame around
+ * it, under the module's name. */
 function flatten(m) {
+  const inside = haveEdges(m);
   const below = m.groups.map(() => 0), calls = m.groups.map(() => []);
   for (const node of m.nodes) if (!node.constant) { for (let g = node.g; g >= 0; g = m.groups[g].parent) below[g]++; calls[node.g].push(node); }
   for (const group of m.groups) {
     const over = group.index ? m.groups[group.parent].frame : 0;
-    group.frame = group.index && below[group.index] <= 1 ? over : group.index;
-    if (group.index && below[group.index] === 1 && calls[group.index].length) calls[group.index][0].short = group.name;
+    group.frame = group.index && (below[group.index] <= 1 || !inside[group.index]) ? over : group.index;
+    if (group.index && group.frame === over) for (const node of calls[group.index]) if (below[group.index] === calls[group.index].length) node.short = group.name;
   }
   for (const node of m.nodes) node.frame = m.groups[node.g].frame;
 }
