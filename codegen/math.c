@@ -35,12 +35,32 @@ static LLVMValueRef float_extreme(fx_e *e, LLVMValueRef a, LLVMValueRef b, bool 
 }
 
 /* The remainder of the truncated quotient, moved to the divisor's sign. */
+/* Whether a rest of division towards zero belongs to the next lower quotient. */
+static LLVMValueRef rest_moves(fx_e *e, LLVMValueRef rest, LLVMValueRef b)
+{
+    LLVMValueRef zero = zero_like(rest);
+    LLVMValueRef apart = LLVMBuildXor(e->builder, fcmp(e, LLVMRealOLT, rest, zero), fcmp(e, LLVMRealOLT, b, zero), "");
+    return LLVMBuildAnd(e->builder, apart, fcmp(e, LLVMRealUNE, rest, zero), "");
+}
+
 static LLVMValueRef float_mod(fx_e *e, LLVMValueRef a, LLVMValueRef b)
 {
-    LLVMValueRef rest = LLVMBuildFRem(e->builder, a, b, ""), zero = zero_like(a);
-    LLVMValueRef apart = LLVMBuildXor(e->builder, fcmp(e, LLVMRealOLT, rest, zero), fcmp(e, LLVMRealOLT, b, zero), "");
-    LLVMValueRef moves = LLVMBuildAnd(e->builder, apart, fcmp(e, LLVMRealUNE, rest, zero), "");
-    return e_select(e, moves, LLVMBuildFAdd(e->builder, rest, b, ""), rest);
+    LLVMValueRef rest = LLVMBuildFRem(e->builder, a, b, "");
+    return e_select(e, rest_moves(e, rest, b), LLVMBuildFAdd(e->builder, rest, b, ""), rest);
+}
+
+/* runtime/scalar.c's divide_real step by step, without flags that would let steps be joined. */
+static LLVMValueRef float_floordiv(fx_e *e, LLVMValueRef a, LLVMValueRef b)
+{
+    LLVMBuilderRef builder = e->builder;
+    LLVMValueRef v_one = e_real(e, LLVMTypeOf(a), 1), v_half = e_real(e, LLVMTypeOf(a), 0.5);
+    LLVMValueRef rest = LLVMBuildFRem(builder, a, b, "");
+    LLVMValueRef quotient = LLVMBuildFDiv(builder, LLVMBuildFSub(builder, a, rest, ""), b, "");
+    quotient = e_select(e, rest_moves(e, rest, b), LLVMBuildFSub(builder, quotient, v_one, ""), quotient);
+    LLVMValueRef below = e_intrinsic1(e, "llvm.floor", quotient);
+    LLVMValueRef is_next = fcmp(e, LLVMRealOGT, LLVMBuildFSub(builder, quotient, below, ""), v_half);
+    LLVMValueRef whole = e_select(e, is_next, LLVMBuildFAdd(builder, below, v_one, ""), below);
+    return e_select(e, fcmp(e, LLVMRealOEQ, b, zero_like(b)), LLVMBuildFDiv(builder, a, b, ""), whole);
 }
 
 /* An intrinsic or an approximation of one number; NULL: op is neither. */
@@ -91,7 +111,7 @@ static LLVMValueRef float_scalar(fx_e *e, fx_scalar_op op, LLVMValueRef a, LLVMV
     case FX_SCALAR_DIV:
         return e_fdiv(e, a, b);
     case FX_SCALAR_FLOORDIV:
-        return e_intrinsic1(e, "llvm.floor", e_fdiv(e, a, b));
+        return float_floordiv(e, a, b);
     case FX_SCALAR_MOD:
         return float_mod(e, a, b);
     case FX_SCALAR_MAX:

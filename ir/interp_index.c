@@ -60,9 +60,10 @@ static bool select_slice(selection *s, const fx_attr *item)
     }
     if (bound[2] < 1) return false;
     int64_t span = bound[1] > bound[0] ? bound[1] - bound[0] : 0;
+    int64_t step = bound[2] > size ? (size > 0 ? size : 1) : bound[2]; /* a longer one selects as much */
     s->first += span ? bound[0] * s->view.stride[s->dim] : 0;
-    s->view.dim[s->dim] = (span + bound[2] - 1) / bound[2];
-    s->view.stride[s->dim++] *= bound[2];
+    s->view.dim[s->dim] = (span + step - 1) / step;
+    s->view.stride[s->dim++] *= step;
     return true;
 }
 
@@ -104,6 +105,7 @@ static bool select_item(selection *s, const fx_attr *items, int32_t i, int32_t n
         return select_by_tensor(s, &items[i], n);
     case FX_ATTR_ELLIPSIS:
         for (int32_t j = i + 1; j < n; j++) rest += items[j].kind != FX_ATTR_NONE && items[j].kind != FX_ATTR_ELLIPSIS;
+        if (s->view.rank - rest < s->dim) return false; /* more items than dims */
         s->dim = s->view.rank - rest;
         return true;
     default:

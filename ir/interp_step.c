@@ -97,11 +97,9 @@ static fx_status infer(fx_interp *it, fx_node *node)
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------ */
 
-/* An item of a tuple, which lies where it lies. Where only sums of roundings are asked for, getitem is an operator like others: its
- * row has a bound. */
+/* An item of a tuple, which lies where it lies, with its error. */
 static bool selects(const fx_interp *it, const fx_node *node)
 {
-    if (it->bounds && !it->all_errors) return false;
     if (fx__op_of(node) != fx__op(FX_OP_getitem) || node->args.n != 2 || node->kwargs.n) return false;
     if (fx__arg(node, 0)->kind != FX_ATTR_NODE || fx__arg(node, 1)->kind != FX_ATTR_INT) return false;
     return fx__interp_value_of(it, fx__arg(node, 0)->u.node)->tuple;

@@ -70,7 +70,7 @@ static bool apply_item(walk *w, const fx_attr *items, int32_t i, int32_t n)
         w->tensors[w->dim++] = items[i].u.node;
         return true;
     case FX_ATTR_ELLIPSIS:
-        if (!type) break;
+        if (!type || type->rank - count_taken(items + i + 1, n - i - 1) < w->dim) break; /* more items than dims */
         w->dim = type->rank - count_taken(items + i + 1, n - i - 1);
         return true;
     default:

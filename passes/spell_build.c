@@ -130,9 +130,9 @@ static bool use_item(indexing *in, const fx_attr *items, int32_t i, int32_t n)
         in->dim++;
         return in->x != NULL;
     case FX_ATTR_ELLIPSIS:
-        if (!type) break;
+        if (!type || type->rank - count_dims(items + i + 1, n - i - 1) < in->dim) break; /* more items than dims */
         in->dim = type->rank - count_dims(items + i + 1, n - i - 1);
-        return in->dim >= 0;
+        return true;
     case FX_ATTR_SLICE: {
         const fx_attr *s = item->u.items, step = s[2].kind == FX_ATTR_NONE ? fx_int(1) : s[2];
         bool takes_all = s[0].kind == FX_ATTR_NONE && s[1].kind == FX_ATTR_NONE && step.kind == FX_ATTR_INT && step.u.i == 1;

@@ -81,11 +81,20 @@ static fx_spelled truediv(const numbers *in, fx_attr *out)
     return give_float(real(&in->a[0]) / real(&in->a[1]), out);
 }
 
-/* Rounded down, as Python does. */
+static double floored_rest(double a, double b)
+{
+    double rest = fmod(a, b);
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+/* Rounded down, as Python does: of numbers the quotient without the rest, which the nearest whole number is. */
 static fx_spelled floordiv(const numbers *in, fx_attr *out)
 {
     if (!in->has_symbol && real(&in->a[1]) == 0) return fail(in, "division by zero");
-    if (in->has_float) return in->has_symbol ? symbolic(in) : give_float(floor(real(&in->a[0]) / real(&in->a[1])), out);
+    if (in->has_float) {
+        double x = real(&in->a[0]), y = real(&in->a[1]);
+        return in->has_symbol ? symbolic(in) : give_float(round((x - floored_rest(x, y)) / y), out);
+    }
     fx_dim a = whole(&in->a[0]), b = whole(&in->a[1]);
     if (in->has_symbol) return give_int(in, fx__dim_floordiv(in->dims, a, b), out);
     if (b == -1) return give_int(in, fx__dim_sub(in->dims, 0, a), out);
@@ -95,10 +104,7 @@ static fx_spelled floordiv(const numbers *in, fx_attr *out)
 static fx_spelled mod(const numbers *in, fx_attr *out)
 {
     if (!in->has_symbol && real(&in->a[1]) == 0) return fail(in, "division by zero");
-    if (in->has_float) {
-        double a = real(&in->a[0]), b = real(&in->a[1]);
-        return in->has_symbol ? symbolic(in) : give_float(a - b * floor(a / b), out);
-    }
+    if (in->has_float) return in->has_symbol ? symbolic(in) : give_float(floored_rest(real(&in->a[0]), real(&in->a[1])), out);
     fx_dim a = whole(&in->a[0]), b = whole(&in->a[1]);
     if (in->has_symbol) return give_int(in, fx__dim_mod(in->dims, a, b), out);
     fx_dim rest = b == -1 ? 0 : a % b;

@@ -299,7 +299,17 @@ static double modulo(double a, double b)
     return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
-/* floordiv rounds the quotient to dtype before it takes the floor: that is what a division followed by a floor does. */
+/* The whole number that goes with modulo's rest, as Python and torch have it: the floor of a rounded quotient may be the next one.
+ * What the rest leaves divides evenly but for rounding, which the nearest whole number undoes. */
+static double divide_real(fx_dtype dtype, double a, double b)
+{
+    if (b == 0) return a / b;
+    double rest = fmod(a, b), quotient = round_to(dtype, round_to(dtype, a - rest) / b);
+    if (rest != 0 && (rest < 0) != (b < 0)) quotient = round_to(dtype, quotient - 1);
+    double below = floor(quotient);
+    return quotient - below > 0.5 ? round_to(dtype, below + 1) : below;
+}
+
 static double float_binary(fx_scalar_op op, fx_dtype dtype, double a, double b)
 {
     switch (op) {
@@ -312,7 +322,7 @@ static double float_binary(fx_scalar_op op, fx_dtype dtype, double a, double b)
     case FX_SCALAR_DIV:
         return a / b;
     case FX_SCALAR_FLOORDIV:
-        return floor(round_to(dtype, a / b));
+        return divide_real(dtype, a, b);
     case FX_SCALAR_MOD:
         return modulo(a, b);
     case FX_SCALAR_FMOD:

@@ -72,6 +72,13 @@ static uint16_t within(const sampler *s, uint16_t x, uint16_t lo, uint16_t hi)
     return two(s, FX_SCALAR_MIN, two(s, FX_SCALAR_MAX, x, lo), hi);
 }
 
+/* A place on the image: what is no number, as torch has it, is the first one. */
+static uint16_t on_image(const sampler *s, uint16_t x, uint16_t last)
+{
+    uint16_t zero = f64(s, 0);
+    return fx__kb_select(s->k, one(s, FX_SCALAR_ISNAN, x), zero, within(s, x, zero, last));
+}
+
 /* Thrown back at both ends until it lies between them. size and last in f64. */
 static uint16_t reflected(const sampler *s, uint16_t x, uint16_t size, uint16_t last)
 {
@@ -84,14 +91,14 @@ static uint16_t reflected(const sampler *s, uint16_t x, uint16_t size, uint16_t 
     uint16_t half = one(s, FX_SCALAR_FLOOR, times(s, turns, 0.5));
     uint16_t even = two(s, FX_SCALAR_EQ, times(s, half, 2), turns);
     uint16_t back = fx__kb_select(s->k, even, rest, two(s, FX_SCALAR_SUB, room, rest));
-    uint16_t inside = within(s, add(s, back, lo), zero, last);
+    uint16_t inside = on_image(s, add(s, back, lo), last);
     return fx__kb_select(s->k, two(s, FX_SCALAR_EQ, span, zero), zero, inside);
 }
 
 static uint16_t at_edge(const sampler *s, uint16_t x, uint16_t size, uint16_t last)
 {
     if (fx__call_int(s->call, EDGE) == REFLECTION) return reflected(s, x, size, last);
-    return fx__call_int(s->call, EDGE) == BORDER ? within(s, x, f64(s, 0), last) : x;
+    return fx__call_int(s->call, EDGE) == BORDER ? on_image(s, x, last) : x;
 }
 
 static void add_tap(const sampler *s, taps *t, uint16_t place, uint16_t weight, uint16_t size, uint16_t last)

@@ -132,7 +132,7 @@ static double largest(const fx_tensor *x, const int64_t *at)
 }
 
 /* Weights and places round in f64; a grid that is not exact moves the place: a linear weight changes by as much, a cubic one by
- * less than twice that; a nearest pixel may be another one. 24 roundings of the terms. */
+ * less than twice that; a nearest pixel may be another one. An infinite place is moved by nothing. 24 roundings of the terms. */
 static double bound_at(const fx_rt_bound *call, const sampling *s, const int64_t *at)
 {
     taps t[2];
@@ -142,7 +142,7 @@ static double bound_at(const fx_rt_bound *call, const sampling *s, const int64_t
         const int64_t place[] = {at[0], at[2], at[3], 1 - d};
         double error = error_at(&call->arg_errors[1], place);
         t[d] = taps_of(s, g, size);
-        if (s->mode != NEAREST) moved += 16 * (error * size / 2 + 8 * 0x1p-53 * (fabs(g) + 2) * size);
+        if (s->mode != NEAREST && isfinite(g)) moved += 16 * (error * size / 2 + 8 * 0x1p-53 * (fabs(g) + 2) * size);
         if (s->mode == NEAREST && error > 0) return INFINITY;
     }
     const fx_rt_arg *x_error = &call->arg_errors[0];

@@ -145,6 +145,13 @@ static uint16_t mean_of(row *r, fx_kresult sum)
     return two(r, FX_SCALAR_DIV, fx__kb_result(r->k, sum), fx__kb_cast(r->k, r->dtype, fx__kb_dim(r->k, r->elems)));
 }
 
+/* As it is given: of nothing it is 0. */
+static uint16_t given_mean(row *r, fx_kresult sum)
+{
+    fx_dim divisor = fx__dim_max(fx__lower_dims(r->lower), r->elems, 1);
+    return two(r, FX_SCALAR_DIV, fx__kb_result(r->k, sum), fx__kb_cast(r->k, r->dtype, fx__kb_dim(r->k, divisor)));
+}
+
 static uint16_t load(row *r, int32_t index, const fx_index *at)
 {
     return fx__kb_cast(r->k, r->dtype, fx__kb_load(r->k, fx__lower_arg(r->lower, r->call, index), at));
@@ -182,7 +189,7 @@ static fx_status finish(row *r)
     uint16_t d = centred(r, sum);
     fx_kresult squares = fx__kb_reduce(r->k, "q", FX_COMBINE_SUM, r->axis, r->n, two(r, FX_SCALAR_MUL, d, d));
     double eps = fx__call_float(r->call, r->eps);
-    if (r->call->n_results == 3 && fx__check_uses(r->call, 1)) give(r, 1, mean_of(r, sum));
+    if (r->call->n_results == 3 && fx__check_uses(r->call, 1)) give(r, 1, given_mean(r, sum));
     if (r->call->n_results == 3 && fx__check_uses(r->call, 2)) give(r, 2, scale_of(r, squares, eps));
     fx__kb_map(r->k, r->axis, r->n);
     uint16_t scale = scale_of(r, squares, eps);
@@ -348,6 +355,7 @@ const fx_op fx_op_native_layer_norm = {
                                {"(f32[2, 3, 33], [33], None, None, 0.001)", "tails"},
                                {"(f32[2, 3, 4, 5], [4, 5], f32[4, 5], None, 0.001)", "two dims"},
                                {"(f32[s0, 16], [16], f32[16], f32[16], 0.001)", "symbolic"},
+                               {"(f32[2, 0], [0], None, None, 0.001)", "rows of nothing"},
                                {NULL, NULL}},
 };
 
@@ -365,5 +373,6 @@ const fx_op fx_op_native_group_norm = {
     .lower = lower_native_group_norm,
     .cases = (const fx_case[]){{"(f32[2, 6, 3, 5], f32[6], f32[6], 2, 6, 15, 3, 0.001)", "groups"},
                                {"(f32[1, 5, 4, 4], None, None, 1, 5, 16, 5, 0.001)", "instances"},
+                               {"(f32[2, 4, 0], None, None, 2, 4, 0, 2, 0.001)", "groups of nothing"},
                                {NULL, NULL}},
 };

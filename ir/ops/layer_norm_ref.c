@@ -141,10 +141,21 @@ static void one_row(const norm *p, const int64_t *start, fx_tensor *out)
     if (p->mean) store_row(p, &r, p->per_group ? group : start);
 }
 
+/* Rows of no elements: torch's mean is 0, and nothing has no variance. */
+static void fill_empty(const norm *p)
+{
+    int64_t at[FX_RANK] = {0};
+    if (!p->rstd || p->round != 0 || fx__ref_empty(p->rstd->rank, p->rstd->dim)) return;
+    do {
+        fx__ref_set(p->mean, at, 0);
+        fx__ref_set(p->rstd, at, NAN);
+    } while (fx__ref_next(p->rstd->rank, p->rstd->dim, at));
+}
+
 static fx_status each_row(const norm *p, fx_tensor *out)
 {
     const fx_tensor *x = p->x->u.tensor;
-    if (fx__ref_empty(x->rank, x->dim)) return FX_OK;
+    if (fx__ref_empty(x->rank, x->dim)) return fill_empty(p), FX_OK;
     int64_t outer[FX_RANK] = {0}, dim[FX_RANK], start[FX_RANK] = {0};
     for (int32_t d = 0; d < p->outer; d++) dim[d] = x->dim[d];
     int32_t rank = p->outer;

@@ -71,10 +71,10 @@ static fx_tensor or_none(const fx_tensor *tensor)
 /* ---- The input's part ----------------------------------------------------------------------------------------------------------
  */
 
-/* As a tensor of this dtype holds it. */
+/* As a tensor of this dtype holds it: what is rounded is off already. */
 static fx_num stored(fx_dtype dtype, fx_num a)
 {
-    a.e += fx__ref_eps(dtype) * fabs((double)a.v);
+    a.e += fx__ref_eps(dtype) * (fabs((double)a.v) + a.e) + fx__ref_tiny(dtype) / 2;
     return a;
 }
 

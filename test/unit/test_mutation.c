@@ -582,6 +582,8 @@ END_TEST
 
 START_TEST(impossible_changes_are_refused)
 {
+    check_refused("graph {\n" IN("x", "[3]") CALL("s", "operator.setitem", "%x, (..., 0, 0, 0), 1.0") OUT("%x"), FX_E_UNSUPPORTED,
+                  "item 0 of the index"); /* more items than dims */
     check_refused("graph {\n" IN("x", "[1, 3]") METHOD("e", "expand", "%x, [4, 3]") METHOD("a", "add_", "%e, 1") OUT("%a"),
                   FX_E_ALIAS, "more than one element of the written-to tensor");
     check_refused("graph {\n" IN("x", "[1, 3]") IN("y", "[4, 3]") METHOD("a", "add_", "%x, %y") OUT("%a"), FX_E_SHAPE,

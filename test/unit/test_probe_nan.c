@@ -155,6 +155,21 @@ START_TEST(odd_weights_beside_padding)
 }
 END_TEST
 
+/* A place that is no number is the first pixel where places are kept inside, and outside elsewhere. */
+START_TEST(odd_places_on_an_image)
+{
+    for (int mode = 0; mode < 3; mode++)
+        for (int edge = 0; edge < 3; edge++) {
+            char text[256];
+            snprintf(text, sizeof text,
+                     "%%x = placeholder \"x\" : f32[1, 2, 4, 4]\n%%z = placeholder \"z\" : f32[1, 3, 5, 2]\n"
+                     "%%y = call_function \"torch.ops.aten.grid_sampler_2d.default\"(%%x, %%z, %d, %d, %s)\n",
+                     mode, edge, edge == 1 ? "True" : "False");
+            check_text(text);
+        }
+}
+END_TEST
+
 START_TEST(integers_at_the_ends_of_their_range)
 {
     static const char *const types[] = {"i8", "i32", "i64", "u8"};
@@ -211,5 +226,5 @@ START_TEST(random_graphs)
 }
 END_TEST
 
-FX_TESTS("probe_nan", hand_made_graphs, odd_weights_beside_padding, integers_at_the_ends_of_their_range, odd_values_become_integers,
-         random_graphs)
+FX_TESTS("probe_nan", hand_made_graphs, odd_weights_beside_padding, odd_places_on_an_image, integers_at_the_ends_of_their_range,
+         odd_values_become_integers, random_graphs)

@@ -63,6 +63,18 @@ START_TEST(lowest_by_minus_one_wraps)
 }
 END_TEST
 
+/* A rounded quotient may be the next whole number already. */
+START_TEST(floored_quotients_go_with_their_remainders)
+{
+    static const struct {
+        double a, b, floored;
+    } rows[] = {{1, 0.1, 9}, {6, 0.1, 59}, {-1, 0.1, -10}, {1, -INFINITY, -1}, {-1, -INFINITY, 0}, {1, 0, INFINITY}, {0.3, 0.1, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        ck_assert_double_eq(floats(FX_SCALAR_FLOORDIV, rows[i].a, rows[i].b), rows[i].floored);
+    ck_assert(isnan(floats(FX_SCALAR_FLOORDIV, INFINITY, 2)));
+}
+END_TEST
+
 START_TEST(quotients_and_remainders_follow_python)
 {
     static const struct {
@@ -220,6 +232,6 @@ START_TEST(numbers_count_by_category_only)
 END_TEST
 
 FX_TESTS("scalar", rows_are_found_by_their_names, division_by_zero_has_a_value, lowest_by_minus_one_wraps,
-         quotients_and_remainders_follow_python, nan_passes_through, rounding_is_half_to_even, f32_results_are_rounded_to_f32,
-         floats_convert_to_the_nearest_end, halves_round_to_nearest_even, all_halves_survive_a_round_trip,
-         promotion_is_torchs_table, numbers_count_by_category_only)
+         quotients_and_remainders_follow_python, floored_quotients_go_with_their_remainders, nan_passes_through,
+         rounding_is_half_to_even, f32_results_are_rounded_to_f32, floats_convert_to_the_nearest_end, halves_round_to_nearest_even,
+         all_halves_survive_a_round_trip, promotion_is_torchs_table, numbers_count_by_category_only)
