@@ -21,6 +21,13 @@ typedef struct profile_options {
     bool interpreted;
 } profile_options;
 
+/* What a run is without some units, from pairs of runs. */
+typedef struct profile_without {
+    int32_t pairs;                   /* 0: not asked for */
+    double with_us, inside_us;       /* medians: of a whole run, and of the units' own time in it */
+    double less_us, low_us, high_us; /* by how much a run is shorter: the median of differences, and where it lies with 95 % */
+} profile_without;
+
 typedef struct profile_data {
     const profile_options *o;
     fx_context *context;
@@ -32,7 +39,7 @@ typedef struct profile_data {
     fx_profile *p;
     fx_node_profile *nodes; /* NULL: not asked for */
     int32_t leave_out[PROFILE_LEFT_OUT];
-    double with_us, without_us; /* medians of a run with and without what is left out; 0: nothing is */
+    profile_without without;
 } profile_data;
 
 /* One row: a unit, or units that run one kernel, or a node; times and work are those of one run. */
@@ -51,6 +58,8 @@ typedef struct profile_row {
 profile_row *profile_rows(const profile_data *d, int32_t *out_n);
 void profile_print(const profile_data *d, const profile_row *rows, int32_t n);
 json_t *profile_json(const profile_data *d, const profile_row *rows, int32_t n);
+/* At least runs pairs, and more for so many seconds as the options say. */
+fx_status profile_measure_without(const profile_data *d, profile_without *out);
 /* Chrome's trace events, which Perfetto reads. FX_E_IO after a message. */
 fx_status profile_write_trace(const profile_data *d, const char *path);
 

@@ -2,6 +2,7 @@
 /* profile_print.c: a profile as a table for people, bottlenecks first, as JSON, and as a trace of every event. */
 #include "profile.h"
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 enum { MOST_BOUNDS = 8 };
@@ -13,7 +14,9 @@ static double share(const profile_data *d, double us)
 
 static const char *time_text(double us, char text[24])
 {
-    snprintf(text, 24, us < 1e3 ? "%.2f us" : us < 1e6 ? "%.3f ms" : "%.3f s", us < 1e3 ? us : us < 1e6 ? 1e-3 * us : 1e-6 * us);
+    double size = fabs(us); /* differences may be negative */
+    double scale = size < 1e3 ? 1 : size < 1e6 ? 1e-3 : 1e-6;
+    snprintf(text, 24, size < 1e3 ? "%.2f us" : size < 1e6 ? "%.3f ms" : "%.3f s", scale * us);
     return text;
 }
 
@@ -118,15 +121,17 @@ static void print_bounds(const profile_data *d, const profile_row *rows, int32_t
 
 static void print_left_out(const profile_data *d)
 {
-    char with[24], without[24], less[24], took[24];
-    double sum = 0;
-    if (d->without_us <= 0) return;
-    for (int i = 0; i < d->o->n_leave_out; i++) sum += d->p->unit[d->leave_out[i]].run_us;
-    printf("\na run takes %s, without", time_text(d->with_us, with));
+    const profile_without *w = &d->without;
+    char with[24], less[24], low[24], high[24], took[24];
+    if (w->pairs == 0) return;
+    printf("\nwithout");
     for (int i = 0; i < d->o->n_leave_out; i++)
         printf("%s %s #%d", i ? "," : "", d->x->unit[d->leave_out[i]].label, (int)d->leave_out[i]);
-    printf(" %s: %s less, where %s was measured inside\n", time_text(d->without_us, without),
-           time_text(d->with_us - d->without_us, less), time_text(sum, took));
+    printf("\na run of %s is shorter by %s (95 %% sure: %s to %s, from %d pairs of runs), where %s was measured inside: %.2f of it\n",
+           time_text(w->with_us, with), time_text(w->less_us, less), time_text(w->low_us, low), time_text(w->high_us, high),
+           (int)w->pairs, time_text(w->inside_us, took), w->inside_us > 0 ? w->less_us / w->inside_us : 0);
+    if (w->high_us - w->low_us > w->inside_us)
+        printf("the machine does too much else for a closer answer; --seconds gives more pairs of runs\n");
 }
 
 void profile_print(const profile_data *d, const profile_row *rows, int32_t n)
@@ -169,6 +174,13 @@ static json_t *row_json(const profile_data *d, const profile_row *row)
     return o;
 }
 
+static json_t *without_json(const profile_without *w)
+{
+    return json_pack("{s:f,s:f,s:{s:i,s:f,s:f,s:f,s:f}}", "with_us", w->with_us, "without_us", w->with_us - w->less_us, "left_out",
+                     "pairs", (int)w->pairs, "less_us", w->less_us, "low_us", w->low_us, "high_us", w->high_us, "inside_us",
+                     w->inside_us);
+}
+
 json_t *profile_json(const profile_data *d, const profile_row *rows, int32_t n)
 {
     static const char *const what[] = {"units", "kernels", "nodes"};
@@ -179,7 +191,7 @@ json_t *profile_json(const profile_data *d, const profile_row *rows, int32_t n)
                           "wait_us", d->p->wait_us, "machine", tool_machine_json(&d->machine));
     json_object_set_new(o, what[d->o->by], list);
     if (d->nodes) json_object_set_new(o, "interpreted_us", json_real(d->nodes->wall_us));
-    if (d->without_us > 0) json_object_update_new(o, json_pack("{s:f,s:f}", "with_us", d->with_us, "without_us", d->without_us));
+    if (d->without.pairs) json_object_update_new(o, without_json(&d->without));
     return o;
 }
 

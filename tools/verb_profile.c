@@ -14,8 +14,7 @@ enum {
     KEY_INTERPRETED,
     KEY_TRACE,
     KEY_LEAVE_OUT,
-    TRACED_RUNS = 8,
-    ROUNDS = 5
+    TRACED_RUNS = 8
 };
 
 static const struct argp_option options[] = {
@@ -26,7 +25,7 @@ static const struct argp_option options[] = {
     {"top", KEY_TOP, "N", 0, "rows to print (20); 0: all", 0},
     {"interpreted", KEY_INTERPRETED, NULL, 0, "interpret every node, too, and compare", 0},
     {"trace", KEY_TRACE, "FILE", 0, "write every event of 8 runs as Chrome's trace events, for Perfetto", 0},
-    {"leave-out", KEY_LEAVE_OUT, "UNIT", 0, "measure what a run takes without a unit, by number (#7) or label; may be repeated", 0},
+    {"leave-out", KEY_LEAVE_OUT, "UNIT", 0, "measure by how much a run is shorter without a unit, by number (#7) or label, from pairs of runs; may be repeated", 0},
     {0}};
 
 static void add_left_out(profile_options *o, const char *arg)
@@ -135,33 +134,6 @@ static fx_status run(profile_data *d, const fx_profile_options *o, fx_profile **
     return fx_profile_run(d->compiled, d->context, d->in.tensor, d->in.n, o, out);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* In turns, so that what else the machine does meets both. */
-static fx_status compare_without(profile_data *d)
-{
-    double us[2][ROUNDS];
-    fx_status status = FX_OK;
-    for (int i = 0; i < 2 * ROUNDS && status == FX_OK; i++) {
-        fx_profile *p;
-        fx_profile_options o = {.runs = (d->o->runs + ROUNDS - 1) / ROUNDS, .seconds = d->o->seconds / (double)ROUNDS};
-        o.leave_out = d->leave_out;
-        o.n_leave_out = i % 2 ? d->o->n_leave_out : 0;
-        status = run(d, &o, &p);
-        if (status == FX_OK) us[i % 2][i / 2] = p->wall_us;
-        if (status == FX_OK) fx_profile_free(p);
-    }
-    if (status != FX_OK) return status;
-    for (int i = 0; i < 2; i++) qsort(us[i], ROUNDS, sizeof us[i][0], by_value);
-    d->with_us = us[0][ROUNDS / 2];
-    d->without_us = us[1][ROUNDS / 2];
-    return FX_OK;
-}
-
 static fx_status measure(profile_data *d)
 {
     fx_status status = compile_model(d);
@@ -169,7 +141,7 @@ static fx_status measure(profile_data *d)
     if (status == FX_OK) status = tool_measure_machine(d->context, &d->machine);
     fx_profile_options o = {.runs = d->o->runs, .seconds = d->o->seconds, .traced_runs = d->o->trace ? TRACED_RUNS : 0};
     if (status == FX_OK) status = run(d, &o, &d->p);
-    if (status == FX_OK && d->o->n_leave_out) status = compare_without(d);
+    if (status == FX_OK && d->o->n_leave_out) status = profile_measure_without(d, &d->without);
     if (status == FX_OK && d->o->interpreted) status = fx_profile_interpreter(d->compiled, d->in.tensor, d->in.n, 3, &d->nodes);
     if (status == FX_OK && d->o->trace) status = profile_write_trace(d, d->o->trace);
     return status;

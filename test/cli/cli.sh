@@ -546,6 +546,9 @@ json "all(e['dur'] >= 0 and e['ts'] >= 0 for e in o['traceEvents'] if e['ph'] ==
 json "len([e for e in o['traceEvents'] if e['ph'] == 'X' and e['tid'] == 0]) == 3 * (1 + $units)"
 expect 0 profile --runs 5 --seconds 0 --leave-out 0 --leave-out '#1' "$data/convnet/model.onnx"
 out 'was measured inside'
+expect 0 profile --runs 12 --seconds 0 --leave-out 0 --json "$data/convnet/model.onnx"
+json "o['left_out']['pairs'] == 12 and o['left_out']['low_us'] <= o['left_out']['less_us'] <= o['left_out']['high_us']"
+json "o['left_out']['inside_us'] > 0"
 expect 2 profile --leave-out nothing "$mlp"
 err "no unit 'nothing'"
 expect 2 profile --by row "$mlp"
