@@ -157,7 +157,7 @@ static bool fill_unit(fx_explainer *x, int32_t index, bool init)
 {
     const fx_step *step = x->step[index];
     fx_unit *unit = &x->unit[index];
-    fx_expect e = fx__expect_step(&x->expecter, step);
+    fx_expect e = fx__expect_step(&x->expecter, step, unit->turns > 1);
     unit->kind = (fx_unit_kind)step->kind;
     unit->index = index;
     unit->init = init;

@@ -19,7 +19,7 @@ typedef struct fx_expecter {
 } fx_expecter;
 fx_status fx__expect_open(fx_program *program, const fx_target *target, fx_arena *arena, fx_expecter *out);
 /* RUN and CALL; of IF and LOOP the longer branch and all turns. */
-fx_expect fx__expect_step(const fx_expecter *expecter, const fx_step *step);
+fx_expect fx__expect_step(const fx_expecter *expecter, const fx_step *step, bool again /* within a loop of several turns */);
 /* Turns of a LOOP at the hints; 1 where a buffer says them. */
 int64_t fx__expect_turns(const fx_program *program, const fx_step *step);
 
