@@ -429,6 +429,13 @@ static void build_constant(fx_onnx_call *call)
     }
 }
 
+/* A fill's number is a double, which not every wide integer is. */
+static bool is_exact(const fx_tensor *number)
+{
+    const double most = 0x1p53, value = fx_tensor_get(number, 0);
+    return (number->dtype != FX_I64 && number->dtype != FX_U64) || (value >= -most && value <= most);
+}
+
 static void build_constant_of_shape(fx_onnx_call *call)
 {
     const fx_onnx_known *shape = fx__onnx_need_known(call, 0, "shape");
@@ -442,7 +449,11 @@ static void build_constant_of_shape(fx_onnx_call *call)
     }
     fx_type type = {.dtype = tensor.dtype, .rank = shape->n};
     for (int32_t i = 0; i < shape->n; i++) type.dim[i] = shape->item[i];
-    fx__onnx_give_fill(call, 0, &type, fx_tensor_get(&tensor, 0));
+    const fx_tensor number = fx_tensor_view(tensor.data, tensor.dtype, 0, NULL);
+    if (is_exact(&number))
+        fx__onnx_give_fill(call, 0, &type, fx_tensor_get(&number, 0));
+    else
+        fx__onnx_give(call, 0, FX_EMIT(call, "aten.expand.default", fx__onnx_constant(call, &number), fx__onnx_dims(call, type.dim, type.rank)));
 }
 
 static void build_identity(fx_onnx_call *call)

@@ -3,6 +3,7 @@
  * kernel. */
 #include "ir/interp.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Arguments ------------------------------------------------------------------------------------------------------------ */
 
@@ -17,19 +18,22 @@ static bool is_list(const fx_attr *value)
     return value->kind == FX_ATTR_LIST || value->kind == FX_ATTR_TUPLE;
 }
 
+static bool read_number(const fx_tensor *tensor, int64_t *out)
+{
+    if (!tensor || tensor->rank != 0) return false;
+    if (tensor->dtype == FX_I64) return memcpy(out, tensor->data, sizeof *out), true; /* not every one is a double */
+    double value = fx_tensor_get(tensor, 0);
+    *out = value >= -0x1p63 && value < 0x1p63 ? (int64_t)value : 0;
+    return value >= -0x1p63 && value < 0x1p63;
+}
+
 /* An integer that is constant, symbolic, or the value of a 0-dim tensor. */
 static bool read_int(const fx_interp_source *source, const fx_attr *value, int64_t *out)
 {
-    if (value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL)
-        *out = value->u.i;
-    else if (value->kind == FX_ATTR_SYMINT && source->syms)
-        *out = fx__dim_eval(source->dims, value->u.dim, source->syms);
-    else if (value->kind == FX_ATTR_NODE) {
-        const fx_tensor *tensor = source->tensor(source->user, value->u.node, 0);
-        if (!tensor || tensor->rank != 0) return false;
-        *out = (int64_t)fx_tensor_get(tensor, 0);
-    } else
-        return false;
+    if (value->kind == FX_ATTR_INT || value->kind == FX_ATTR_BOOL) return *out = value->u.i, true;
+    if (value->kind == FX_ATTR_NODE) return read_number(source->tensor(source->user, value->u.node, 0), out);
+    if (value->kind != FX_ATTR_SYMINT || !source->syms) return false;
+    *out = fx__dim_eval(source->dims, value->u.dim, source->syms);
     return *out != INT64_MIN;
 }
 
