@@ -399,6 +399,29 @@ START_TEST(every_call_may_cancel)
 }
 END_TEST
 
+START_TEST(a_cancelled_object_is_not_there)
+{
+    setup s = begin("mlp");
+    char folder[] = "/tmp/fxjit-cancelled-XXXXXX", path[64];
+    int stop_at = 0;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/net.o", folder);
+    for (;; stop_at += 1 + stop_at / 4) {
+        teller t = {.stop_at = stop_at};
+        fx_compile_options options = {.threads = 1, .progress = tell, .progress_user = &t};
+        fx_status status = fx_emit_object(s.module, NULL, 0, &options, &(fx_emit_options){.weights_in_file = true}, path);
+        ck_assert_int_eq(count_files(folder, false), status == FX_OK ? 3 : 0);
+        if (status == FX_OK) break;
+        ck_assert_int_eq(status, FX_E_CANCELLED);
+        ck_assert_int_eq(count_errors(s.context), 1);
+        fx_context_clear(s.context);
+    }
+    ck_assert_int_gt(stop_at, 8);
+    count_files(folder, true);
+    end(&s);
+}
+END_TEST
+
 START_TEST(all_phases_are_told)
 {
     setup s = begin("convnet");
@@ -411,4 +434,4 @@ START_TEST(all_phases_are_told)
 END_TEST
 
 FX_TESTS("watch", every_form_is_dumped, each_compilation_has_a_folder, objects_are_dumped_too, what_cannot_be_written_ends_it,
-         decisions_are_logged, warnings_are_logged_once, unknown_words_name_the_nearest, every_call_may_cancel, all_phases_are_told)
+         decisions_are_logged, warnings_are_logged_once, unknown_words_name_the_nearest, every_call_may_cancel, a_cancelled_object_is_not_there, all_phases_are_told)
