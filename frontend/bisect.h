@@ -18,9 +18,16 @@ typedef struct fx_capture {
 } fx_capture;
 /* Whether a call gives one tensor, which may become an output, or be given instead of computed. */
 bool fx__capture_has_value(const fx_node *node);
-/* Interprets the module with all values as outputs. */
+/* Interprets the module with all values as outputs; bounds are tolerances. */
 fx_status fx__capture(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, bool bounds, FX_GIVES fx_capture *out);
 void fx__capture_free(fx_capture *capture);
+
+/* ---- bisect_tolerance.c: bounds no wider than what rounding does ----------------------------------------------------------- */
+
+/* A copy in f64; NULL: it cannot be. Its inputs, allocated. */
+FX_GIVES fx_module *fx__tolerance_module(const fx_module *core);
+fx_status fx__tolerance_widen(const fx_tensor *from, int32_t n, fx_tensor *to);
+void fx__tolerance_narrow(const fx_tensor *actual, const fx_tensor *wide, fx_tensor *bound);
 
 /* ---- bisect_cut.c ---------------------------------------------------------------------------------------------------------- */
 
@@ -68,7 +75,7 @@ fx_status fx__trial_run(const fx_cut *cut, const fx_compiled *compiled, fx_tenso
 /* The first output that differs; -1: none does. bounds NULL: ulp. factor: of the bounds. */
 int32_t fx__trial_compare(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bounds, int32_t n, double factor,
                           double ulp, fx_difference *out);
-/* The interpreter on the cut, with bounds; the module stays as it is. */
+/* The interpreter on the cut, with bounds, none above those that the cut has; the module stays as it is. */
 fx_status fx__trial_interpret(const fx_cut *cut, fx_tensor *out, fx_tensor *bounds);
 void fx__tensors_release(fx_tensor *tensors, int32_t n);
 fx_status fx__tensors_copy(const fx_tensor *from, int32_t n, fx_tensor *to); /* allocated */

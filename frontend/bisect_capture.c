@@ -44,16 +44,38 @@ static fx_status run_copy(fx_module *copy, const fx_tensor *inputs, int32_t n_in
     out->made = FX_NEW_ARRAY(out->arena, fx_tensor, out->n_made + 1);
     out->limit = FX_NEW_ARRAY(out->arena, fx_tensor, out->n_made + 1);
     if (!out->made || !out->limit) return FX_E_OOM;
-    FX_TRY(fx__interp_module(copy, NULL, inputs, n_inputs, out->made, bounds ? out->limit : NULL, out->n_made));
+    return fx__interp_module(copy, NULL, inputs, n_inputs, out->made, bounds ? out->limit : NULL, out->n_made);
+}
+
+/* The values in f64; nothing changes where the graph cannot be run so. */
+static fx_status narrow_bounds(const fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_capture *out)
+{
+    int32_t n;
+    fx_tensor *in = FX_NEW_ARRAY(out->arena, fx_tensor, n_inputs + 1), *wide = FX_NEW_ARRAY(out->arena, fx_tensor, out->n_made + 1);
+    if (!in || !wide) return FX_E_OOM;
+    fx_diag_mark mark = fx__diag_mark(module->context);
+    fx_module *copy = fx__tolerance_module(module);
+    fx_status status = copy ? give_all(copy->graph, out->arena, &n) : FX_E_UNSUPPORTED;
+    if (status == FX_OK) status = fx__tolerance_widen(inputs, n_inputs, in);
+    if (status == FX_OK && n == out->n_made) status = fx__interp_module(copy, NULL, in, n_inputs, wide, NULL, n);
+    for (int32_t i = 0; i < out->n_made && status == FX_OK; i++) fx__tolerance_narrow(&out->made[i], &wide[i], &out->limit[i]);
+    fx__tensors_release(in, n_inputs);
+    fx__tensors_release(wide, out->n_made);
+    if (copy) fx_module_free(copy);
+    fx__diag_rewind(module->context, mark);
+    return status == FX_E_OOM ? status : FX_OK;
+}
+
+static void take_values(const fx_graph *graph, bool bounds, fx_capture *out)
+{
     int32_t i = 0;
-    FX_EACH_NODE(node, copy->graph)
+    FX_EACH_NODE(node, graph)
     {
         if (!fx__capture_has_value(node)) continue;
         out->value[node->id] = out->made[i];
         if (bounds) out->bound[node->id] = out->limit[i];
         i++;
     }
-    return FX_OK;
 }
 
 static fx_status capture(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, bool bounds, fx_capture *out)
@@ -65,6 +87,8 @@ static fx_status capture(fx_module *module, const fx_tensor *inputs, int32_t n_i
     fx_module *copy = fx__cut_copy(module);
     if (!copy) return FX_E_OOM;
     fx_status status = run_copy(copy, inputs, n_inputs, bounds, out);
+    if (status == FX_OK && bounds) status = narrow_bounds(module, inputs, n_inputs, out);
+    if (status == FX_OK) take_values(copy->graph, bounds, out);
     fx_module_free(copy);
     take_inputs(module->graph, inputs, n_inputs, out);
     return status;

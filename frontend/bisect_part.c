@@ -89,15 +89,26 @@ static bool agrees_within(const parting *p, const fx_tensor *x, const fx_tensor 
     return agrees;
 }
 
+/* The first element that is not equal: most values that are not the same are told apart there. */
+static bool is_near(const fx_tensor *x_bound, const fx_tensor *y_bound, const fx_difference *at)
+{
+    double x = x_bound->data ? fx_tensor_get(x_bound, at->element) : 0, y = y_bound->data ? fx_tensor_get(y_bound, at->element) : 0;
+    return fabs(at->actual - at->expected) <= 2 * (x + y) + fabs(at->expected) * 0x1p-7 || !isfinite(at->actual - at->expected);
+}
+
+/* out NULL: whether is enough. */
 static bool agree(const parting *p, const fx_node *a, const fx_node *b, fx_difference *out)
 {
     const fx_tensor *x = value_of(&p->a, a), *y = value_of(&p->b, b);
     fx_difference unused;
+    bool wanted = out != NULL;
     if (!out) out = &unused;
     if (!x || !y || !x->data || !y->data) return false;
     if (fx_tensor_agrees(x, y, NULL, p->ulp > 0 ? p->ulp : 0, out)) return true;
     if (!out->same_type || p->ulp >= 0) return false;
-    return agrees_within(p, x, y, &p->a.capture.bound[a->id], &p->b.capture.bound[b->id], out);
+    const fx_tensor *x_bound = &p->a.capture.bound[a->id], *y_bound = &p->b.capture.bound[b->id];
+    if (!wanted && !is_near(x_bound, y_bound, out)) return false;
+    return agrees_within(p, x, y, x_bound, y_bound, out);
 }
 
 static bool is_value(const fx_node *node)

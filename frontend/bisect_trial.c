@@ -60,6 +60,17 @@ fx_status fx__trial_native(const fx_cut *cut, const fx_compile_options *options,
     return status;
 }
 
+/* What was measured in the whole graph holds for its part, too. */
+static void narrow(const fx_cut *cut, fx_tensor *bounds)
+{
+    for (int32_t i = 0; cut->bound && i < cut->n_out; i++) {
+        double *each = bounds[i].data;
+        const double *most = cut->bound[i].data;
+        for (int64_t e = 0; each && most && e < fx_tensor_elems(&bounds[i]); e++)
+            if (each[e] > most[e]) each[e] = most[e];
+    }
+}
+
 fx_status fx__trial_interpret(const fx_cut *cut, fx_tensor *out, fx_tensor *bounds)
 {
     fx_arena *arena = fx__arena_new(cut->module->context);
@@ -67,6 +78,7 @@ fx_status fx__trial_interpret(const fx_cut *cut, fx_tensor *out, fx_tensor *boun
     fx_module *copy = in ? fx__cut_copy(cut->module) : NULL;
     fx_status status = copy ? fx__tensors_copy(cut->in, cut->n_in, in) : FX_E_OOM;
     if (status == FX_OK) status = fx_interpret_bound(copy, in, cut->n_in, out, bounds, cut->n_out);
+    if (status == FX_OK) narrow(cut, bounds);
     if (copy) fx_module_free(copy);
     fx__tensors_release(in, cut->n_in);
     fx__arena_free(arena);

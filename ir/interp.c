@@ -283,7 +283,7 @@ fx_status fx__interp_run(fx_interp *it, const fx_interp_outputs *outputs)
 static bool is_typed(const fx_graph *graph)
 {
     FX_EACH_NODE(node, graph)
-    if (node->opcode != FX_OUTPUT && node->opcode != FX_GET_ATTR && !node->result) return false;
+    if (node->opcode != FX_OUTPUT && node->opcode != FX_GET_ATTR && node->n_result == 0) return false;
     return true;
 }
 

@@ -68,7 +68,8 @@ static fx_status cast_module(fx_module *module, fx_dtype from, fx_dtype to)
         if (module->tensors[i].tensor.dtype == from) FX_TRY(cast_tensor(&module->tensors[i], to));
     FX_TRY(cast_graph(module->graph, from, to));
     module->graph->edits++;
-    for (int32_t i = 0; i < module->n_submodules; i++) FX_TRY(cast_module(module->submodules[i].module, from, to));
+    for (int32_t i = 0; i < module->n_submodules; i++) /* borrowed ones are another module's, and so are their tensors */
+        if (!module->submodules[i].borrowed) FX_TRY(cast_module(module->submodules[i].module, from, to));
     return FX_OK;
 }
 

@@ -94,7 +94,7 @@ static bool derive_bounds(subject *s, const tool_tensors *inputs, pair *p)
     p->bounds = tool_tensors_new(n);
     bool good = verify_status(s, "copying inputs", tool_tensors_copy(inputs, &copies)) &&
                 verify_status(s, "interpreting",
-                              fx_interpret_bound(s->module, copies.tensor, copies.n, p->slow.tensor, p->bounds.tensor, n));
+                              fx_interpret_tolerance(s->module, copies.tensor, copies.n, p->slow.tensor, p->bounds.tensor, n));
     for (int32_t i = 0; i < n && good; i++)
         for (int64_t e = 0; e < fx_tensor_elems(&p->bounds.tensor[i]); e++)
             fx_tensor_set(&p->bounds.tensor[i], e, 2 * fx_tensor_get(&p->bounds.tensor[i], e));

@@ -51,7 +51,7 @@ static bool run_engines(subject *s, const tool_tensors *inputs, engines *e)
     const tool_tensors *in = &e->in[ENGINE_INTERPRETER];
     return verify_compile(s, inputs) && verify_run(s, ENGINE_COMPILED, &e->in[ENGINE_COMPILED], &e->fast) &&
            verify_status(s, "interpreting",
-                         fx_interpret_bound(s->module, in->tensor, in->n, e->slow.tensor, e->bounds.tensor, n));
+                         fx_interpret_tolerance(s->module, in->tensor, in->n, e->slow.tensor, e->bounds.tensor, n));
 }
 
 /* False: an engine failed, or they leave other changes, as s->why tells. */

@@ -27,6 +27,12 @@ typedef struct fx_difference {
  * bound agrees, and so do two NaN. *out, which may be NULL, is the first element that does not. Thread-safe. */
 FX_API bool fx_tensor_agrees(const fx_tensor *actual, const fx_tensor *expected, const fx_tensor *bound, double ulp, fx_difference *out);
 
+/* fx_interpret_bound for whole models. Its bounds are those of the worst case and grow with every node; these are never above what
+ * rounding does: 64 times how far the furthest element of the output is from what the same graph computes in f64, and 64 roundings of
+ * its largest element. Not for f64, integers, and elements without a bound. As fx_interpret_bound otherwise. */
+FX_API fx_status fx_interpret_tolerance(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
+                                        fx_tensor *tolerances, int32_t n_outputs);
+
 /* ---- A mismatch -------------------------------------------------------------------------------------------------------- */
 
 /* The forms of a compilation, in order. */
@@ -42,8 +48,8 @@ FX_API const char *fx_bisect_form_name(fx_bisect_form form); /* "core graph", "g
 
 typedef struct fx_bisect_options {
     const fx_compile_options *compile; /* what is examined; NULL: defaults */
-    const fx_compile_options *against; /* held against this; NULL: against the interpreter, within the error bound that it derives */
-    double ulp;              /* against other options: how far apart results may be; below 0: twice the derived bound */
+    const fx_compile_options *against; /* held against this; NULL: against the interpreter, as fx_interpret_tolerance says */
+    double ulp;              /* against other options: how far apart results may be; below 0: twice that tolerance */
     fx_progress progress;    /* phase: "comparing", "first node", "fewer nodes", "forms", "loops". False: FX_E_CANCELLED */
     void *progress_user;
 } fx_bisect_options;
@@ -129,7 +135,7 @@ typedef struct fx_parting {
     void *memory;
 } fx_parting;
 /* Interprets both modules, in core form, with the same inputs: those of `a`, which belong to inputs of `b` by name, or else by
- * place. Outputs are compared in the same way: within the sum of both error bounds, or (ulp 0 or more) within so many units of
+ * place. Outputs are compared in the same way: within the sum of both tolerances (fx_interpret_tolerance), or (ulp 0 or more) within so many units of
  * the last place. Values inside are compared by name first, then each with each. Both modules must outlive the parting. FX_E_ARG:
  * other numbers or types of inputs or outputs; the statuses of fx_interpret; FX_E_OOM. */
 FX_API fx_status fx_find_parting(fx_module *a, fx_module *b, const fx_tensor *inputs, int32_t n_inputs, double ulp,
