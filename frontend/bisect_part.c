@@ -75,8 +75,8 @@ static const fx_tensor *value_of(const side *s, const fx_node *node)
 }
 
 /* The other graph's value may be off by its bound, too. Where nothing is bounded, only equal values agree. */
-static bool agrees_within(const parting *p, const fx_tensor *x, const fx_tensor *y, const fx_tensor *x_bound, const fx_tensor *y_bound,
-                          fx_difference *out)
+static bool agrees_within(const parting *p, const fx_tensor *x, const fx_tensor *y, const fx_tensor *x_bound,
+                          const fx_tensor *y_bound, fx_difference *out)
 {
     fx_tensor sum;
     if (fx_tensor_alloc(FX_F64, y->rank, y->dim, &sum) != FX_OK) return false;
@@ -138,8 +138,8 @@ static void match_by_value(parting *p)
     FX_EACH_NODE(b, p->b.core->graph)
     {
         bool open = !p->a.match[a->id] || !p->b.match[b->id];
-        if (open && is_value(a) && is_value(b) && a->opcode != FX_PLACEHOLDER && b->opcode != FX_PLACEHOLDER && agree(p, a, b, NULL))
-            match(p, a, b);
+        bool same_kind = (a->opcode == FX_PLACEHOLDER) == (b->opcode == FX_PLACEHOLDER);
+        if (open && same_kind && is_value(a) && is_value(b) && agree(p, a, b, NULL)) match(p, a, b);
     }
 }
 
@@ -234,6 +234,42 @@ static void count_matches(parting *p)
     }
 }
 
+static void match_all(parting *p)
+{
+    match_by_name(p);
+    match_by_value(p);
+    count_matches(p);
+}
+
+/* Whether both are the same operator of the same values, constants aside. */
+static bool reads_the_same(const parting *p, const fx_node *a, const fx_node *b)
+{
+    bool any = false;
+    if (!a->op || a->op != b->op || a->n_inputs != b->n_inputs) return false;
+    for (int32_t i = 0; i < a->n_inputs; i++) {
+        const fx_node *x = a->inputs[i], *y = b->inputs[i];
+        if (x->opcode == FX_GET_ATTR && y->opcode == FX_GET_ATTR) continue;
+        if (p->a.match[x->id] != y && p->b.match[y->id] != x) return false;
+        any = true;
+    }
+    return any;
+}
+
+/* The same operator of the same values whose result neither of the graphs has in the other one: a weight is another, though too
+ * little to show in the outputs. */
+static fx_status find_inside(parting *p)
+{
+    fx_difference at;
+    match_all(p);
+    FX_EACH_NODE(a, p->a.core->graph)
+    FX_EACH_NODE(b, p->b.core->graph)
+    {
+        if (p->a.match[a->id] || p->b.match[b->id] || !fx__capture_has_value(a) || !fx__capture_has_value(b)) continue;
+        if (reads_the_same(p, a, b) && !agree(p, a, b, &at) && at.same_type && at.element >= 0) return tell(p, a, b);
+    }
+    return FX_OK;
+}
+
 static fx_status find_first_output(parting *p, fx_module *a, fx_module *b)
 {
     p->found->agrees = true;
@@ -241,16 +277,15 @@ static fx_status find_first_output(parting *p, fx_module *a, fx_module *b)
         const char *name = fx_module_output_name(a, i);
         const fx_node *x = output_node(p->a.core, i), *y = output_node(p->b.core, place_of_output(b, name, i));
         if (!x || !y || agree(p, x, y, &p->found->at)) continue;
-        if (!p->found->at.same_type) return fx__diag(p->context, FX_E_ARG, NULL, "output \"%s\" has another type in the other model", name);
+        if (!p->found->at.same_type)
+            return fx__diag(p->context, FX_E_ARG, NULL, "output \"%s\" has another type in the other model", name);
         p->found->agrees = false;
         p->found->at_output = true;
         p->found->output = fx__arena_format(p->arena, "%s", name);
-        match_by_name(p);
-        match_by_value(p);
-        count_matches(p);
+        match_all(p);
         return tell(p, find_first(&p->a, x), find_first(&p->b, y));
     }
-    return FX_OK;
+    return find_inside(p);
 }
 
 static fx_status find(parting *p, fx_module *a, fx_module *b, const fx_tensor *inputs, int32_t n_inputs)

@@ -83,8 +83,8 @@ static void run_wide(fx_module *module, const fx_tensor *inputs, int32_t n_input
     fx__diag_rewind(module->context, mark);
 }
 
-fx_status fx_interpret_tolerance(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs, fx_tensor *tolerances,
-                                 int32_t n_outputs)
+fx_status fx_interpret_tolerance(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_tensor *outputs,
+                                 fx_tensor *tolerances, int32_t n_outputs)
 {
     fx_arena *arena = fx__arena_new(module->context);
     fx_tensor *in = arena ? FX_NEW_ARRAY(arena, fx_tensor, n_inputs + 1) : NULL;

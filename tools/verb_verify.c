@@ -112,7 +112,8 @@ static void count(const subject *s, bool good)
     }
     if (!good) printf("%s %s: %s\n", s->skip ? "skip" : "FAIL", s->name, s->why);
     if (!good && s->details) fputs(s->details, stdout);
-    if (good && o->verbose) printf("ok   %s\n", s->name);
+    if (good && (o->verbose || (s->details && *s->details))) printf("ok   %s\n", s->name);
+    if (good && s->details) fputs(s->details, stdout);
 }
 
 static bool check(subject *s, const char *folder, bool (*verify)(subject *, const char *))

@@ -124,7 +124,7 @@ FX_API void fx_nonfinites_free(FX_TAKES fx_nonfinites *found);                  
 
 /* Where two graphs of one model part. Texts belong to it. */
 typedef struct fx_parting {
-    bool agrees;                      /* all outputs agree; nothing below is set then */
+    bool agrees;                      /* all outputs agree; node is NULL then, or what differs inside and does not show there */
     const char *output;               /* the first that does not, of the first graph */
     const char *node, *op, *place;    /* the first node whose value the other graph has nowhere, though it has what the node reads */
     const char *other, *other_op, *other_place; /* the same of the other graph; "" when there is none */

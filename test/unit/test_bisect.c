@@ -302,5 +302,69 @@ START_TEST(two_graphs_part_where_they_do)
 }
 END_TEST
 
+/* ---- Deep graphs: derived bounds grow with every node --------------------------------------------------------------------- */
+
+enum { LAYERS = 24, WIDTH = 32 };
+
+/* Products with one weight, but for the one in the middle, and sums. */
+static fx_module *deep_graph(fx_context *context, const fx_tensor *weight, const fx_tensor *middle)
+{
+    char text[LAYERS * 200 + 400];
+    int at = snprintf(text, sizeof text, "graph {\n%%h0 = placeholder \"x\" : f32[8, %d]\n%%w = get_attr \"w\"\n%%v = get_attr \"v\"\n", WIDTH);
+    for (int i = 0; i < LAYERS; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at,
+                       "%%m%d = call_function \"torch.mm\"(%%h%d, %%%s)\n%%t%d = call_function \"torch.sin\"(%%m%d)\n"
+                       "%%h%d = call_function \"torch.add\"(%%t%d, %%h%d)\n",
+                       i, i, i == LAYERS / 2 ? "v" : "w", i, i, i + 1, i, i);
+    snprintf(text + at, sizeof text - (size_t)at, "%%output = output(%%h%d)\n}\n", LAYERS);
+    fx_module *module = read_graph(context, text);
+    CHECK_OK(context, fx_module_add_tensor(module, "w", weight, false, NULL, NULL));
+    CHECK_OK(context, fx_module_add_tensor(module, "v", middle, false, NULL, NULL));
+    return module;
+}
+
+static double largest(const fx_tensor *tensor)
+{
+    double most = 0;
+    for (int64_t i = 0; i < fx_tensor_elems(tensor); i++) most = fmax(most, fx_tensor_get(tensor, i));
+    return most;
+}
+
+static void scale(fx_tensor *tensor, double factor)
+{
+    for (int64_t i = 0; i < fx_tensor_elems(tensor); i++) fx_tensor_set(tensor, i, factor * fx_tensor_get(tensor, i));
+}
+
+START_TEST(tolerances_of_deep_graphs_stay_narrow)
+{
+    fx_parting *parting;
+    fx_context *context = fx_context_new();
+    fx_tensor in = random_tensor(2, (int64_t[]){8, WIDTH}, 1), out[2] = {{0}}, bound = {0}, tolerance = {0};
+    fx_tensor w = random_tensor(2, (int64_t[]){WIDTH, WIDTH}, 2), v = random_tensor(2, (int64_t[]){WIDTH, WIDTH}, 2);
+    scale(&w, 0.05);
+    scale(&v, 0.05);
+    fx_module *a = deep_graph(context, &w, &w), *b = deep_graph(context, &w, &v);
+    CHECK_OK(context, fx_interpret_bound(a, &in, 1, &out[0], &bound, 1));
+    CHECK_OK(context, fx_interpret_tolerance(a, &in, 1, &out[1], &tolerance, 1));
+    ck_assert_mem_eq(out[0].data, out[1].data, 8 * WIDTH * sizeof(float));
+    ck_assert(largest(&tolerance) < 0.1 * largest(&bound));
+    CHECK_OK(context, fx_find_parting(a, b, &in, 1, -1, &parting));
+    ck_assert(parting->agrees && !parting->node);
+    fx_parting_free(parting);
+    fx_tensor_set(&v, 3, 1.01 * fx_tensor_get(&v, 3)); /* one weight by 1 % */
+    CHECK_OK(context, fx_find_parting(a, b, &in, 1, -1, &parting));
+    ck_assert_str_eq(parting->node, "m12");
+    ck_assert_str_eq(parting->other, "m12");
+    ck_assert(parting->at.bound > 0 && fabs(parting->at.actual - parting->at.expected) > parting->at.bound);
+    fx_parting_free(parting);
+    fx_module_free(a);
+    fx_module_free(b);
+    fx_tensor *all[] = {&in, &w, &v, &out[0], &out[1], &bound, &tolerance};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) fx_tensor_release(all[i]);
+    fx_context_free(context);
+}
+END_TEST
+
 FX_TESTS("bisect", elements_agree_within_bounds_or_places, integers_agree_exactly, rounding_is_found_and_reduced, what_agrees_is_not_found,
-         a_search_can_be_cancelled, inputs_and_buffers_stay, nan_is_found_where_it_arises, two_graphs_part_where_they_do)
+         a_search_can_be_cancelled, inputs_and_buffers_stay, nan_is_found_where_it_arises, two_graphs_part_where_they_do,
+         tolerances_of_deep_graphs_stay_narrow)
