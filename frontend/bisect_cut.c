@@ -113,6 +113,7 @@ static void drop_tensors(fx_module *module)
 static fx_status take_inputs(cutting *c)
 {
     fx_module *module = c->cut->module;
+    module->input_names.n = module->output_names.n = 0; /* those of the whole graph's inputs and outputs */
     c->cut->in = FX_NEW_ARRAY(c->cut->arena, fx_tensor, module->graph->n_nodes + 1);
     if (!c->cut->in) return FX_E_OOM;
     FX_EACH_NODE(node, module->graph)
