@@ -47,12 +47,17 @@ static void put_constants(fx_text *text, const fx_node *node)
 static void put_node(fx_drawing *d, const fx_node *node, int depth)
 {
     fx_text *text = &d->text;
+    const char *module = fx__drawing_module(d, node);
     char time[32];
     fx__text_append(text, "%*sn%d [fillcolor=%s, label=\"", 2 * depth, "", (int)node->id, colours[node->opcode]);
     put_escaped(text, node->name);
     if (strcmp(node->name, node->target) != 0) {
         fx__text_append(text, "\\n");
         put_escaped(text, node->target);
+    }
+    if (module) {
+        fx__text_append(text, "\\nin ");
+        put_escaped(text, module);
     }
     put_constants(text, node);
     if (fx__drawing_time(d, node, time)) fx__text_append(text, "\\n%s", time);
@@ -61,7 +66,7 @@ static void put_node(fx_drawing *d, const fx_node *node, int depth)
 
 static void put_edge(fx_drawing *d, const fx_node *from, const fx_node *to)
 {
-    fx__text_append(&d->text, "  n%d -> n%d [label=\"", (int)from->id, (int)to->id);
+    fx__text_append(&d->text, "  n%d -> n%d [label=\"  ", (int)from->id, (int)to->id); /* beside the arrow, not on it */
     fx__drawing_types(&d->text, from);
     fx__text_append(&d->text, "\"];\n");
 }
@@ -83,7 +88,7 @@ char *fx_graph_to_dot_with(const fx_graph *graph, const fx_draw_options *options
     static const char head[] = "digraph fx {\n"
                                "  node [shape=box, style=filled, fontname=\"monospace\"];\n"
                                "  edge [fontname=\"monospace\", fontsize=9];\n"
-                               "  style=rounded; color=gray; fontname=\"monospace\";\n";
+                               "  style=rounded; color=gray; labeljust=l; fontname=\"monospace\";\n";
     static const fx_drawing_words words = {head, "}\n", open_group, close_group, put_node, put_edge};
     return fx__drawing_make(graph, options, &words);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/draw.c: what the drawings of graphs share: the walk through groups, and texts of types, sizes and times. */
 #include "ir/draw.h"
+#include <string.h>
 
 /* ---- Texts ------------------------------------------------------------------------------------------------------------------- */
 
@@ -37,11 +38,31 @@ bool fx__drawing_time(const fx_drawing *d, const fx_node *node, char text[32])
     return us >= 0;
 }
 
+const char *fx__drawing_module(const fx_drawing *d, const fx_node *node)
+{
+    int32_t group = fx_groups_of(d->groups, node);
+    const char *name = fx_groups_name(d->groups, group);
+    return d->frame[group] != group && !strstr(node->name, name) && !strstr(node->target, name) ? name : NULL;
+}
+
 /* ---- The walk ---------------------------------------------------------------------------------------------------------------- */
 
 static bool is_shown(const fx_drawing *d, const fx_node *node)
 {
     return !d->options || !d->options->shown || d->options->shown[node->id];
+}
+
+/* A group with a single node would be a box around a box: its node lies in the group around it. By group: where its nodes go. */
+static int32_t *find_frames(const fx_drawing *d, fx_arena *arena)
+{
+    int32_t n = fx_groups_count(d->groups), *frame = FX_NEW_ARRAY(arena, int32_t, n), *count = FX_NEW_ARRAY(arena, int32_t, n);
+    if (!frame || !count) return NULL;
+    for (int32_t g = 0; g < n; g++) count[g] = 0;
+    FX_EACH_NODE(node, d->graph)
+    count[fx_groups_of(d->groups, node)]++;
+    for (int32_t g = n - 1; g > 0; g--) count[fx_groups_parent(d->groups, g)] += count[g];
+    for (int32_t g = 0; g < n; g++) frame[g] = g && count[g] <= 1 ? frame[fx_groups_parent(d->groups, g)] : g;
+    return frame;
 }
 
 /* Lists are made from their ends, so that they come in order; groups without anything shown are in none. */
@@ -52,9 +73,10 @@ static bool sort_nodes(fx_drawing *d, fx_arena *arena)
     d->next = FX_NEW_ARRAY(arena, fx_node *, fx_graph_id_count(d->graph));
     d->child = FX_NEW_ARRAY(arena, int32_t, n);
     d->sibling = FX_NEW_ARRAY(arena, int32_t, n);
-    if (!d->first || !d->next || !d->child || !d->sibling) return false;
+    d->frame = find_frames(d, arena);
+    if (!d->first || !d->next || !d->child || !d->sibling || !d->frame) return false;
     for (fx_node *node = d->graph->last; node; node = node->prev) {
-        int32_t g = fx_groups_of(d->groups, node);
+        int32_t g = d->frame[fx_groups_of(d->groups, node)];
         if (!is_shown(d, node)) continue;
         d->next[node->id] = d->first[g];
         d->first[g] = node;

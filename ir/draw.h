@@ -13,6 +13,7 @@ typedef struct fx_drawing {
     fx_groups *groups;
     fx_node **first, **next;  /* by group, by node id: the nodes of a group in graph order */
     int32_t *child, *sibling; /* by group; -1: none */
+    int32_t *frame;           /* by group: itself, or the one around it in which its only node is drawn */
 } fx_drawing;
 
 /* Writes the whole drawing. Graphs are walked group by group: open(group), its nodes, its children, close(group); group 0 has
@@ -27,6 +28,8 @@ typedef struct fx_drawing_words {
 FX_GIVES char *fx__drawing_make(const fx_graph *graph, const fx_draw_options *options, const fx_drawing_words *words);
 /* "f32[1, 64], 256 B"; results of a tuple one after the other; nothing when no type is known. */
 void fx__drawing_types(fx_text *text, const fx_node *node);
+/* The module of a node that has no frame of its own; NULL: the node has one, or its name tells. */
+const char *fx__drawing_module(const fx_drawing *d, const fx_node *node);
 /* "1.5 ms"; false: not known. */
 bool fx__drawing_time(const fx_drawing *d, const fx_node *node, char text[32]);
 

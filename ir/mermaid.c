@@ -32,12 +32,17 @@ static void put_node(fx_drawing *d, const fx_node *node, int depth)
 {
     static const char *const open[FX_OPCODE_COUNT] = {"([\"", "[/\"", "[\"", "[\"", "[[\"", "([\""};
     static const char *const close[FX_OPCODE_COUNT] = {"\"])", "\"/]", "\"]", "\"]", "\"]]", "\"])"};
+    const char *module = fx__drawing_module(d, node);
     char time[32];
     fx__text_append(&d->text, "%*sn%d%s", 2 * depth, "", (int)node->id, open[node->opcode]);
     put_escaped(&d->text, node->name);
     if (strcmp(node->name, node->target) != 0) {
         fx__text_append(&d->text, "<br>");
         put_escaped(&d->text, node->target);
+    }
+    if (module) {
+        fx__text_append(&d->text, "<br>in ");
+        put_escaped(&d->text, module);
     }
     if (fx__drawing_time(d, node, time)) fx__text_append(&d->text, "<br>%s", time);
     fx__text_append(&d->text, "%s\n", close[node->opcode]);

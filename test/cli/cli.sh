@@ -86,7 +86,7 @@ out 'call_function'
 expect 0 show --format dot "$mlp"
 out 'digraph'
 out 'subgraph cluster_1'
-out 'label="f32[3, 16], 192 B"'
+out 'label="  f32[3, 16], 192 B"'
 expect 0 show --format mermaid "$mlp"
 out 'subgraph g1["hidden"]'
 expect 0 show --format dot --times "$mlp"
