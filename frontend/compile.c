@@ -166,7 +166,8 @@ fx_codegen_options fx__compile_codegen_options(const fx_compiled *it)
 /* LLVM failed: every node is interpreted, and the report says so. */
 static fx_status interpret_instead(fx_compiled *it)
 {
-    const char *reason = fx_context_diag_count(it->context) ? fx_context_diag(it->context, 0, NULL) : "code generation failed";
+    int32_t n = fx_context_diag_count(it->context);
+    const char *reason = n ? fx_context_diag(it->context, n - 1, NULL) : "code generation failed"; /* the latest one is LLVM's */
     fx_graph *graph = it->module->graph;
     it->fallback = FX_NEW_ARRAY(it->program->arena, const char *, graph->n_nodes + 1);
     if (!it->fallback) return FX_E_OOM;

@@ -158,7 +158,8 @@ static fx_status header_text(emission *e, fx_text *text)
     put_upper(text, e->symbol);
     fx__text_append(text, "_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n#define ");
     put_upper(text, e->symbol);
-    fx__text_append(text, "_WORKSPACE_BYTES ((size_t)%zu)\n", fx_compiled_workspace_bytes(it));
+    size_t workspace = fx_compiled_workspace_bytes(it); /* sizes without end make it more than a C constant has without u */
+    fx__text_append(text, "_WORKSPACE_BYTES ((size_t)%zu%s)\n", workspace, workspace > INT64_MAX ? "u" : "");
     put_state(text, e);
     if (e->weights_in_file) {
         fx__text_append(text, "#define ");

@@ -57,6 +57,8 @@ fx_scope_entry *fx__scope_entry(fx_value value); /* NULL: invalid */
 fx_value fx__scope_add(fx_scope *scope, const fx_scope_entry *item);
 /* The scope of all values among the arguments; NULL after a diagnostic, or when there is none. */
 fx_scope *fx__scope_common(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc);
+/* What a call of NULL comes to: an error that says so. */
+fx_value fx__scope_no_operator(const fx_trace_arg *args, int32_t n_args, fx_loc loc);
 /* A call of target with arguments as op's schema has them; its type is not inferred. */
 fx_node *fx__scope_record(fx_scope *scope, const fx_op *op, const char *target, const char *name, const fx_trace_arg *args,
                           int32_t n_args, fx_loc loc);

@@ -216,6 +216,16 @@ fx_value fx_value_from(fx_scope *scope, const fx_tensor *tensor)
 
 /* ---- Operators ---------------------------------------------------------------------------------------------------------- */
 
+fx_value fx__scope_no_operator(const fx_trace_arg *args, int32_t n_args, fx_loc loc)
+{
+    for (int32_t i = 0; i < n_args; i++) {
+        if (args[i].kind != FX_ARG_VALUE || !args[i].value.scope) continue;
+        fx__diag(args[i].value.scope->context, FX_E_ARG, &loc, "a call without an operator: fx_op_find gives none for unknown names");
+        break;
+    }
+    return FX_NO_VALUE;
+}
+
 fx_scope *fx__scope_common(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
     fx_scope *scope = NULL;
@@ -304,6 +314,7 @@ static fx_node *record(fx_scope *scope, const fx_op *op, const fx_trace_arg *arg
 
 fx_value fx_apply(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
+    if (!op) return fx__scope_no_operator(args, n_args, loc);
     if (op->impure && op->name[strlen(op->name) - 1] == '_') return fx_apply_in_place(op, args, n_args, loc); /* copy_ */
     fx_scope *scope = fx__scope_common(op, args, n_args, loc);
     if (!scope) return FX_NO_VALUE;

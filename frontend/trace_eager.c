@@ -103,6 +103,7 @@ static bool write_now(fx_scope *scope, fx_node *pure, const fx_tensor *self)
 
 fx_value fx_apply_in_place(const fx_op *op, const fx_trace_arg *args, int32_t n_args, fx_loc loc)
 {
+    if (!op) return fx__scope_no_operator(args, n_args, loc);
     fx_scope *scope = fx__scope_common(op, args, n_args, loc);
     fx_scope_entry *self = n_args > 0 && args[0].kind == FX_ARG_VALUE ? fx__scope_entry(args[0].value) : NULL;
     if (scope && scope->is_functional) {

@@ -181,12 +181,15 @@ FX_API void fx_compiled_call(const fx_compiled *compiled, fx_rt_call *call);
 /* The typed wrapper: int32_t f(const T *in0, ..., T *out0, ..., int64_t dim0, ..., void *workspace) with one argument per
  * tensor and one per symbol, and a last argument `void *state` when the graph has state; inputs that it changes are not const.
  * Its C prototype is fx_compiled_prototype. */
-FX_API void *fx_entry(const fx_compiled *compiled);
+FX_API void *fx_entry(const fx_compiled *compiled); /* NULL: LLVM could not serve */
+/* Made at the first call and kept: one thread at a time. NULL: out of memory. Sizes have the names of their symbols, but for those that
+ * mean something else in C, which get a number in front. */
 FX_API const char *fx_compiled_prototype(const fx_compiled *compiled);
 /* Calls fx_entry through libffi; args[i] points to argument i. */
 FX_API fx_status fx_compiled_invoke(const fx_compiled *compiled, void *const *args, int32_t n_args);
 /* A native function int32_t f(const T *in0, ..., T *out0, ..., int64_t dim0, ...) of any arity, made with libffi, that
- * allocates its own workspace and uses the compiled graph's own state. Freed with the compiled graph. */
+ * allocates its own workspace and uses the compiled graph's own state. Made at the first call, one thread at a time, and freed with the
+ * compiled graph; calls of it are as safe as fx_run. NULL: out of memory. */
 FX_API void *fx_compiled_closure(fx_compiled *compiled);
 
 /* Bytes of workspace that serve every run, whatever its sizes: with symbols, those at the upper ends of their ranges. */

@@ -192,8 +192,9 @@ FX_API void fx_trace_set_answer(fx_scope *scope, fx_answer answer, void *user);
 /* Refuses changes in place from now on (torch.fx's check_mutable_operations): FX_E_GRAPH with the line of the call. */
 FX_API void fx_trace_set_functional(fx_scope *scope, bool functional);
 
-/* Any operator by its qualified ATen name, positional arguments; tensors as values by index into `tensors`.
- * The generated functions of fxjit/ops.h call this. */
+/* Any operator (fx_op_find) with positional arguments in the order of its schema; the generated functions of fxjit/ops.h call this.
+ * An invalid value, with an error in the context, for op NULL, too many arguments, values of different scopes, and whatever the
+ * operator's rules refuse; without one where an argument is invalid already. */
 typedef struct fx_trace_arg {
     enum { FX_ARG_ATTR, FX_ARG_VALUE, FX_ARG_VALUES } kind;
     fx_attr attr;           /* ATTR: no nodes inside */

@@ -227,6 +227,9 @@ START_TEST(misuse_is_told)
     fx_value x = fx_trace_input(scope, "x", &square), y = fx_trace_input(stranger, "y", &square), out;
     ck_assert(!fx_value_ok(fx_add(x, y)));
     CHECK_DIAG(context, "values of different scopes cannot be combined");
+    const fx_trace_arg only = {.kind = FX_ARG_VALUE, .value = x};
+    ck_assert(!fx_value_ok(fx_apply(fx_op_find("no.such.operator"), &only, 1, FX_HERE)));
+    CHECK_DIAG(context, "a call without an operator");
     ck_assert_ptr_null(fx_value_tensor(x));
     CHECK_DIAG(context, "test_trace.c");
     CHECK_DIAG(context, "the data of `x` was asked for while tracing");
