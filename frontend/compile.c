@@ -225,10 +225,9 @@ static fx_status run_steps(fx_compiled *it, const driver_step *steps)
     return status;
 }
 
-fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
-                     fx_compiled **out)
+static fx_status compile(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
+                         const driver_step *steps, fx_compiled **out)
 {
-    static const driver_step steps[] = {fx__compile_graph, fx__compile_program, fx__compile_native, NULL};
     *out = NULL;
     fx_compiled *it;
     FX_TRY(fx__compile_prepare(module, example_inputs, n_inputs, options, &it));
@@ -240,6 +239,20 @@ fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t
         fx_compiled_free(it);
     }
     return status;
+}
+
+fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
+                     fx_compiled **out)
+{
+    static const driver_step steps[] = {fx__compile_graph, fx__compile_program, fx__compile_native, NULL};
+    return compile(module, example_inputs, n_inputs, options, steps, out);
+}
+
+fx_status fx_compile_plan(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
+                          fx_compiled **out)
+{
+    static const driver_step steps[] = {fx__compile_graph, fx__compile_program, NULL};
+    return compile(module, example_inputs, n_inputs, options, steps, out);
 }
 
 void fx_compiled_free(fx_compiled *it)

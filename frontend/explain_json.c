@@ -115,7 +115,11 @@ static json_t *elsewhere_json(const writer *w)
     for (int32_t i = 0; i < w->e->n_elsewhere; i++) {
         const fx_elsewhere *one = &w->e->elsewhere[i];
         if (!fx__explain_wants_node(w->e, w->filter, one->node)) continue;
-        json_array_append_new(array, json_pack("{s:o,s:s}", "node", text_json(one->node->name), "what", one->what));
+        json_t *object = node_json(one->node);
+        json_object_del(object, "name");
+        json_object_set_new(object, "node", text_json(one->node->name));
+        json_object_set_new(object, "what", text_json(one->what));
+        json_array_append_new(array, object);
     }
     return array;
 }

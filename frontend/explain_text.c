@@ -128,10 +128,11 @@ static void put_head(const printer *p)
 {
     const fx_explanation *e = p->e;
     char consts[24], workspace[24], state[24];
+    int32_t units = count_units(e, false);
     fx__text_append(p->text, "For %s, %d thread%s, precision %s.\n", e->target, (int)e->threads, e->threads == 1 ? "" : "s",
                     e->precision);
-    fx__text_append(p->text, "A run: %d units of %d kernels, %.6g MFLOP, expected to take %.4g microseconds on one thread.\n",
-                    (int)count_units(e, false), (int)e->n_kernel, (double)e->flop * 1e-6, e->expected_us);
+    fx__text_append(p->text, "A run: %d unit%s, %d kernel%s, %.6g MFLOP, expected to take %.4g microseconds on one thread.\n",
+                    (int)units, units == 1 ? "" : "s", (int)e->n_kernel, e->n_kernel == 1 ? "" : "s", (double)e->flop * 1e-6, e->expected_us);
     fx__text_append(p->text, "Memory: constants %s, workspace %s, state %s.\n", bytes_text(consts, e->const_bytes),
                     bytes_text(workspace, e->workspace_bytes), bytes_text(state, e->state_bytes));
 }
@@ -273,12 +274,13 @@ static void put_copies(const printer *p)
 {
     int32_t n = 0;
     for (int32_t i = 0; i < p->e->n_unit; i++) n += only_moves(&p->e->unit[i]) && fx_explain_wants(p->e, p->filter, i);
-    fx__text_append(p->text, "\nCopies and layout changes: %s\n", n ? "" : "none");
+    fx__text_append(p->text, "\nCopies and layout changes:%s\n", n ? "" : " none");
     for (int32_t i = 0; i < p->e->n_unit; i++) {
         const fx_unit *u = &p->e->unit[i];
         char bytes[24];
         if (!only_moves(u) || !fx_explain_wants(p->e, p->filter, i)) continue;
-        fx__text_append(p->text, "  unit %d, %s: %s, %s\n", (int)u->index, u->role, u->label,
+        bool told = strncmp(u->label, u->role, strlen(u->role)) == 0;
+        fx__text_append(p->text, "  unit %d, %s%s%s, %s\n", (int)u->index, told ? "" : u->role, told ? "" : ": ", u->label,
                         bytes_text(bytes, u->bytes_in + u->bytes_out + u->bytes_const));
     }
 }
@@ -349,9 +351,14 @@ static void put_precision(const printer *p)
 static void put_elsewhere(const printer *p)
 {
     fx__text_append(p->text, "\nNodes that no unit computes\n");
-    for (int32_t i = 0; i < p->e->n_elsewhere; i++)
-        if (fx__explain_wants_node(p->e, p->filter, p->e->elsewhere[i].node))
-            fx__text_append(p->text, "  %%%s: %s\n", p->e->elsewhere[i].node->name, p->e->elsewhere[i].what);
+    for (int32_t i = 0; i < p->e->n_elsewhere; i++) {
+        const fx_node *node = p->e->elsewhere[i].node;
+        if (!fx__explain_wants_node(p->e, p->filter, node)) continue;
+        fx__text_append(p->text, "  %%%s: %s", node->name, p->e->elsewhere[i].what);
+        if (node->opcode == FX_CALL_FUNCTION) fx__text_append(p->text, ", %s", node->op ? fx_op_name(node->op) : node->target);
+        put_place(p->text, &node->loc);
+        fx__text_append(p->text, "\n");
+    }
 }
 
 char *fx_explanation_to_string(const fx_explanation *e, const fx_explain_filter *filter)

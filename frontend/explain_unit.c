@@ -16,6 +16,18 @@ static const char *label_of_none(const fx_explainer *x, const fx_unit *unit)
     return name ? fx__arena_format(x->arena, "%s %s", unit->role, name) : unit->role;
 }
 
+static bool is_copy(const fx_unit *unit)
+{
+    return strcmp(unit->role, "copy") == 0 || strcmp(unit->role, "layout") == 0;
+}
+
+/* An operand in another order, made for a kernel of several nodes: "layout of k for a + ...". */
+static const char *label_of_copy(const fx_explainer *x, const fx_unit *unit)
+{
+    const char *from = unit->n_reads ? x->program->buf[unit->reads[0]].name : NULL;
+    return fx__arena_format(x->arena, "%s of %s for %s + ...", unit->role, from ? from : "a value", unit->nodes[0]->name);
+}
+
 /* "a + b + c"; of many the first two and the last. */
 static const char *label_of(const fx_explainer *x, const fx_unit *unit)
 {
@@ -23,6 +35,7 @@ static const char *label_of(const fx_explainer *x, const fx_unit *unit)
     const fx_node *const *nodes = unit->nodes;
     fx_arena *arena = x->arena;
     if (n == 0) return label_of_none(x, unit);
+    if (n > 2 && is_copy(unit)) return label_of_copy(x, unit);
     if (n == 1) return nodes[0]->name;
     if (n == 2) return fx__arena_format(arena, "%s + %s", nodes[0]->name, nodes[1]->name);
     if (n == 3) return fx__arena_format(arena, "%s + %s + %s", nodes[0]->name, nodes[1]->name, nodes[2]->name);

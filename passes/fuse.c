@@ -18,8 +18,8 @@ typedef struct fuser {
     const fx_pass_options *options;
     fx_arena *scratch;
     fx_uses uses;
-    bool *kept; /* [n_buf] somebody else than the main block's steps knows it */
-    bool *gone; /* [steps] joined into another one: places stay while a sweep goes on */
+    bool *kept;  /* [n_buf] somebody else than the main block's steps knows it */
+    bool *gone;  /* [steps] joined into another one: places stay while a sweep goes on */
     bool record; /* the last sweep: pairs that stay apart are written down */
 } fuser;
 
@@ -30,7 +30,8 @@ static bool find_kept(fuser *f)
     const fx_program *program = f->program;
     f->kept = FX_NEW_ARRAY(f->scratch, bool, program->n_buf + 1);
     if (!f->kept) return false;
-    for (int32_t i = 0; i < program->n_writeback; i++) f->kept[program->writeback[i].from] = f->kept[program->writeback[i].to] = true;
+    for (int32_t i = 0; i < program->n_writeback; i++)
+        f->kept[program->writeback[i].from] = f->kept[program->writeback[i].to] = true;
     for (int32_t i = 0; i < program->n_buf; i++) {
         int32_t parent = program->buf[i].parent;
         if (parent >= 0) f->kept[i] = f->kept[parent] = true;
@@ -83,7 +84,8 @@ static bool may_rise(const fuser *f, int32_t from, int32_t to)
             if (fx__places_last(writes) > from) return false;
             continue;
         }
-        if (fx__places_within(writes, from, to) || fx__places_within(fx__uses_reads(&f->uses, step->bind[a].buf), from, to)) return false;
+        if (fx__places_within(writes, from, to) || fx__places_within(fx__uses_reads(&f->uses, step->bind[a].buf), from, to))
+            return false;
     }
     return true;
 }
@@ -236,7 +238,8 @@ static int32_t step_back(const fuser *f, int32_t to)
     return at;
 }
 
-/* One sweep. After a join the sweep goes on at the joined step, or just before the place that became free, where more may join now. */
+/* One sweep. After a join the sweep goes on at the joined step, or just before the place that became free, where more may join now.
+ */
 static fx_status sweep(fuser *f, bool *out_joined)
 {
     if (!open_steps(f)) return FX_E_OOM;

@@ -34,7 +34,8 @@ static bool is_rounded(const fx_kstage *stage, uint16_t at, fx_dtype dtype)
     const fx_expr *x = &stage->expr[at];
     if (x->op == FX_X_LOAD) return x->dtype == dtype;
     if (x->op == FX_X_IMM) {
-        fx_imm there = fx__scalar_cast((fx_dtype)x->dtype, dtype, x->u.imm), back = fx__scalar_cast(dtype, (fx_dtype)x->dtype, there);
+        fx_imm there = fx__scalar_cast((fx_dtype)x->dtype, dtype, x->u.imm),
+               back = fx__scalar_cast(dtype, (fx_dtype)x->dtype, there);
         return same_register(x->dtype, dtype) && back.f == x->u.imm.f;
     }
     if (x->op == FX_X_SELECT) return is_rounded(stage, x->b, dtype) && is_rounded(stage, x->c, dtype);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* passes/uses.h: who reads and writes each buffer, as places in the main block in ascending order: a pass that changes steps one by one
- * asks here instead of walking the block again. What is nested counts as the step of the block around it, a slice as its root. */
+/* passes/uses.h: who reads and writes each buffer, as places in the main block in ascending order: a pass that changes steps one by
+ * one asks here instead of walking the block again. What is nested counts as the step of the block around it, a slice as its root.
+ */
 #ifndef FX_PASSES_USES_H
 #define FX_PASSES_USES_H
 

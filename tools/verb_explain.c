@@ -102,7 +102,7 @@ static fx_status compile(fx_context *context, explain_options *o, fx_module *mod
     tool_tensors inputs = {0};
     fx_status status = tool_has_types(module) ? FX_OK : tool_inputs(context, module, &o->common, &inputs);
     tool_progress_begin(&o->common);
-    if (status == FX_OK) status = fx_compile(module, inputs.tensor, inputs.n, &o->common.compile, out);
+    if (status == FX_OK) status = fx_compile_plan(module, inputs.tensor, inputs.n, &o->common.compile, out);
     tool_progress_end();
     tool_tensors_free(&inputs);
     return status;

@@ -130,6 +130,10 @@ typedef struct fx_compiled fx_compiled;
  * options NULL: defaults. The module is only read and may be freed afterwards. */
 FX_API fx_status fx_compile(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
                             FX_GIVES fx_compiled **out);
+/* The same without native code, which takes most of the time, and for any target: for what fx_explain, fx_explain_kernel and the counts
+ * of fx_compiled_* tell. fx_run interprets it. */
+FX_API fx_status fx_compile_plan(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs, const fx_compile_options *options,
+                                 FX_GIVES fx_compiled **out);
 /* The same under torch's name. */
 static inline fx_status fx_compile_fx(fx_module *module, const fx_tensor *example_inputs, int32_t n_inputs,
                                       const fx_compile_options *options, FX_GIVES fx_compiled **out)

@@ -330,5 +330,61 @@ START_TEST(kernels_have_three_forms)
 }
 END_TEST
 
+/* Without native code the same is told, of other machines too; a run is interpreted. */
+START_TEST(plans_tell_the_same)
+{
+    known k = open_known(residual, &(fx_compile_options){.threads = 1});
+    fx_compiled *plan, *other;
+    fx_explanation *e;
+    CHECK_OK(k.context, fx_compile_plan(k.module, NULL, 0, &(fx_compile_options){.threads = 1}, &plan));
+    CHECK_OK(k.context, fx_explain(plan, &e));
+    char *a = fx_explanation_to_json(k.e, NULL), *b = fx_explanation_to_json(e, NULL);
+    ck_assert_str_eq(a, b);
+    fx_text_free(a);
+    fx_text_free(b);
+    fx_tensor in, out = {0};
+    ck_assert_int_eq(fx_tensor_alloc(FX_F32, 4, (int64_t[]){1, 16, 12, 12}, &in), FX_OK);
+    for (int64_t i = 0; i < fx_tensor_elems(&in); i++) ((float *)in.data)[i] = (float)(i % 7) - 3;
+    CHECK_OK(k.context, fx_run(plan, k.context, &in, 1, &out, 1));
+    fx_tensor_release(&in);
+    fx_tensor_release(&out);
+    fx_explanation_free(e);
+    fx_compiled_free(plan);
+    const fx_compile_options arm = {.threads = 1, .target_triple = "aarch64-unknown-linux-gnu", .target_features = ""};
+    CHECK_OK(k.context, fx_compile_plan(k.module, NULL, 0, &arm, &other));
+    CHECK_OK(k.context, fx_explain(other, &e));
+    ck_assert_ptr_nonnull(strstr(e->target, "aarch64"));
+    fx_explanation_free(e);
+    fx_compiled_free(other);
+    close_known(&k);
+}
+END_TEST
+
+static fx_module *argsorted(fx_context *context)
+{
+    fx_scope *scope = fx_trace_begin(context, "argsorted");
+    fx_value x = fx_trace_input(scope, "x", &(fx_type){FX_F32, 2, {4, 33}}), out[1] = {fx_argsort(x)};
+    fx_module *module = NULL;
+    CHECK_OK(context, fx_trace_finish(scope, out, 1, &module));
+    return module;
+}
+
+/* 4 rows of 33 elements: 667 comparisons and 264 elements fetched or stored, ten thousand cycles and more. */
+START_TEST(calls_have_expected_times)
+{
+    known k = open_known(argsorted, &(fx_compile_options){.threads = 1});
+    int32_t calls = 0;
+    for (int32_t i = 0; i < k.e->n_unit; i++) {
+        const fx_unit *u = &k.e->unit[i];
+        if (u->kind != FX_UNIT_CALL) continue;
+        calls++;
+        ck_assert_double_ge(u->expected_us, 4);
+        ck_assert_double_le(u->expected_us, 40);
+    }
+    ck_assert_int_gt(calls, 0);
+    close_known(&k);
+}
+END_TEST
+
 FX_TESTS("explain", laws_hold_for_files, laws_hold_for_traced_graphs, pairs_have_reasons, nodes_without_unit_say_why,
-         filters_choose_units, text_is_as_written, kernels_have_three_forms)
+         filters_choose_units, text_is_as_written, kernels_have_three_forms, plans_tell_the_same, calls_have_expected_times)
