@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* output.c: JSON, files, failures, clocks and progress. */
+/* output.c: JSON, files, failures and clocks. */
 #include "tool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -183,44 +183,4 @@ double tool_process_seconds(void)
         start = tool_seconds() - (age > used ? age : used);
     }
     return tool_seconds() - start;
-}
-
-/* ---- Progress -----------------------------------------------------------------------------------------------------------------
- */
-
-static struct {
-    double begin;
-    bool shown, terminal;
-} progress;
-
-static bool is_due(void)
-{
-    progress.shown = progress.shown || (progress.terminal && tool_seconds() - progress.begin > 1);
-    return progress.shown;
-}
-
-static bool on_progress(void *user, const char *phase, int32_t percent)
-{
-    (void)user;
-    if (is_due()) fprintf(stderr, "\r\033[K%3d %% %s", (int)percent, phase);
-    return true;
-}
-
-void tool_progress_begin(tool_options *options)
-{
-    progress.begin = tool_seconds();
-    progress.terminal = isatty(STDERR_FILENO) != 0;
-    options->compile.progress = on_progress;
-}
-
-void tool_progress_items(const char *what, int64_t done, int64_t total)
-{
-    if (is_due()) fprintf(stderr, "\r\033[K%lld of %lld %s", (long long)done, (long long)total, what);
-}
-
-void tool_progress_end(void)
-{
-    if (progress.shown) fprintf(stderr, "\r\033[K");
-    progress.shown = false;
-    progress.begin = tool_seconds();
 }

@@ -144,6 +144,7 @@ double tool_process_seconds(void);
 /* Shows progress on a terminal once work has taken a second. */
 void tool_progress_begin(tool_options *options);
 void tool_progress_items(const char *what, int64_t done, int64_t total);
+void tool_progress_silent(const char *what); /* what goes on from here without telling */
 void tool_progress_end(void);
 
 #endif

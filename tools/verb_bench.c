@@ -258,14 +258,16 @@ static fx_status interpret_once(bench *b)
 
 static fx_status measure(bench *b)
 {
+    tool_progress_silent("compiling"); /* its time is measured: no callbacks */
     fx_status status = fx_load(b->context, b->o->model, &b->module);
     if (status == FX_OK) status = b->o->common.compiled ? compile_model(b) : read_given(b);
     if (status == FX_OK) status = make_sets(b);
     if (status == FX_OK && b->compiled)
         status = fx_compiled_needs(b->compiled, b->context, b->in[0].tensor, b->in[0].n, &b->workspace_bytes, &b->flop);
-    tool_progress_begin(&b->o->common);
+    tool_progress_silent("running");
     if (status == FX_OK && b->o->common.compiled) status = untimed_runs(b);
     if (status == FX_OK && b->o->common.compiled) status = timed_runs(b);
+    tool_progress_silent("interpreting");
     if (status == FX_OK && b->o->common.interpreted) status = interpret_once(b);
     tool_progress_end();
     return status;

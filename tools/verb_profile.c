@@ -137,11 +137,15 @@ static fx_status run(profile_data *d, const fx_profile_options *o, fx_profile **
 static fx_status measure(profile_data *d)
 {
     fx_status status = compile_model(d);
+    tool_progress_end(); /* the next may end the program */
     if (status == FX_OK) find_left_out(d);
+    tool_progress_silent("measuring the machine");
     if (status == FX_OK) status = tool_measure_machine(d->context, &d->machine);
+    tool_progress_silent("measuring the model");
     fx_profile_options o = {.runs = d->o->runs, .seconds = d->o->seconds, .traced_runs = d->o->trace ? TRACED_RUNS : 0};
     if (status == FX_OK) status = run(d, &o, &d->p);
     if (status == FX_OK && d->o->n_leave_out) status = profile_measure_without(d, &d->without);
+    tool_progress_silent("interpreting");
     if (status == FX_OK && d->o->interpreted) status = fx_profile_interpreter(d->compiled, d->in.tensor, d->in.n, 3, &d->nodes);
     if (status == FX_OK && d->o->trace) status = profile_write_trace(d, d->o->trace);
     return status;
@@ -165,7 +169,9 @@ int tool_profile(int argc, char **argv)
     profile_options o = {.common = tool_defaults("profile"), .runs = 10, .seconds = 1, .top = 20};
     tool_parse(&argp, argc, argv, &o);
     profile_data d = {.o = &o, .context = fx_context_new()};
+    tool_progress_begin(&o.common);
     fx_status status = measure(&d);
+    tool_progress_end();
     if (status == FX_OK) status = show(&d);
     int result = status == FX_OK ? TOOL_OK : tool_fail(d.context, status, o.common.json);
     fx_node_profile_free(d.nodes);

@@ -134,6 +134,7 @@ static fx_status fill_page(json_t *page, json_t *texts, const fx_compiled *compi
     page_add_code(page, &nodes, code);
     if (o->node) choose_node(page, o->node);
     if (!o->no_code) status = collect_texts(compiled, code, texts);
+    tool_progress_silent("measuring");
     if (status == FX_OK && o->measure) status = add_times(page, compiled, context, inputs, o);
     if (status == FX_OK) status = add_machine(page, context, o, code->threads);
     page_nodes_free(&nodes);

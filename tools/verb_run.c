@@ -104,6 +104,7 @@ static fx_status interpret(fx_module *module, run_options *o, const tool_tensors
 {
     tool_tensors before = {0};
     fx_status status = tool_tensors_copy(in, &before);
+    tool_progress_silent("interpreting");
     if (status == FX_OK) status = fx_interpret(module, in->tensor, in->n, out->tensor, out->n);
     if (status == FX_OK) find_changed(&before, in, o->changed);
     tool_tensors_free(&before);

@@ -92,6 +92,7 @@ static bool derive_bounds(subject *s, const tool_tensors *inputs, pair *p)
     int32_t n = fx_module_output_count(s->module);
     p->slow = tool_tensors_new(n);
     p->bounds = tool_tensors_new(n);
+    tool_progress_silent("interpreting");
     bool good = verify_status(s, "copying inputs", tool_tensors_copy(inputs, &copies)) &&
                 verify_status(s, "interpreting",
                               fx_interpret_tolerance(s->module, copies.tensor, copies.n, p->slow.tensor, p->bounds.tensor, n));

@@ -94,6 +94,7 @@ bool verify_run(subject *s, verify_engine engine, const tool_tensors *inputs, to
     *out = tool_tensors_new(fx_module_output_count(s->module));
     if (engine == ENGINE_COMPILED)
         return verify_status(s, "running", fx_run(s->compiled, s->context, inputs->tensor, inputs->n, out->tensor, out->n));
+    tool_progress_silent("interpreting");
     return verify_status(s, "interpreting", fx_interpret(s->module, inputs->tensor, inputs->n, out->tensor, out->n));
 }
 

@@ -528,6 +528,18 @@ else
     fi
 fi
 
+# ---- progress: on a terminal, and only there
+if command -v script >/dev/null; then
+    script -qec "'$fxjit' profile --seconds 2.5 '$mlp' >/dev/null" "$work/out" >/dev/null 2>&1 </dev/null
+    last='fxjit profile on a terminal'
+    out 'measuring the model, '
+else
+    echo 'script is not installed: progress on a terminal is not tested'
+fi
+expect 0 profile --seconds 1.2 "$mlp"
+checks=$((checks + 1))
+[ ! -s "$work/err" ] || fail "$last: progress without a terminal"
+
 # ---- profile
 expect 0 profile --runs 3 --seconds 0 --threads 1 "$mlp"
 out 'of roof'
