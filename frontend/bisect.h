@@ -20,6 +20,8 @@ typedef struct fx_capture {
 bool fx__capture_has_value(const fx_node *node);
 /* Interprets the module with all values as outputs; bounds are tolerances. */
 fx_status fx__capture(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, bool bounds, FX_GIVES fx_capture *out);
+/* Types alone, without running anything: values are to be filled in. FX_E_NOT_FOUND: some are not known. */
+fx_status fx__capture_types(const fx_module *module, const fx_tensor *inputs, int32_t n_inputs, FX_GIVES fx_capture *out);
 void fx__capture_free(fx_capture *capture);
 
 /* ---- bisect_tolerance.c: bounds no wider than what rounding does ----------------------------------------------------------- */

@@ -102,12 +102,34 @@ fx_status fx__capture(fx_module *module, const fx_tensor *inputs, int32_t n_inpu
     return status;
 }
 
+static bool take_type(const fx_node *node, fx_tensor *out)
+{
+    const fx_type *type = fx_node_type(node, 0);
+    if (!type) return false;
+    *out = (fx_tensor){.dtype = type->dtype, .rank = type->rank};
+    for (int32_t d = 0; d < type->rank; d++) {
+        if (!fx_dim_is_const(type->dim[d])) return false;
+        out->dim[d] = type->dim[d];
+    }
+    return true;
+}
+
+fx_status fx__capture_types(const fx_module *module, const fx_tensor *inputs, int32_t n_inputs, fx_capture *out)
+{
+    *out = (fx_capture){.arena = fx__arena_new(module->context), .n = module->graph->next_id};
+    out->value = out->arena ? FX_NEW_ARRAY(out->arena, fx_tensor, out->n + 1) : NULL;
+    fx_status status = out->value ? FX_OK : FX_E_OOM;
+    FX_EACH_NODE(node, module->graph)
+    if (status == FX_OK && fx__capture_has_value(node) && !take_type(node, &out->value[node->id])) status = FX_E_NOT_FOUND;
+    if (status == FX_OK) take_inputs(module->graph, inputs, n_inputs, out);
+    if (status != FX_OK) fx__capture_free(out);
+    return status;
+}
+
 void fx__capture_free(fx_capture *it)
 {
-    for (int32_t i = 0; it->made && it->limit && i < it->n_made; i++) {
-        fx_tensor_release(&it->made[i]);
-        fx_tensor_release(&it->limit[i]);
-    }
+    if (it->made) fx__tensors_release(it->made, it->n_made);
+    if (it->limit) fx__tensors_release(it->limit, it->n_made);
     fx__arena_free(it->arena);
     *it = (fx_capture){0};
 }

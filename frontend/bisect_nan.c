@@ -157,43 +157,47 @@ static fx_status look(looking *l)
         int before = level_of_operands(l, node), level = tensor ? level_of_tensor(tensor) : before;
         bool is_given = node->opcode == FX_PLACEHOLDER || node->opcode == FX_GET_ATTR;
         l->level[node->id] = (uint8_t)level;
-        if (level > before && !is_given) FX_TRY(add(l, node, tensor, level));
+        if (level > before && (!is_given || level == HAS_NAN)) FX_TRY(add(l, node, tensor, level)); /* masks have infinities */
     }
     return FX_OK;
 }
 
-/* The interpreter's values give way to those of compiled code. */
+/* Values of compiled code, in the place of those that there are. */
 static fx_status run_compiled(looking *l, const fx_compile_options *options)
 {
     fx_cut cut;
     const fx_graph *graph = l->core->graph;
-    bool *keep = FX_NEW_ARRAY(l->found->arena, bool, graph->next_id + 1), *outs = FX_NEW_ARRAY(l->found->arena, bool, graph->next_id + 1);
+    bool *keep = FX_NEW_ARRAY(l->found->arena, bool, graph->next_id + 1),
+         *outs = FX_NEW_ARRAY(l->found->arena, bool, graph->next_id + 1);
     if (!keep || !outs) return FX_E_OOM;
     FX_EACH_NODE(node, graph) keep[node->id] = outs[node->id] = fx__capture_has_value(node);
     FX_TRY(fx__cut(l->core, &l->capture, keep, outs, &cut));
     fx_tensor *values = FX_NEW_ARRAY(l->found->arena, fx_tensor, cut.n_out + 1);
     fx_status status = values ? fx__trial_native(&cut, options, values) : FX_E_OOM;
-    for (int32_t i = 0; i < cut.n_out && status == FX_OK; i++) {
-        fx_tensor *place = &l->capture.value[cut.output[i]->id];
-        for (int32_t m = 0; m < l->capture.n_made; m++)
-            if (l->capture.made[m].data == place->data) l->capture.made[m] = values[i];
-        fx_tensor_release(place);
-        *place = values[i];
+    if (status == FX_OK && l->capture.made) fx__tensors_release(l->capture.made, l->capture.n_made);
+    for (int32_t i = 0; i < cut.n_out && status == FX_OK; i++) l->capture.value[cut.output[i]->id] = values[i];
+    if (status == FX_OK) {
+        l->capture.limit = NULL; /* there are none, without bounds */
+        l->capture.made = values;
+        l->capture.n_made = cut.n_out;
+    } else {
+        fx__tensors_release(values, cut.n_out);
     }
-    if (status != FX_OK) fx__tensors_release(values, cut.n_out);
     fx__cut_free(&cut);
     return status;
 }
 
-static fx_status look_at_module(looking *l, const fx_tensor *inputs, int32_t n_inputs, const fx_compile_options *compile, bool compiled)
+static fx_status look_at_module(looking *l, const fx_tensor *inputs, int32_t n_inputs, const fx_compile_options *compile,
+                                bool compiled)
 {
-    FX_TRY(fx__capture((fx_module *)(uintptr_t)l->core, inputs, n_inputs, false, &l->capture));
-    if (compiled) FX_TRY(run_compiled(l, compile));
-    return look(l);
+    fx_status status = compiled ? fx__capture_types(l->core, inputs, n_inputs, &l->capture) : FX_E_NOT_FOUND;
+    if (status == FX_E_NOT_FOUND) status = fx__capture((fx_module *)(uintptr_t)l->core, inputs, n_inputs, false, &l->capture);
+    if (status == FX_OK && compiled) status = run_compiled(l, compile);
+    return status == FX_OK ? look(l) : status;
 }
 
-fx_status fx_find_nonfinite(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, const fx_compile_options *compile, bool compiled,
-                            fx_nonfinites **out)
+fx_status fx_find_nonfinite(fx_module *module, const fx_tensor *inputs, int32_t n_inputs, const fx_compile_options *compile,
+                            bool compiled, fx_nonfinites **out)
 {
     fx_module *core;
     *out = NULL;

@@ -99,7 +99,8 @@ typedef struct fx_operand {
     double least, most;  /* of the finite elements; both NaN when there are none */
     int64_t n_nan, n_inf;
 } fx_operand;
-/* A value with NaN whose operands, constants among them, have none, or one with infinity whose operands have neither. */
+/* A value with NaN whose operands, constants among them, have none, or one with infinity whose operands have neither; an input or a
+ * weight that is given with NaN (op: its path), but not with infinity, as masks are. */
 typedef struct fx_nonfinite {
     const char *node, *op, *place; /* as in fx_mismatch */
     bool is_nan;

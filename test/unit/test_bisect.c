@@ -241,6 +241,11 @@ START_TEST(nan_is_found_where_it_arises)
     CHECK_OK(context, fx_find_nonfinite(module, in, 2, NULL, true, &none));
     ck_assert_int_eq(fx_nonfinites_count(none), 0);
     fx_nonfinites_free(none);
+    x[3] = NAN;
+    CHECK_OK(context, fx_find_nonfinite(module, in, 2, NULL, true, &none));
+    ck_assert_int_eq(fx_nonfinites_count(none), 1);
+    ck_assert_str_eq(fx_nonfinites_get(none, 0)->node, "x");
+    fx_nonfinites_free(none);
     fx_nonfinites_free(NULL);
     fx_module_free(module);
     fx_context_free(context);
