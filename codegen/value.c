@@ -375,12 +375,22 @@ void fx__value_store(fx_kpoint *p, int stage, int copy, uint16_t access, fx_dtyp
 
 /* ---- What depends on what ----------------------------------------------------------------------------------------------- */
 
-static uint32_t access_axes(const fx_kpoint *p, int stage, const fx_access *access)
+/* Expressions that a value is made of; each is looked at once, however many read it. */
+typedef struct needed {
+    uint64_t bit[(UINT16_MAX + 1) / 64];
+} needed;
+
+static void need(needed *set, int32_t expr)
+{
+    if (expr >= 0 && expr != FX_NO_EXPR) set->bit[expr / 64] |= UINT64_C(1) << (expr % 64);
+}
+
+static uint32_t access_axes(const fx_access *access, needed *set)
 {
     uint32_t axes = 0;
     for (int d = 0; d < access->rank; d++) {
         for (int t = 0; t < access->at[d].n; t++) axes |= UINT32_C(1) << access->at[d].term[t].axis;
-        if (access->at[d].value >= 0) axes |= fx__value_axes(p, stage, (uint16_t)access->at[d].value);
+        need(set, access->at[d].value);
     }
     return axes;
 }
@@ -393,24 +403,39 @@ static uint32_t stage_axes(const fx_kernel *kernel, int stage)
     return axes;
 }
 
-uint32_t fx__value_axes(const fx_kpoint *p, int stage, uint16_t expr)
+/* Its axes without those of its operands, which are needed then. */
+static uint32_t own_axes(const fx_kernel *kernel, const fx_expr *x, needed *set)
 {
-    if (expr == FX_NO_EXPR) return 0;
-    const fx_expr *x = &p->f->kernel->stage[stage].expr[expr];
     switch ((fx_expr_op)x->op) {
     case FX_X_LOAD:
-        return access_axes(p, stage, &p->f->kernel->access[x->u.access]);
+        return access_axes(&kernel->access[x->u.access], set);
     case FX_X_AXIS:
         return UINT32_C(1) << x->u.axis;
     case FX_X_STAGE:
-        return stage_axes(p->f->kernel, x->u.stage);
+        return stage_axes(kernel, x->u.stage);
     case FX_X_IMM:
     case FX_X_SYM:
         return 0;
     default:
         break;
     }
-    return fx__value_axes(p, stage, x->a) | fx__value_axes(p, stage, x->b) | fx__value_axes(p, stage, x->c);
+    need(set, x->a);
+    need(set, x->b);
+    need(set, x->c);
+    return 0;
+}
+
+uint32_t fx__value_axes(const fx_kpoint *p, int stage, uint16_t expr)
+{
+    const fx_kernel *kernel = p->f->kernel;
+    needed set;
+    uint32_t axes = 0;
+    if (expr == FX_NO_EXPR) return 0;
+    memset(set.bit, 0, ((size_t)expr / 64 + 1) * sizeof set.bit[0]);
+    need(&set, expr);
+    for (int32_t i = expr; i >= 0; i--) /* operands come first */
+        if (set.bit[i / 64] >> (i % 64) & 1) axes |= own_axes(kernel, &kernel->stage[stage].expr[i], &set);
+    return axes;
 }
 
 /* Worth a register over a loop: neither a constant nor a result that is in one already. */

@@ -311,6 +311,37 @@ START_TEST(progress_can_cancel)
 }
 END_TEST
 
+/* Each value is read twice by the next one: a walk that follows both reads would never come to an end. */
+START_TEST(values_read_twice_are_looked_at_once)
+{
+    enum { SUMS = 100 };
+    fx_context *context = fx_context_new();
+    fx_module *module = fx_module_new(context, "sums");
+    fx_graph *graph = fx_module_graph(module);
+    fx_type type = {FX_F64, 1, {3}};
+    fx_node *x = fx_graph_placeholder(graph, "x", &type);
+    for (int32_t i = 0; i < SUMS; i++) {
+        fx_attr both[2] = {fx_node_attr(x), fx_node_attr(x)};
+        x = fx_graph_call(graph, "torch.ops.aten.add.Tensor", both, 2);
+    }
+    fx_graph_output(graph, fx_node_attr(x));
+    CHECK_OK(context, fx_graph_propagate(graph));
+    fx_tensor in, out = {0};
+    fx_compiled *compiled;
+    ck_assert_int_eq(fx_tensor_alloc(FX_F64, 1, type.dim, &in), FX_OK);
+    fx_tensor_set(&in, 1, 3);
+    CHECK_OK(context, fx_compile(module, NULL, 0, &(fx_compile_options){.threads = 1}, &compiled));
+    CHECK_OK(context, fx_run(compiled, context, &in, 1, &out, 1));
+    ck_assert_double_eq(fx_tensor_get(&out, 1), 3 * 0x1p100);
+    fx_compiled_free(compiled);
+    fx_tensor_release(&in);
+    fx_tensor_release(&out);
+    fx_module_free(module);
+    fx_context_free(context);
+}
+END_TEST
+
 FX_TESTS("compile", every_way_in_gives_the_same, the_prototype_is_c, strided_inputs_are_copied, wrong_calls_are_refused_in_words,
          many_threads_run_one_compiled_graph, the_module_may_be_freed_after_compiling, every_form_has_a_text,
-         untyped_inputs_take_the_types_of_examples, progress_can_cancel, core_of_modules_and_methods)
+         untyped_inputs_take_the_types_of_examples, progress_can_cancel, values_read_twice_are_looked_at_once,
+         core_of_modules_and_methods)
