@@ -22,4 +22,4 @@ need() {
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 build_packages="gcc cmake ninja-build pkg-config libc6-dev llvm-19-dev libffi-dev libjansson-dev libxxhash-dev zlib1g-dev"
-test_packages="check libzip-dev libsubunit-dev clang-19 libclang-rt-19-dev libomp-19-dev libonnx-testdata python3 python3-numpy python3-torch python3-torchvision python3-onnx graphviz chromium chromium-driver zsh"
+test_packages="g++ check libzip-dev libsubunit-dev clang-19 libclang-rt-19-dev libomp-19-dev libonnx-testdata python3 python3-numpy python3-torch python3-torchvision python3-onnx graphviz chromium chromium-driver zsh"

@@ -167,7 +167,7 @@ static fx_status header_text(emission *e, fx_text *text)
         fx__text_append(text, "_WEIGHTS_BYTES ((size_t)%lld) /* of the weights file; load or map it 64-byte aligned */\n",
                         (long long)it->program->const_bytes);
     }
-    fx__text_append(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#define restrict __restrict\n#endif\n\n");
+    fx__text_append(text, "\n#ifdef __cplusplus\nextern \"C\" {\n#define restrict\n#endif\n\n");
     FX_TRY(fx__native_prototype(it, e->symbol, e->weights_in_file, text));
     if (it->n_state > 0) fx__text_append(text, ";\nextern const unsigned char %s_state[%lld]", e->symbol, (long long)it->program->state_bytes);
     fx__text_append(text, ";\n\n#ifdef __cplusplus\n#undef restrict\n}\n#endif\n#endif\n");

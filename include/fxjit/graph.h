@@ -70,19 +70,67 @@ typedef struct fx_attr {
     } u;
 } fx_attr;
 
-static inline fx_attr fx_none(void) { return (fx_attr){.kind = FX_ATTR_NONE}; }
-static inline fx_attr fx_bool(bool value) { return (fx_attr){.kind = FX_ATTR_BOOL, .u.i = value}; }
-static inline fx_attr fx_int(int64_t value) { return (fx_attr){.kind = FX_ATTR_INT, .u.i = value}; }
-static inline fx_attr fx_float(double value) { return (fx_attr){.kind = FX_ATTR_FLOAT, .u.f = value}; }
-static inline fx_attr fx_dtype_attr(fx_dtype value) { return (fx_attr){.kind = FX_ATTR_DTYPE, .u.dtype = value}; }
-static inline fx_attr fx_node_attr(fx_node *value) { return (fx_attr){.kind = FX_ATTR_NODE, .u.node = value}; }
+/* A value of a kind with nothing in it: NONE and ELLIPSIS as they are, others to be filled in. */
+static inline fx_attr fx_attr_of_kind(fx_attr_kind kind)
+{
+    fx_attr attr = FX_ZERO(fx_attr);
+    attr.kind = kind;
+    return attr;
+}
+static inline fx_attr fx_none(void) { return fx_attr_of_kind(FX_ATTR_NONE); }
+static inline fx_attr fx_bool(bool value)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_BOOL);
+    attr.u.i = value;
+    return attr;
+}
+static inline fx_attr fx_int(int64_t value)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_INT);
+    attr.u.i = value;
+    return attr;
+}
+static inline fx_attr fx_float(double value)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_FLOAT);
+    attr.u.f = value;
+    return attr;
+}
+static inline fx_attr fx_complex(double real, double imaginary)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_COMPLEX);
+    attr.u.c[0] = real;
+    attr.u.c[1] = imaginary;
+    return attr;
+}
+static inline fx_attr fx_dtype_attr(fx_dtype value)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_DTYPE);
+    attr.u.dtype = value;
+    return attr;
+}
+static inline fx_attr fx_node_attr(fx_node *value)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_NODE);
+    attr.u.node = value;
+    return attr;
+}
 /* A size: an INT when constant, else a SYMINT. */
 static inline fx_attr fx_dim_attr(fx_dim value)
 {
-    return fx_dim_is_const(value) ? fx_int(value) : (fx_attr){.kind = FX_ATTR_SYMINT, .u.dim = value};
+    fx_attr attr = fx_attr_of_kind(fx_dim_is_const(value) ? FX_ATTR_INT : FX_ATTR_SYMINT);
+    if (attr.kind == FX_ATTR_INT) attr.u.i = value;
+    else attr.u.dim = value;
+    return attr;
 }
 /* A region of a control-flow operator: it becomes part of the graph whose node it is given to, and is freed with that. */
-static inline fx_attr fx_graph_attr(fx_graph *region) { return (fx_attr){.kind = FX_ATTR_GRAPH, .u.graph = region}; }
+static inline fx_attr fx_graph_attr(fx_graph *region)
+{
+    fx_attr attr = fx_attr_of_kind(FX_ATTR_GRAPH);
+    attr.u.graph = region;
+    return attr;
+}
+static inline fx_attr fx_ellipsis(void) { return fx_attr_of_kind(FX_ATTR_ELLIPSIS); }
 /* Copies of text, items and keys into the graph's memory. kind NONE is returned when memory runs out (the context says so). */
 FX_API fx_attr fx_str(fx_graph *graph, const char *text);
 FX_API fx_attr fx_tuple(fx_graph *graph, const fx_attr *items, int32_t n);
@@ -93,11 +141,6 @@ FX_API fx_attr fx_slice(fx_graph *graph, fx_attr start, fx_attr stop, fx_attr st
 FX_API fx_attr fx_range(fx_graph *graph, fx_attr start, fx_attr stop, fx_attr step);
 FX_API fx_attr fx_device(fx_graph *graph, const char *text);     /* "cpu", "cuda:0" */
 FX_API fx_attr fx_name_attr(fx_graph *graph, const char *text);  /* "torch.strided" */
-static inline fx_attr fx_ellipsis(void) { return (fx_attr){.kind = FX_ATTR_ELLIPSIS}; }
-static inline fx_attr fx_complex(double real, double imaginary)
-{
-    return (fx_attr){.kind = FX_ATTR_COMPLEX, .u.c = {real, imaginary}};
-}
 /* Same kind and value, nested; nodes by identity, floats by bits. */
 FX_API bool fx_attr_equal(const fx_attr *a, const fx_attr *b);
 /* Calls visit for the value itself if it has no items, else for every value inside it that has none, in order (torch.fx's
@@ -115,7 +158,7 @@ typedef struct fx_loc {
     int32_t line;         /* 0: the file has no lines (ONNX) */
     const char *function; /* function, or the node's name in its file; may be NULL */
 } fx_loc;
-#define FX_HERE ((fx_loc){__FILE__, __LINE__, __func__})
+#define FX_HERE FX_LITERAL(fx_loc, __FILE__, __LINE__, __func__)
 
 /* ---- Graphs ------------------------------------------------------------------------------------------------------------ */
 

@@ -23,7 +23,7 @@ typedef struct fx_value {
     fx_scope *scope; /* NULL: invalid */
     int32_t id;
 } fx_value;
-#define FX_NO_VALUE ((fx_value){0}) /* an absent optional tensor */
+#define FX_NO_VALUE FX_ZERO(fx_value) /* an absent optional tensor */
 
 static inline bool fx_value_ok(fx_value value) { return value.scope != NULL; }
 /* Known while tracing too; NULL for an invalid value. Owned by the scope. Sizes of parameters are numbers, also where those of inputs
@@ -74,8 +74,16 @@ FX_API fx_status fx_trace(fx_context *context, const char *name, fx_forward forw
 /* A tensor, or a list, tuple or dict of such: what a traced function takes as one argument, or gives. Made by the functions and macros
  * below, which only borrow what they are given:
  *     FX_NEST_DICT(fx_nest_key("boxes", FX_NEST_LIST(fx_nest_value(a), fx_nest_value(b))), fx_nest_key("n", fx_nest_constant(fx_int(3)))) */
+typedef enum fx_nest_kind {
+    FX_NEST_IS_INPUT,
+    FX_NEST_IS_VALUE,
+    FX_NEST_IS_CONSTANT,
+    FX_NEST_IS_LIST,
+    FX_NEST_IS_TUPLE,
+    FX_NEST_IS_DICT
+} fx_nest_kind;
 typedef struct fx_nest {
-    enum { FX_NEST_IS_INPUT, FX_NEST_IS_VALUE, FX_NEST_IS_CONSTANT, FX_NEST_IS_LIST, FX_NEST_IS_TUPLE, FX_NEST_IS_DICT } kind;
+    fx_nest_kind kind;
     int32_t n;                   /* LIST, TUPLE, DICT */
     const struct fx_nest *items; /* [n] */
     const char *key;             /* of an item of a DICT */
@@ -86,26 +94,34 @@ typedef struct fx_nest {
 /* A leaf of an argument that stays an input (torch.fx's PH), and one of an output. */
 static inline fx_nest fx_nest_input(const fx_type *type)
 {
-    return (fx_nest){.kind = FX_NEST_IS_INPUT, .type = type};
+    fx_nest nest = FX_ZERO(fx_nest);
+    nest.kind = FX_NEST_IS_INPUT;
+    nest.type = type;
+    return nest;
 }
 static inline fx_nest fx_nest_value(fx_value value)
 {
-    return (fx_nest){.kind = FX_NEST_IS_VALUE, .value = value};
+    fx_nest nest = FX_ZERO(fx_nest);
+    nest.kind = FX_NEST_IS_VALUE;
+    nest.value = value;
+    return nest;
 }
 /* Of an argument: what the function was specialised for. Of an output: None, a number, anything without nodes. */
 static inline fx_nest fx_nest_constant(fx_attr constant)
 {
-    return (fx_nest){.kind = FX_NEST_IS_CONSTANT, .constant = constant};
+    fx_nest nest = FX_ZERO(fx_nest);
+    nest.kind = FX_NEST_IS_CONSTANT;
+    nest.constant = constant;
+    return nest;
 }
 static inline fx_nest fx_nest_key(const char *key, fx_nest item)
 {
     item.key = key;
     return item;
 }
-#define FX_NEST_OF(kind_, ...)                                                                                                    \
-    ((fx_nest){.kind = (kind_),                                                                                                   \
-               .n = (int32_t)(sizeof((const fx_nest[]){__VA_ARGS__}) / sizeof(fx_nest)),                                          \
-               .items = (const fx_nest[]){__VA_ARGS__}})
+#define FX_NEST_OF(kind, ...)                                                                                                     \
+    FX_LITERAL(fx_nest, (kind), FX_ARRAY_COUNT(fx_nest, __VA_ARGS__), FX_ARRAY(fx_nest, __VA_ARGS__), NULL, NULL, {NULL, 0},       \
+               {FX_ATTR_NONE, 0, NULL, {0}})
 #define FX_NEST_LIST(...) FX_NEST_OF(FX_NEST_IS_LIST, __VA_ARGS__)
 #define FX_NEST_TUPLE(...) FX_NEST_OF(FX_NEST_IS_TUPLE, __VA_ARGS__)
 #define FX_NEST_DICT(...) FX_NEST_OF(FX_NEST_IS_DICT, __VA_ARGS__) /* items by fx_nest_key */

@@ -4,6 +4,7 @@
 #ifndef FXJIT_TYPES_H
 #define FXJIT_TYPES_H
 
+#include "fxjit/literal.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The installed library serves a stranger: README's program builds through pkg-config and through the CMake package, and runs; the
-# Python package finds the library beside it.
+# The installed library serves a stranger: README's program builds through pkg-config and through the CMake package, and runs; so does
+# one in C++ with each compiler, first alone, then with the object that it wrote; the Python package finds the library beside it.
 # Usage: install.sh BUILD_DIR SOURCE_DIR
 set -eu
+source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$1" --prefix "$work/prefix" >/dev/null
@@ -25,6 +26,19 @@ cmake --build "$work/project/build" >/dev/null
 "$work/project/build/stranger" >"$work/two"
 cmp "$work/one" "$work/two"
 [ "$(wc -l <"$work/one")" = 2 ]
+stranger() { # COMPILER OUTPUT [ARGUMENT...]: the C++ program
+    compiler=$1 output=$2
+    shift 2
+    # shellcheck disable=SC2046
+    "$compiler" -std=c++11 -Wall -Wextra -Wshadow -Wconversion -Werror -I"$work" "$source/test/house/stranger.cc" "$@" \
+        $(pkg-config --cflags --libs fxjit) -Wl,-rpath,"$(dirname "$libdir")" -o "$work/$output"
+}
+for compiler in g++ clang++-19; do
+    stranger "$compiler" alone
+    "$work/alone" "$work/stranger_net.o"
+    stranger "$compiler" with-object -DHAVE_OBJECT "$work/stranger_net.o"
+    "$work/with-object"
+done
 "$work/prefix/bin/fxjit" --version
 if /usr/bin/python3 -c "import numpy" 2>/dev/null; then
     PYTHONPATH=$(dirname "$(find "$work/prefix" -path '*/fxjit/__init__.py' -exec dirname {} +)") \
