@@ -87,6 +87,12 @@ static fx_status make_whole(fx_bisection *b, fx_module *source, whole_kind kind,
     return status;
 }
 
+/* Nothing differs, or it was not seen for want of memory. */
+static fx_status nothing_found(const fx_bisection *b)
+{
+    return b->trial.out_of_memory ? FX_E_OOM : FX_E_NOT_FOUND;
+}
+
 /* Sizes as they are make smaller graphs than symbols; the source is asked last. FX_E_NOT_FOUND: none differs. */
 static fx_status find_whole(fx_bisection *b, fx_module *source)
 {
@@ -100,7 +106,7 @@ static fx_status find_whole(fx_bisection *b, fx_module *source)
         if (status == FX_E_OOM || b->trial.cancelled || (status != FX_OK && kind == WHOLE_CORE)) return status;
         fx__diag_rewind(source->context, mark);
     }
-    return FX_E_NOT_FOUND;
+    return nothing_found(b);
 }
 
 /* ---- The smallest part ----------------------------------------------------------------------------------------------------- */
@@ -138,7 +144,7 @@ const char *fx__bisect_place(fx_arena *arena, const fx_node *node)
 static fx_status describe_node(fx_bisection *b)
 {
     fx_mismatch *f = &b->found;
-    if (!fx__trial_differs(&b->trial, &b->cut, true, &b->output, &f->at)) return FX_E_NOT_FOUND; /* it comes and goes */
+    if (!fx__trial_differs(&b->trial, &b->cut, true, &b->output, &f->at)) return nothing_found(b); /* it comes and goes */
     const fx_node *node = fx__bisect_maker(b->cut.output[b->output]);
     const char **nodes = FX_NEW_ARRAY(b->arena, const char *, b->cut.module->graph->n_nodes + 1);
     if (!nodes) return FX_E_OOM;

@@ -64,6 +64,7 @@ typedef struct fx_trial {
     int32_t percent; /* of the progress */
     int32_t n;       /* trials so far */
     bool cancelled;
+    bool out_of_memory; /* in some trial: that nothing differs is not known then */
 } fx_trial;
 /* Whether the two ways differ for this cut; failures count as not. *out_output, *out (may be NULL): where. exact_bounds: derives
  * the bounds anew from the cut's own inputs, beside the captured ones. */

@@ -115,10 +115,18 @@ static bool make_results(fx_arena *arena, int32_t n, results *r)
     return all != NULL;
 }
 
+/* No difference was seen, since a part could not be computed. */
+static int32_t unknown(fx_trial *trial, fx_status status)
+{
+    trial->out_of_memory = trial->out_of_memory || status == FX_E_OOM;
+    return -1;
+}
+
 /* Against other options: how far both may be apart. */
 static int32_t compare_pair(fx_trial *trial, const fx_cut *cut, results *r, const fx_tensor *bounds, fx_difference *out)
 {
-    if (fx__trial_native(cut, &trial->against, r->other) != FX_OK) return -1;
+    fx_status status = fx__trial_native(cut, &trial->against, r->other);
+    if (status != FX_OK) return unknown(trial, status);
     bool by_ulp = trial->options->ulp >= 0;
     return fx__trial_compare(r->fast, r->other, by_ulp ? NULL : bounds, r->n, 2, trial->options->ulp, out);
 }
@@ -127,9 +135,11 @@ static int32_t compare(fx_trial *trial, const fx_cut *cut, bool exact_bounds, re
 {
     const fx_tensor *expected = cut->expected, *bounds = cut->bound;
     bool pair = trial->options->against != NULL, by_ulp = pair && trial->options->ulp >= 0;
-    if (fx__trial_native(cut, &trial->compile, r->fast) != FX_OK) return -1;
+    fx_status status = fx__trial_native(cut, &trial->compile, r->fast);
+    if (status != FX_OK) return unknown(trial, status);
     if (!by_ulp && (exact_bounds || !bounds)) {
-        if (fx__trial_interpret(cut, r->expected, r->bound) != FX_OK) return -1;
+        status = fx__trial_interpret(cut, r->expected, r->bound);
+        if (status != FX_OK) return unknown(trial, status);
         expected = r->expected;
         bounds = r->bound;
     }
@@ -141,7 +151,8 @@ bool fx__trial_differs(fx_trial *trial, const fx_cut *cut, bool exact_bounds, in
     results r = {0};
     fx_arena *arena = fx__arena_new(trial->context);
     fx_diag_mark mark = fx__diag_mark(trial->context);
-    int32_t output = arena && make_results(arena, cut->n_out, &r) ? compare(trial, cut, exact_bounds, &r, out) : -1;
+    bool has_memory = arena && make_results(arena, cut->n_out, &r);
+    int32_t output = has_memory ? compare(trial, cut, exact_bounds, &r, out) : unknown(trial, FX_E_OOM);
     fx__tensors_release(r.fast, 4 * r.n);
     fx__diag_rewind(trial->context, mark);
     fx__arena_free(arena);

@@ -108,7 +108,8 @@ int tool_file_close(tool_file *file, bool whole)
     bool good = !ferror(file->out) && fflush(file->out) == 0;
     good = fclose(file->out) == 0 && good;
     if (good && whole && file->temporary) good = rename(file->temporary, file->real) == 0;
-    if (!good) tool_tell("%s: %s", file->path, errno ? strerror(errno) : "it could not be written");
+    if (!file->why) file->why = errno;
+    if (!good) tool_tell("%s: %s", file->path, file->why ? strerror(file->why) : "it could not be written");
     if (file->temporary && !(good && whole)) unlink(file->temporary);
     forget(file);
     return good && whole ? TOOL_OK : TOOL_FAILED;
@@ -118,7 +119,7 @@ int tool_write_file(const char *path, const char *text, size_t bytes)
 {
     tool_file file;
     if (!tool_file_open(&file, path)) return TOOL_FAILED;
-    fwrite(text, 1, bytes, file.out);
+    if (fwrite(text, 1, bytes, file.out) != bytes) file.why = errno;
     return tool_file_close(&file, true);
 }
 

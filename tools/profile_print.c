@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* profile_print.c: a profile as a table for people, bottlenecks first, as JSON, and as a trace of every event. */
 #include "profile.h"
-#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_BOUNDS = 8 };
@@ -228,8 +228,10 @@ fx_status profile_write_trace(const profile_data *d, const char *path)
     }
     for (int64_t i = 0; i < d->p->n_event; i++) json_array_append_new(events, event_json(d, &d->p->event[i]));
     json_t *trace = json_pack("{s:s,s:o}", "displayTimeUnit", "ns", "traceEvents", events);
-    tool_file file;
-    bool opened = tool_file_open(&file, path), whole = opened && json_dumpf(trace, file.out, JSON_COMPACT | JSON_REAL_PRECISION(12)) == 0;
+    char *text = json_dumps(trace, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    fx_status status = text ? FX_OK : FX_E_OOM;
+    if (text && tool_write_file(path, text, strlen(text)) != TOOL_OK) status = FX_E_IO;
     json_decref(trace);
-    return opened && tool_file_close(&file, whole) == TOOL_OK ? FX_OK : FX_E_IO;
+    free(text);
+    return status;
 }

@@ -130,6 +130,7 @@ typedef struct tool_file {
     FILE *out;
     const char *path;       /* NULL: standard output */
     char *real, *temporary; /* NULL: written in place */
+    int why;                /* errno of a write that failed; 0: none, or not known */
 } tool_file;
 bool tool_file_open(tool_file *file, const char *path);
 int tool_file_close(tool_file *file, bool whole);

@@ -5,7 +5,7 @@
 
 START_TEST(real_numbers_agree_within_the_bound)
 {
-    fx_test_differential(0, 830, false);
+    fx_test_differential(0, 860, false);
 }
 END_TEST
 

@@ -397,7 +397,7 @@ static fx_status search(fx_context *context)
     if (status == FX_OK) status = fx_bisection_save(found, folder);
     fx_bisection_free(found);
     fx_module_free(module);
-    return status == FX_E_NOT_FOUND ? FX_OK : status; /* a trial without memory shows no difference */
+    return status;
 }
 
 static fx_status find_infinity(fx_context *context)
