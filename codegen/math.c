@@ -34,7 +34,6 @@ static LLVMValueRef float_extreme(fx_e *e, LLVMValueRef a, LLVMValueRef b, bool 
     return e_select(e, fcmp(e, LLVMRealUNO, b, b), b, picked);
 }
 
-/* The remainder of the truncated quotient, moved to the divisor's sign. */
 /* Whether a rest of division towards zero belongs to the next lower quotient. */
 static LLVMValueRef rest_moves(fx_e *e, LLVMValueRef rest, LLVMValueRef b)
 {
@@ -43,6 +42,7 @@ static LLVMValueRef rest_moves(fx_e *e, LLVMValueRef rest, LLVMValueRef b)
     return LLVMBuildAnd(e->builder, apart, fcmp(e, LLVMRealUNE, rest, zero), "");
 }
 
+/* The remainder of the truncated quotient, moved to the divisor's sign. */
 static LLVMValueRef float_mod(fx_e *e, LLVMValueRef a, LLVMValueRef b)
 {
     LLVMValueRef rest = LLVMBuildFRem(e->builder, a, b, "");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ir/kir_cost.c: what can be counted in a kernel without knowing the machine: symbols, operations, bytes, scratch. */
 #include "ir/kir.h"
+#include "ir/saturate.h"
 #include <string.h>
 
 /* ---- Symbols ----------------------------------------------------------------------------------------------------------------- */
@@ -78,18 +79,6 @@ static int64_t hint(const fx_program *program, fx_dim dim)
     return fx_dim_is_const(dim) ? dim : fx__dim_hint(program->dims, dim);
 }
 
-static int64_t saturating_mul(int64_t a, int64_t b)
-{
-    int64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
-}
-
-static int64_t saturating_add(int64_t a, int64_t b)
-{
-    int64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
 /* values: [symbols]; NULL: the hints. */
 static int64_t size_at(const fx_program *program, fx_dim dim, const int64_t *values)
 {
@@ -99,24 +88,24 @@ static int64_t size_at(const fx_program *program, fx_dim dim, const int64_t *val
 static int64_t extents(const fx_program *program, const fx_kernel *kernel, const uint8_t *axis, int n, const int64_t *values)
 {
     int64_t points = 1;
-    for (int i = 0; i < n; i++) points = saturating_mul(points, size_at(program, kernel->axis[axis[i]].extent, values));
+    for (int i = 0; i < n; i++) points = fx__saturate_mul(points, size_at(program, kernel->axis[axis[i]].extent, values));
     return points;
 }
 
 static int64_t stage_flop(const fx_program *program, const fx_kernel *kernel, const fx_kstage *stage, const int64_t *values)
 {
     int64_t ops = 0, points = 1;
-    for (int i = 0; i < kernel->n_outer; i++) points = saturating_mul(points, size_at(program, kernel->axis[i].extent, values));
-    points = saturating_mul(points, extents(program, kernel, stage->inner, stage->n_inner, values));
-    if (stage->kind != FX_STAGE_MAP) points = saturating_mul(points, extents(program, kernel, stage->red, stage->n_red, values));
+    for (int i = 0; i < kernel->n_outer; i++) points = fx__saturate_mul(points, size_at(program, kernel->axis[i].extent, values));
+    points = fx__saturate_mul(points, extents(program, kernel, stage->inner, stage->n_inner, values));
+    if (stage->kind != FX_STAGE_MAP) points = fx__saturate_mul(points, extents(program, kernel, stage->red, stage->n_red, values));
     for (int e = 0; e < stage->n_expr; e++) ops += stage->expr[e].op == FX_X_SCALAR || stage->expr[e].op == FX_X_SELECT;
-    return saturating_mul(points, ops + (stage->kind != FX_STAGE_MAP));
+    return fx__saturate_mul(points, ops + (stage->kind != FX_STAGE_MAP));
 }
 
 static int64_t kernel_flop(const fx_program *program, const fx_kernel *kernel, const int64_t *values)
 {
     int64_t flop = 0;
-    for (int s = 0; s < kernel->n_stage; s++) flop = saturating_add(flop, stage_flop(program, kernel, &kernel->stage[s], values));
+    for (int s = 0; s < kernel->n_stage; s++) flop = fx__saturate_add(flop, stage_flop(program, kernel, &kernel->stage[s], values));
     return flop;
 }
 
@@ -133,9 +122,9 @@ static int64_t block_flop(const fx_program *program, const fx_block *block, cons
         }
         if (step->kind == FX_STEP_LOOP) {
             int64_t turns = step->turns == -1 ? 1 : size_at(program, step->turns, values);
-            own = saturating_mul(turns, block_flop(program, &step->body[0], values));
+            own = fx__saturate_mul(turns, block_flop(program, &step->body[0], values));
         }
-        flop = saturating_add(flop, own);
+        flop = fx__saturate_add(flop, own);
     }
     return flop;
 }
@@ -152,12 +141,12 @@ static int64_t footprint(const fx_program *program, const fx_kernel *kernel, con
     int64_t touched = 1, whole = 1;
     bool gathers = false;
     for (int d = 0; d < access->rank; d++) {
-        whole = saturating_mul(whole, hint(program, kernel->arg[access->arg].dim[d]));
+        whole = fx__saturate_mul(whole, hint(program, kernel->arg[access->arg].dim[d]));
         for (int t = 0; t < access->at[d].n; t++) used[access->at[d].term[t].axis] = true;
         gathers = gathers || access->at[d].value >= 0;
     }
     for (int i = 0; i < kernel->n_axis; i++)
-        if (used[i] || gathers) touched = saturating_mul(touched, hint(program, kernel->axis[i].extent));
+        if (used[i] || gathers) touched = fx__saturate_mul(touched, hint(program, kernel->axis[i].extent));
     return whole < touched ? whole : touched;
 }
 
@@ -165,9 +154,9 @@ int64_t fx__kernel_arg_bytes(const fx_program *program, const fx_kernel *kernel,
 {
     int64_t touched = 0, whole = 1;
     for (int i = 0; i < kernel->n_access; i++)
-        if (kernel->access[i].arg == arg) touched = saturating_add(touched, footprint(program, kernel, &kernel->access[i]));
-    for (int d = 0; d < kernel->arg[arg].rank; d++) whole = saturating_mul(whole, hint(program, kernel->arg[arg].dim[d]));
-    return saturating_mul(touched < whole ? touched : whole, (int64_t)fx_dtype_bytes(kernel->arg[arg].dtype));
+        if (kernel->access[i].arg == arg) touched = fx__saturate_add(touched, footprint(program, kernel, &kernel->access[i]));
+    for (int d = 0; d < kernel->arg[arg].rank; d++) whole = fx__saturate_mul(whole, hint(program, kernel->arg[arg].dim[d]));
+    return fx__saturate_mul(touched < whole ? touched : whole, (int64_t)fx_dtype_bytes(kernel->arg[arg].dtype));
 }
 
 fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel)
@@ -177,8 +166,8 @@ fx_cost fx__kernel_cost(const fx_program *program, const fx_kernel *kernel)
         fx_arg_role role = kernel->arg[a].role;
         if (role == FX_ARG_LOCAL) continue;
         int64_t bytes = fx__kernel_arg_bytes(program, kernel, a);
-        if (role != FX_ARG_OUT) cost.read_bytes = saturating_add(cost.read_bytes, bytes);
-        if (role == FX_ARG_OUT || role == FX_ARG_INOUT) cost.write_bytes = saturating_add(cost.write_bytes, bytes);
+        if (role != FX_ARG_OUT) cost.read_bytes = fx__saturate_add(cost.read_bytes, bytes);
+        if (role == FX_ARG_OUT || role == FX_ARG_INOUT) cost.write_bytes = fx__saturate_add(cost.write_bytes, bytes);
     }
     return cost;
 }
@@ -197,12 +186,12 @@ static int64_t local_bytes(const fx_program *program, const fx_kernel *kernel, i
     for (int d = 0; d < local->rank; d++) {
         int64_t lo = local->dim[d], hi = local->dim[d];
         fx__dim_guarded_range(program->dims, local->dim[d], &lo, &hi);
-        bytes = saturating_mul(bytes, hi);
+        bytes = fx__saturate_mul(bytes, hi);
     }
     if (kernel->sched.emit == FX_EMIT_BLOCK) {
         int64_t lo, hi;
         fx__dim_guarded_range(program->dims, fx__sched_local_row(program, kernel, arg), &lo, &hi);
-        bytes = saturating_mul(saturating_mul(hi, (int64_t)fx_dtype_bytes(local->dtype)), kernel->sched.mr);
+        bytes = fx__saturate_mul(fx__saturate_mul(hi, (int64_t)fx_dtype_bytes(local->dtype)), kernel->sched.mr);
     }
     return bytes > INT64_MAX - LOCAL_ALIGN ? INT64_MAX : (bytes + LOCAL_ALIGN - 1) / LOCAL_ALIGN * LOCAL_ALIGN;
 }
@@ -210,11 +199,11 @@ static int64_t local_bytes(const fx_program *program, const fx_kernel *kernel, i
 int64_t fx__kernel_local_offset(const fx_program *program, const fx_kernel *kernel, int arg)
 {
     int64_t offset = 0;
-    for (int a = 0; a < arg; a++) offset = saturating_add(offset, local_bytes(program, kernel, a));
+    for (int a = 0; a < arg; a++) offset = fx__saturate_add(offset, local_bytes(program, kernel, a));
     return offset;
 }
 
 int64_t fx__kernel_scratch_bytes(const fx_program *program, const fx_kernel *kernel)
 {
-    return saturating_add(fx__kernel_local_offset(program, kernel, kernel->n_arg), fx__sched_pack_bytes(kernel));
+    return fx__saturate_add(fx__kernel_local_offset(program, kernel, kernel->n_arg), fx__sched_pack_bytes(kernel));
 }

@@ -2,6 +2,7 @@
 /* passes/expect.c: expected times of steps, see expect.h. A kernel's are the cycles that schedule left in its cost; a reference
  * kernel's are counted in operations and elements at rates that were measured. */
 #include "passes/expect.h"
+#include "ir/saturate.h"
 #include "passes/flops.h"
 #include "passes/schedule.h"
 #include <math.h>
@@ -16,18 +17,6 @@ fx_status fx__expect_open(fx_program *program, const fx_target *target, fx_arena
 static double us_of_cycles(const fx_expecter *x, double cycles)
 {
     return cycles / (x->target->ghz * 1e3);
-}
-
-static int64_t add(int64_t a, int64_t b)
-{
-    int64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
-static int64_t times(int64_t a, int64_t b)
-{
-    int64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
 /* Below it starting a kernel, its prologue and its last partial vectors are what takes the time. */
@@ -73,9 +62,9 @@ static fx_expect expect_kernel(const fx_expecter *x, fx_kernel *kernel, bool aga
     for (int a = 0; a < kernel->n_arg; a++) {
         fx_arg_role role = kernel->arg[a].role;
         int64_t bytes = role == FX_ARG_LOCAL ? 0 : fx__kernel_arg_bytes(x->program, kernel, a);
-        if (role == FX_ARG_CONST) e.bytes_const = add(e.bytes_const, bytes);
-        if (role == FX_ARG_IN || role == FX_ARG_INOUT) e.bytes_in = add(e.bytes_in, bytes);
-        if (role == FX_ARG_OUT || role == FX_ARG_INOUT) e.bytes_out = add(e.bytes_out, bytes);
+        if (role == FX_ARG_CONST) e.bytes_const = fx__saturate_add(e.bytes_const, bytes);
+        if (role == FX_ARG_IN || role == FX_ARG_INOUT) e.bytes_in = fx__saturate_add(e.bytes_in, bytes);
+        if (role == FX_ARG_OUT || role == FX_ARG_INOUT) e.bytes_out = fx__saturate_add(e.bytes_out, bytes);
     }
     double moving = moving_cycles(x, kernel, e.bytes_out);
     if (moving > cycles) cycles = moving;
@@ -117,7 +106,7 @@ static double comparisons(const fx_call *call)
 
 static int64_t view_bytes(const fx_program *program, const fx_kview *view)
 {
-    return times(fx__flops_elems(program->dims, &view->type), (int64_t)fx_dtype_bytes(view->type.dtype));
+    return fx__saturate_mul(fx__flops_elems(program->dims, &view->type), (int64_t)fx_dtype_bytes(view->type.dtype));
 }
 
 static fx_expect expect_call(const fx_expecter *x, const fx_step *step)
@@ -131,7 +120,7 @@ static fx_expect expect_call(const fx_expecter *x, const fx_step *step)
         int64_t *sum = v >= step->n_view_in                                      ? &e.bytes_out
                        : x->program->buf[step->view[v].buf].role == FX_BUF_CONST ? &e.bytes_const
                                                                                  : &e.bytes_in;
-        *sum = add(*sum, view_bytes(x->program, &step->view[v]));
+        *sum = fx__saturate_add(*sum, view_bytes(x->program, &step->view[v]));
         elements += (double)fx__flops_elems(x->program->dims, &step->view[v].type);
     }
     double operations = (double)e.flop + comparisons(&call);
@@ -147,10 +136,10 @@ int64_t fx__expect_turns(const fx_program *program, const fx_step *step)
 
 static void count_in(fx_expect *sum, const fx_expect *e, int64_t turns)
 {
-    sum->flop = add(sum->flop, times(e->flop, turns));
-    sum->bytes_in = add(sum->bytes_in, times(e->bytes_in, turns));
-    sum->bytes_out = add(sum->bytes_out, times(e->bytes_out, turns));
-    sum->bytes_const = add(sum->bytes_const, times(e->bytes_const, turns));
+    sum->flop = fx__saturate_add(sum->flop, fx__saturate_mul(e->flop, turns));
+    sum->bytes_in = fx__saturate_add(sum->bytes_in, fx__saturate_mul(e->bytes_in, turns));
+    sum->bytes_out = fx__saturate_add(sum->bytes_out, fx__saturate_mul(e->bytes_out, turns));
+    sum->bytes_const = fx__saturate_add(sum->bytes_const, fx__saturate_mul(e->bytes_const, turns));
     sum->us += e->us * (double)turns;
 }
 

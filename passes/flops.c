@@ -3,6 +3,7 @@
  * rest estimates by family: a reduction reads each element once, a softmax has five steps per element, a normalisation seven, a
  * window its size, an interpolated element eight; views, moves and indices compute nothing. */
 #include "passes/flops.h"
+#include "ir/saturate.h"
 #include <string.h>
 
 enum { SOFTMAX = 5, NORMALISATION = 7, RESAMPLING = 8 };
@@ -18,12 +19,6 @@ int64_t fx__flops_elems(const fx_dims *dims, const fx_type *type)
     for (int32_t d = 0; type && d < type->rank; d++)
         if (__builtin_mul_overflow(n, size_of(dims, type->dim[d]), &n)) return INT64_MAX;
     return type ? n : 0;
-}
-
-static int64_t product(int64_t a, int64_t b)
-{
-    int64_t result;
-    return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
 }
 
 static int64_t results(const fx_call *call)
@@ -54,7 +49,7 @@ static int64_t weights_per_channel(const fx_call *call)
 static int64_t convolution(const fx_call *call, bool transposed)
 {
     int64_t points = transposed ? fx__flops_elems(call->dims, fx__call_type(call, 0)) : results(call);
-    return with_bias(call, 2, product(2 * points, weights_per_channel(call)));
+    return with_bias(call, 2, fx__saturate_mul(2 * points, weights_per_channel(call)));
 }
 
 /* Scores and their weighted sum are two products, the weights a softmax. */
@@ -64,7 +59,7 @@ static int64_t attention(const fx_call *call)
     int64_t length = key && key->rank > 1 ? size_of(call->dims, key->dim[key->rank - 2]) : 0;
     int64_t queries = fx__flops_elems(call->dims, fx__call_type(call, 0));
     int64_t width = last_dim(call, 0), rows = width > 0 ? queries / width : 0;
-    return product(2 * length, queries + results(call)) + product(SOFTMAX * rows, length);
+    return fx__saturate_mul(2 * length, queries + results(call)) + fx__saturate_mul(SOFTMAX * rows, length);
 }
 
 /* Every matrix of weights is used at every step of every sequence. */
@@ -83,7 +78,7 @@ static int64_t recurrence(const fx_call *call)
             if (type && type->rank == 2) weights += fx__flops_elems(call->dims, type);
         }
     }
-    return product(2 * steps, weights);
+    return fx__saturate_mul(2 * steps, weights);
 }
 
 static int64_t window(const fx_call *call)
@@ -94,9 +89,9 @@ static int64_t window(const fx_call *call)
     const fx_type *x = fx__call_type(call, 0);
     int64_t n = 1;
     for (int32_t i = 0; size->kind == FX_ATTR_LIST && i < size->n; i++)
-        n = product(n, size->u.items[i].kind == FX_ATTR_INT ? size->u.items[i].u.i : 1);
-    if (size->kind == FX_ATTR_INT) n = x && x->rank > 3 ? product(size->u.i, size->u.i) : size->u.i;
-    return product(results(call), n);
+        n = fx__saturate_mul(n, size->u.items[i].kind == FX_ATTR_INT ? size->u.items[i].u.i : 1);
+    if (size->kind == FX_ATTR_INT) n = x && x->rank > 3 ? fx__saturate_mul(size->u.i, size->u.i) : size->u.i;
+    return fx__saturate_mul(results(call), n);
 }
 
 static int64_t by_family(const fx_call *call)
@@ -107,10 +102,10 @@ static int64_t by_family(const fx_call *call)
     for (size_t i = 0; i < sizeof free_families / sizeof free_families[0]; i++)
         if (strcmp(family, free_families[i]) == 0) return 0;
     if (strcmp(family, "reduction") == 0) return inputs;
-    if (strcmp(family, "softmax") == 0) return product(SOFTMAX, inputs);
-    if (strcmp(family, "normalisation") == 0) return product(NORMALISATION, inputs);
+    if (strcmp(family, "softmax") == 0) return fx__saturate_mul(SOFTMAX, inputs);
+    if (strcmp(family, "normalisation") == 0) return fx__saturate_mul(NORMALISATION, inputs);
     if (strcmp(family, "pooling") == 0) return window(call);
-    if (strcmp(family, "resampling") == 0) return product(RESAMPLING, results(call));
+    if (strcmp(family, "resampling") == 0) return fx__saturate_mul(RESAMPLING, results(call));
     if (strcmp(family, "recurrent") == 0) return recurrence(call);
     return results(call);
 }
@@ -135,12 +130,12 @@ int64_t fx__flops_of(const fx_call *call)
     case FX_OP_mm:
     case FX_OP_bmm:
     case FX_OP_matmul:
-        return product(2 * last_dim(call, 0), results(call));
+        return fx__saturate_mul(2 * last_dim(call, 0), results(call));
     case FX_OP_linear:
-        return with_bias(call, 2, product(2 * last_dim(call, 0), results(call)));
+        return with_bias(call, 2, fx__saturate_mul(2 * last_dim(call, 0), results(call)));
     case FX_OP_addmm:
     case FX_OP_baddbmm:
-        return product(2 * last_dim(call, 1) + 1, results(call));
+        return fx__saturate_mul(2 * last_dim(call, 1) + 1, results(call));
     case FX_OP_convolution:
         return convolution(call, fx__call_int(call, fx__op_param(call->op, "transposed")) != 0);
     case FX_OP_scaled_dot_product_attention:

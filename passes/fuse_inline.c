@@ -3,6 +3,7 @@
  * stores each element of the buffer once at its own axes, when the consumer's index composes; worth it when elements are computed
  * about once, or are cheap. Never into an operand of a CONTRACT, never through a guard (the fill is not f(fill)). */
 #include "passes/fuse.h"
+#include "ir/saturate.h"
 
 typedef struct inliner {
     fx_pair *pair;
@@ -105,19 +106,6 @@ static bool loads(const fx_kernel *kernel, const fx_kstage *stage, int arg)
     return false;
 }
 
-/* Sizes may be near the end of what a number holds. */
-static int64_t sum(int64_t a, int64_t b)
-{
-    int64_t result;
-    return __builtin_add_overflow(a, b, &result) ? INT64_MAX : result;
-}
-
-static int64_t product(int64_t a, int64_t b)
-{
-    int64_t result;
-    return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
-}
-
 /* Evaluations per element of the buffer, rounded up. */
 static int64_t duplication(const fx_pair *pair)
 {
@@ -131,7 +119,8 @@ static int64_t duplication(const fx_pair *pair)
             if (expr->op != FX_X_LOAD || kernel->access[expr->u.access].arg != pair->to_arg) continue;
             if (expr->u.access < sizeof seen && seen[expr->u.access]) continue;
             if (expr->u.access < sizeof seen) seen[expr->u.access] = true;
-            evaluations = sum(evaluations, fx__dim_hint(dims, fx__stage_points(pair->program, kernel, &kernel->stage[s])));
+            evaluations =
+                fx__saturate_add(evaluations, fx__dim_hint(dims, fx__stage_points(pair->program, kernel, &kernel->stage[s])));
         }
     }
     return elems > 0 ? evaluations / elems + (evaluations % elems != 0) : 1;
@@ -168,7 +157,8 @@ static fx_verdict check(fx_pair *pair)
         if (consumer->stage[s].kind == FX_STAGE_CONTRACT && loads(consumer, &consumer->stage[s], pair->to_arg))
             return fx__fuse_refuse(pair, FX_WHY_FOOTPRINT, "the reader is a contraction, which loads each element many times");
     int64_t times = duplication(pair), price = expression_cost(&producer->stage[0]);
-    pair->cost = product(product(times - 1, price), fx__dim_hint(pair->program->dims, fx__buf_elems(pair->program, pair->buf)));
+    int64_t elems = fx__dim_hint(pair->program->dims, fx__buf_elems(pair->program, pair->buf));
+    pair->cost = fx__saturate_mul(fx__saturate_mul(times - 1, price), elems);
     if (times > 1 && (price > 2 || times > 4))
         return fx__fuse_refuse(pair, FX_WHY_RECOMPUTE, "the reader loads each element several times and would compute it each time");
     if (spoils_reduction(pair))

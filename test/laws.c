@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "laws.h"
+#include "compare.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,13 @@ bool fx_law_equal(const fx_tensor *a, const fx_tensor *b)
         if (!(x == y && signbit(x) == signbit(y)) && !(isnan(x) && isnan(y))) return false;
     }
     return true;
+}
+
+bool fx_law_agrees(const fx_subject *s, const fx_tensor *expected, const fx_tensor *actual, const fx_tensor *bound, const char *what)
+{
+    const char *difference = fx_test_difference(expected, actual, bound);
+    if (difference) fprintf(stderr, "%s\n", difference);
+    return fx_law_holds(s, !difference, what);
 }
 
 bool fx_law_within(const fx_tensor *a, const fx_tensor *b, const fx_tensor *bound)

@@ -38,7 +38,10 @@ typedef struct fx_law_outputs {
 /* Infers the types and interprets a case's module, with bounds. */
 fx_status fx_law_interpret(fx_module *module, const fx_case_tensors *in, fx_law_outputs *out);
 void fx_law_release(fx_law_outputs *out);
-/* |a - b| <= bound, element by element; equal infinities and any two NaNs are equal. Prints the first element that is outside. */
+/* Holds when a result agrees with the interpreter's within its bound, by the rule of fx_tensor_agrees; else says where not. */
+bool fx_law_agrees(const fx_subject *s, const fx_tensor *expected, const fx_tensor *actual, const fx_tensor *bound, const char *what);
+/* |a - b| <= bound, element by element, where b has not been rounded to a's type; equal infinities and any two NaNs are equal. Prints
+ * the first element that is outside. */
 bool fx_law_within(const fx_tensor *a, const fx_tensor *b, const fx_tensor *bound);
 /* Bit for bit, except that any NaN equals any other. */
 bool fx_law_equal(const fx_tensor *a, const fx_tensor *b);

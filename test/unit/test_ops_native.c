@@ -27,7 +27,7 @@ static bool compare(fx_subject *s, fx_module *module, const fx_compiled *compile
     if (agree) fx_context_clear(s->context);
     fx_law_holds(s, agree, what);
     for (int32_t i = 0; ran && i < want.n; i++) {
-        fx_law_holds(s, fx_law_within(&got[i], &want.tensor[i], &want.bound[i]), what);
+        fx_law_agrees(s, &want.tensor[i], &got[i], &want.bound[i], what);
         fx_tensor_release(&got[i]);
     }
     if (expected == FX_OK) fx_law_release(&want);
