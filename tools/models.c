@@ -49,16 +49,27 @@ const char *tool_type_text(const fx_tensor *tensor, char *text, size_t bytes)
 
 /* ---- Symbolic sizes ---------------------------------------------------------------------------------------------------------- */
 
-/* A --dim whose name no symbol has is a mistake worth telling. */
-static void check_dims(const tool_options *o, const char *const *names, int n)
+/* The first --dim whose name no symbol has, with the symbol that was perhaps meant; NULL: there is none. */
+static const char *unknown_dim(const tool_options *o, const char *const *names, int n, const char **near)
 {
     for (int d = 0; d < o->n_dims; d++) {
         bool found = false;
         for (int i = 0; i < n; i++) found = found || strcmp(names[i], o->dims[d].name) == 0;
-        const char *near = found ? NULL : fx_nearest_word(o->dims[d].name, names, n);
-        if (near) tool_usage(o->verb, "--dim: the model has no symbol '%s'; did you mean '%s'?", o->dims[d].name, near);
-        if (!found) tool_usage(o->verb, "--dim: the model has no symbol '%s'", o->dims[d].name);
+        *near = found ? NULL : fx_nearest_word(o->dims[d].name, names, n);
+        if (!found) return o->dims[d].name;
     }
+    return NULL;
+}
+
+static void check_dims(fx_graph *graph, const tool_options *o, int n)
+{
+    const char *near = NULL, **names = calloc((size_t)n + 1, sizeof *names);
+    if (!names) exit(TOOL_FAILED);
+    for (int i = 0; i < n; i++) names[i] = fx_graph_symbol_name(graph, i);
+    const char *unknown = unknown_dim(o, names, n, &near);
+    free(names);
+    if (unknown && near) tool_usage(o->verb, "--dim: the model has no symbol '%s'; did you mean '%s'?", unknown, near);
+    if (unknown) tool_usage(o->verb, "--dim: the model has no symbol '%s'", unknown);
 }
 
 static int64_t size_of_symbol(fx_graph *graph, const tool_options *o, const char *name)
@@ -73,13 +84,10 @@ static int64_t *symbol_sizes(fx_graph *graph, const tool_options *o)
 {
     int n = 0;
     while (fx_graph_symbol_name(graph, n)) n++;
-    const char **names = calloc((size_t)n + 1, sizeof *names);
+    check_dims(graph, o, n);
     int64_t *sizes = calloc((size_t)n + 1, sizeof *sizes);
-    if (!names || !sizes) exit(TOOL_FAILED);
-    for (int i = 0; i < n; i++) names[i] = fx_graph_symbol_name(graph, i);
-    check_dims(o, names, n);
-    for (int i = 0; i < n; i++) sizes[i] = size_of_symbol(graph, o, names[i]);
-    free(names);
+    if (!sizes) exit(TOOL_FAILED);
+    for (int i = 0; i < n; i++) sizes[i] = size_of_symbol(graph, o, fx_graph_symbol_name(graph, i));
     return sizes;
 }
 
